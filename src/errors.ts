@@ -1,0 +1,139 @@
+/**
+ * The one family of errors. Each names the value, the limit and what to do next.
+ *
+ * - `code` is stable and is what programs match on; the message is for people and may change.
+ * - `retryable` says whether the same call can succeed later without anyone changing its input.
+ *   It decides between "try again, for ever" and "dead, with its error" for a unit of work.
+ */
+export class TidemarkError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** An argument was refused at the edge: nothing has happened. */
+export class InvalidInputError extends TidemarkError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super('invalid_input', message, options);
+  }
+}
+
+/** An append at a sequence id that is not the next one. Nothing was changed; append again at `nextSequenceId`. */
+export class ConflictError extends TidemarkError {
+  readonly nextSequenceId: bigint;
+
+  constructor(sequenceId: bigint, nextSequenceId: bigint) {
+    super(
+      'conflict',
+      `Cannot append at sequence id ${sequenceId}: the next one is ${nextSequenceId}. Read the entries before it and append again at ${nextSequenceId}.`,
+    );
+    this.nextSequenceId = nextSequenceId;
+  }
+}
+
+/** A sequence id outside the entries that the log holds. */
+export class SequenceRangeError extends TidemarkError {
+  readonly startSequenceId: bigint;
+  readonly endSequenceId: bigint;
+
+  constructor(sequenceId: bigint, startSequenceId: bigint, endSequenceId: bigint) {
+    super(
+      'sequence_range',
+      `Sequence id ${sequenceId} is outside this log, which holds [${startSequenceId}, ${endSequenceId}). Start at 'snapshot' or at ${startSequenceId}.`,
+    );
+    this.startSequenceId = startSequenceId;
+    this.endSequenceId = endSequenceId;
+  }
+}
+
+export class LogNotFoundError extends TidemarkError {
+  constructor(logId: string) {
+    super('log_not_found', `There is no log '${logId}'. Create it first, or check the name.`);
+  }
+}
+
+export class UnknownWorkflowError extends TidemarkError {
+  constructor(workflow: string, known?: readonly string[]) {
+    super(
+      'unknown_workflow',
+      `Workflow '${workflow}' is unknown${known ? ` (known: ${known.join(', ')})` : ''}. Start a worker whose app defines it, then append again.`,
+    );
+  }
+}
+
+export class InvalidBlobNameError extends TidemarkError {
+  constructor(name: string) {
+    super(
+      'invalid_blob_name',
+      `'${name.slice(0, 120)}' is not a blob name: use 1 to 100 characters, no control characters, none of <>:"/\\|?*, and not '.' or '..'.`,
+    );
+  }
+}
+
+export class BlobNotFoundError extends TidemarkError {
+  constructor(path: string, options: { cause?: unknown } = {}) {
+    super('blob_not_found', `There is no blob '${path}'.`, options);
+  }
+}
+
+export class BlobWrongKindError extends TidemarkError {
+  constructor(path: string, is: 'blob' | 'directory') {
+    super('blob_wrong_kind', `'${path}' is a ${is}, not a ${is === 'blob' ? 'directory' : 'blob'}.`);
+  }
+}
+
+export class NoContinuationError extends TidemarkError {
+  constructor() {
+    super('no_continuation', 'This continuation does not belong to this directory. Query it again without one.');
+  }
+}
+
+/** A blob that cannot be what it should be: cut short, changed, or of a newer format. Never skipped silently. */
+export class CorruptBlobError extends TidemarkError {
+  constructor(path: string, reason: string, options: { cause?: unknown } = {}) {
+    super('corrupt_blob', `Blob '${path}' cannot be used: ${reason}.`, options);
+  }
+}
+
+/** The entries before the first one held are gone and no snapshot stands for them. */
+export class HistoryGoneError extends TidemarkError {
+  constructor(startSequenceId: bigint) {
+    super(
+      'history_gone',
+      `History before ${startSequenceId} is gone and no snapshot at or after it stands for it: the state cannot be rebuilt.`,
+    );
+  }
+}
+
+/** An attempt that is not the unit's last one any more: its effects were not recorded. */
+export class FencedError extends TidemarkError {
+  constructor(workId: string) {
+    super('fenced', `Another attempt has taken over ${workId}; this one changed nothing.`, { retryable: true });
+  }
+}
+
+/** A server that Tidemark needs did not answer, or refused for now. */
+export class UnavailableError extends TidemarkError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super('unavailable', message, { retryable: true, ...options });
+  }
+}
+
+/** A setting, file or installation that a person has to change. */
+export class SetupError extends TidemarkError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super('setup', message, options);
+  }
+}
+
+/** The message of anything thrown, on one line. */
+export function errorMessage(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.replaceAll(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,30 @@
+/**
+ * A log type says how entries fold into a state, and how that state is kept in snapshots.
+ *
+ * `apply` must be pure. `version` changes when `apply` or `initial` mean something else: a snapshot of another version is never read.
+ * A log type whose state is small enough to hold in memory needs no `snapshots`: the state is kept as JSON in one blob.
+ */
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import type { BlobId, LogEntry, SequenceId } from './event-log.ts';
+
+export interface LogType<EntryT extends LogEntry = LogEntry, StateT = unknown> {
+  readonly type: string;
+  readonly version: number;
+  /** Ask for a snapshot by policy after this many entries; absent: never by itself. */
+  readonly snapshotEvery?: number;
+  /** Checks one entry's own fields at the edge. @throws InvalidInputError */
+  parseEntry(entry: unknown): EntryT;
+  /** A new empty state, of the caller's own. */
+  initial(): StateT;
+  /** The state after `entry`. May change `state` in place and return it. */
+  apply(state: StateT, entry: EntryT, sequenceId: SequenceId): StateT;
+  /** How the state is written to and read from blobs. */
+  readonly snapshots: SnapshotFormat<StateT>;
+}
+
+export interface SnapshotFormat<StateT> {
+  /** Writes `state` as it is before `sequenceId`; returns the root blob's id. Writes blobs before the root that names them. */
+  write(blobs: BlobDir, sequenceId: SequenceId, state: StateT, options: { typeVersion: number; signal?: AbortSignal }): Promise<BlobId>;
+  /** Reads a root blob. @returns undefined where it is of another `typeVersion`. @throws CorruptBlobError, BlobNotFoundError */
+  read(blobs: BlobDir, blobId: BlobId, options: { typeVersion: number; signal?: AbortSignal }): Promise<StateT | undefined>;
+}
