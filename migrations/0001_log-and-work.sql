@@ -1,0 +1,227 @@
+-- The event log and the work table. Names are unqualified: the migration runs with search_path set to the schema
+-- of the installation, and every function keeps that path (`set search_path from current`).
+
+do $$
+declare
+  role_name text;
+begin
+  foreach role_name in array array['tidemark_owner', 'tidemark_app', 'tidemark_reader'] loop
+    if not exists (select 1 from pg_roles where rolname = role_name) then
+      begin
+        execute format('create role %I nologin', role_name);
+      exception
+        when duplicate_object or unique_violation then null; -- another migration on this cluster was faster
+        when insufficient_privilege then
+          raise exception 'role % is missing and % may not create it', role_name, current_user
+            using hint = format('Run as a superuser: create role %I nologin; then migrate again.', role_name);
+      end;
+    end if;
+  end loop;
+end
+$$;
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Installation, names, groups
+-- ---------------------------------------------------------------------------------------------------------------
+
+create table installation (
+  singleton boolean primary key default true check (singleton),
+  id text not null default substr(replace(gen_random_uuid()::text, '-', ''), 1, 8) check (id ~ '^[a-z0-9]{4,32}$'),
+  created_at timestamptz not null default now()
+);
+comment on table installation is 'One row. Its id begins every Temporal workflow id; locking it is what makes one claim at a time.';
+insert into installation default values;
+
+create table workflow_name (
+  name text primary key check (name ~ '^[a-z][a-z0-9-]{0,62}$'),
+  last_claim_at timestamptz,
+  registered_at timestamptz not null default now()
+);
+comment on table workflow_name is 'Workflows that workers of this installation can run. Only these may stand in pending, only these are claimed.';
+insert into workflow_name (name) values ('snapshot');
+
+create table work_group (
+  name text primary key check (name ~ '^[a-z0-9][a-z0-9._-]{0,99}$'),
+  cap integer check (cap >= 0),
+  paused boolean not null default false,
+  on_dead text not null default 'free' check (on_dead in ('free', 'block')),
+  keep_finished integer not null default 1000 check (keep_finished >= 0)
+);
+comment on table work_group is 'What caps, fairness, retention and metrics are per: a log type, a subscription or a job name.';
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Event logs
+-- ---------------------------------------------------------------------------------------------------------------
+
+create table logs (
+  id text primary key check (id ~ '^[a-z0-9][a-z0-9._-]{0,99}$'),
+  type text not null references work_group (name),
+  type_version integer not null default 1 check (type_version > 0),
+  settings jsonb not null default '{}',
+  snapshot_every integer check (snapshot_every > 0),
+  snapshot_mark bigint not null default 0,
+  first_sequence_id bigint not null default 0,
+  next_sequence_id bigint not null default 0,
+  created_at timestamptz not null default now(),
+  check (0 <= first_sequence_id and first_sequence_id <= next_sequence_id)
+) with (fillfactor = 70);
+comment on column logs.snapshot_mark is 'Newest entry that has, or was asked for, a snapshot. The policy counts from here.';
+
+create function log_group() returns trigger language plpgsql set search_path from current as $$
+begin
+  insert into work_group (name) values (new.type) on conflict do nothing;
+  return new;
+end
+$$;
+create trigger log_group before insert on logs for each row execute function log_group();
+
+create table entries (
+  log_id text not null references logs (id) on delete cascade,
+  sequence_id bigint not null,
+  type text not null,
+  data json not null,
+  snapshot text,
+  history text,
+  pending text,
+  actor text,
+  correlation_id text,
+  causation_id text,
+  committed_at timestamptz not null default now(),
+  primary key (log_id, sequence_id)
+);
+comment on column entries.data is 'The entry''s own fields, as sent (json, not jsonb: stored by value).';
+comment on column entries.snapshot is 'Blob with the state of all entries strictly before this one.';
+create index entries_snapshot on entries (log_id, sequence_id) where snapshot is not null;
+create index entries_pending on entries (log_id, sequence_id) where pending is not null;
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Work
+-- ---------------------------------------------------------------------------------------------------------------
+
+create sequence work_epoch;
+comment on sequence work_epoch is 'Epochs never come back, not even for a unit whose row was pruned and made again.';
+
+create table work (
+  id text primary key check (octet_length(id) between 1 and 500),
+  workflow text not null,
+  log_id text,
+  sequence_id bigint,
+  input json,
+  state text not null,
+  group_name text not null references work_group (name),
+  ordering_key text,
+  position bigint,
+  priority smallint not null default 0,
+  not_before timestamptz not null default now(),
+  expires_at timestamptz,
+  claim_token uuid,
+  lease_until timestamptz,
+  epoch bigint not null,
+  first_epoch bigint not null,
+  attempt integer not null default 0,
+  fence uuid,
+  unended integer not null default 0,
+  burst_id text,
+  alone boolean not null default false,
+  execution text,
+  check_after timestamptz,
+  checks integer not null default 0,
+  progress json,
+  result json check (octet_length(result::text) <= 262144),
+  error json,
+  actor text,
+  correlation_id text,
+  causation_id text,
+  created_at timestamptz not null default now(),
+  begun_at timestamptz,
+  finished_at timestamptz,
+  check (state in ('waiting', 'ready', 'claimed', 'started', 'done', 'dead', 'cancelled', 'expired')),
+  check ((ordering_key is null) = (position is null)),
+  check (state <> 'waiting' or ordering_key is not null),
+  check ((log_id is null) = (sequence_id is null))
+) with (fillfactor = 60);
+comment on table work is 'Outbox, queue, status and result of every unit of work. Its state is the truth.';
+comment on column work.priority is 'Lower first.';
+comment on column work.epoch is 'Which life of the unit this is: a redrive or a run that is gone begins a new one.';
+comment on column work.fence is 'Set anew by each beginning; only its holder can finish, fail, release or report progress.';
+comment on column work.unended is 'Beginnings in a row of which no end was seen.';
+comment on column work.alone is 'Left a burst: never joins one again.';
+
+create index work_claim on work (group_name, priority, not_before, id) where state = 'ready';
+create index work_burst on work (burst_id) where burst_id is not null and state in ('ready', 'claimed', 'started');
+create index work_running on work (group_name, workflow) where state in ('claimed', 'started');
+create unique index work_key_head on work (group_name, ordering_key) where state in ('ready', 'claimed', 'started');
+create index work_key_order on work (group_name, ordering_key, position) where state in ('waiting', 'ready', 'claimed', 'started', 'dead');
+create index work_lease on work (lease_until) where state = 'claimed';
+create index work_check on work (check_after) where state = 'started';
+create index work_expiry on work (expires_at) where expires_at is not null and state in ('waiting', 'ready');
+create index work_dead on work (group_name, log_id) where state = 'dead';
+create index work_finished on work (group_name, finished_at) where state in ('done', 'cancelled', 'expired');
+create index work_entry on work (log_id, sequence_id) where log_id is not null;
+
+create table work_key (
+  group_name text not null,
+  ordering_key text not null,
+  next_position bigint not null,
+  primary key (group_name, ordering_key)
+);
+comment on table work_key is 'Locked by whoever publishes to a key or moves its head, so that order is commit order.';
+
+create table sweep_counter (
+  name text primary key,
+  value bigint not null default 0
+);
+insert into sweep_counter (name) values
+  ('expired_lease'), ('gone_execution'), ('pending_without_unit'), ('expired'), ('pruned'), ('superseded'), ('unclaimed_workflow');
+
+create table work_transition (
+  before text not null,
+  after text not null,
+  reason text not null,
+  primary key (before, after)
+);
+comment on table work_transition is 'The state machine. An update that is not in here is refused.';
+insert into work_transition (before, after, reason) values
+  ('waiting', 'ready', 'became the head of its key'),
+  ('waiting', 'done', 'its entry was completed by a host'),
+  ('waiting', 'cancelled', 'cancelled'),
+  ('waiting', 'expired', 'expires_at passed'),
+  ('ready', 'claimed', 'claimed by a starter'),
+  ('ready', 'started', 'its execution began after the lease ran out'),
+  ('ready', 'done', 'its entry was completed by a host'),
+  ('ready', 'dead', 'Temporal refuses it'),
+  ('ready', 'cancelled', 'cancelled'),
+  ('ready', 'expired', 'expires_at passed'),
+  ('claimed', 'ready', 'lease ran out, or the start failed'),
+  ('claimed', 'started', 'Temporal has it'),
+  ('claimed', 'done', 'its entry was completed by a host'),
+  ('claimed', 'dead', 'Temporal refuses it'),
+  ('claimed', 'cancelled', 'cancelled'),
+  ('started', 'ready', 'left its burst, or its run is gone: new epoch'),
+  ('started', 'done', 'finished'),
+  ('started', 'dead', 'gave up'),
+  ('started', 'cancelled', 'cancelled'),
+  ('dead', 'ready', 'redriven: new epoch'),
+  ('dead', 'waiting', 'redriven behind its key: new epoch'),
+  ('dead', 'done', 'superseded by a later one, or completed by a host'),
+  ('dead', 'cancelled', 'discarded'),
+  ('done', 'ready', 'pending set again: new epoch'),
+  ('done', 'waiting', 'pending set again behind its key: new epoch'),
+  ('cancelled', 'ready', 'pending set again: new epoch'),
+  ('cancelled', 'waiting', 'pending set again behind its key: new epoch'),
+  ('expired', 'ready', 'pending set again: new epoch'),
+  ('expired', 'waiting', 'pending set again behind its key: new epoch');
+
+create function refuse_illegal_transition() returns trigger language plpgsql set search_path from current as $$
+begin
+  if not exists (select 1 from work_transition t where t.before = old.state and t.after = new.state) then
+    raise exception 'work % may not go from % to %', old.id, old.state, new.state using errcode = 'TM002';
+  end if;
+  if old.state in ('dead', 'done', 'cancelled', 'expired') and new.state in ('ready', 'waiting') and new.epoch <= old.epoch then
+    raise exception 'work % may only come back from % in a new epoch', old.id, old.state using errcode = 'TM002';
+  end if;
+  return new;
+end
+$$;
+create trigger work_transition before update of state on work
+  for each row when (old.state is distinct from new.state) execute function refuse_illegal_transition();

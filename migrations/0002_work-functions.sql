@@ -1,0 +1,632 @@
+-- What happens to a unit of work, one function a step. Lock order, always: entry -> work_key -> work.
+
+-- Locks a key and returns the next position in it. Whoever holds it decides what the key's head is.
+create function lock_work_key(p_group text, p_key text) returns bigint language sql set search_path from current as $$
+  insert into work_key as k (group_name, ordering_key, next_position) values (p_group, p_key, 1)
+  on conflict (group_name, ordering_key) do update set next_position = k.next_position + 1
+  returning next_position
+$$;
+
+-- Whether a unit at the end of this key has to wait. The key is locked by the caller.
+create function work_key_busy(p_group text, p_key text) returns boolean language plpgsql set search_path from current as $$
+begin
+  return exists (
+    select 1 from work w join work_group g on g.name = w.group_name
+    where w.group_name = p_group and w.ordering_key = p_key
+      and (w.state in ('waiting', 'ready', 'claimed', 'started') or (w.state = 'dead' and g.on_dead = 'block')));
+end
+$$;
+
+-- Makes the first waiting unit of a key ready, unless the key is held by another. The key is locked by the caller.
+create function advance_work_key(p_group text, p_key text) returns void language plpgsql set search_path from current as $$
+begin
+  if exists (
+    select 1 from work w join work_group g on g.name = w.group_name
+    where w.group_name = p_group and w.ordering_key = p_key
+      and (w.state in ('ready', 'claimed', 'started') or (w.state = 'dead' and g.on_dead = 'block'))) then
+    return;
+  end if;
+  update work set state = 'ready'
+  where id = (
+    select id from work where group_name = p_group and ordering_key = p_key and state = 'waiting'
+    order by position limit 1);
+end
+$$;
+
+-- Adds a unit, or brings a finished one back in a new epoch. A live one is left as it is.
+create function add_work(
+  p_id text, p_workflow text, p_group text, p_key text default null, p_log_id text default null, p_sequence_id bigint default null,
+  p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null, p_expires_at timestamptz default null,
+  p_actor text default null, p_correlation_id text default null, p_causation_id text default null
+) returns text language plpgsql set search_path from current as $$
+declare
+  v_epoch bigint := nextval('work_epoch');
+  v_position bigint;
+  v_state text := 'ready';
+begin
+  if not exists (select 1 from workflow_name where name = p_workflow) then
+    raise exception 'workflow ''%'' is unknown', p_workflow
+      using errcode = 'TM001', hint = 'Start a worker whose app defines it, then write again.';
+  end if;
+  if p_key is not null then
+    v_position := lock_work_key(p_group, p_key);
+    -- A live unit with this id would find itself in the way of itself.
+    if exists (select 1 from work where id = p_id and state in ('waiting', 'ready', 'claimed', 'started')) then
+      return 'exists';
+    end if;
+    if work_key_busy(p_group, p_key) then
+      v_state := 'waiting';
+    end if;
+  end if;
+  insert into work as w (
+    id, workflow, log_id, sequence_id, input, state, group_name, ordering_key, position, priority, not_before, expires_at,
+    epoch, first_epoch, actor, correlation_id, causation_id)
+  values (
+    p_id, p_workflow, p_log_id, p_sequence_id, p_input, v_state, p_group, p_key, v_position, p_priority, coalesce(p_not_before, now()), p_expires_at,
+    v_epoch, v_epoch, p_actor, p_correlation_id, p_causation_id)
+  on conflict (id) do update set
+    state = v_state, position = v_position, epoch = v_epoch, not_before = excluded.not_before, attempt = 0, unended = 0, fence = null,
+    claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null, finished_at = null
+  where w.state in ('done', 'dead', 'cancelled', 'expired');
+  return case when found then 'added' else 'exists' end;
+end
+$$;
+
+create function add_entry_work() returns trigger language plpgsql set search_path from current as $$
+begin
+  perform add_work(
+    new.pending || '/' || new.log_id || '/' || new.sequence_id, new.pending, l.type, l.id, l.id, new.sequence_id,
+    p_actor => new.actor, p_correlation_id => new.correlation_id, p_causation_id => new.causation_id)
+  from logs l where l.id = new.log_id;
+  return null;
+end
+$$;
+create trigger entry_pending_added after insert on entries
+  for each row when (new.pending is not null) execute function add_entry_work();
+create trigger entry_pending_set after update of pending on entries
+  for each row when (new.pending is not null and new.pending is distinct from old.pending) execute function add_entry_work();
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Claiming
+-- ---------------------------------------------------------------------------------------------------------------
+
+-- The Temporal workflow id of a unit in its present epoch.
+create function execution_id(p_installation text, p_id text, p_epoch bigint, p_first_epoch bigint) returns text language sql immutable as $$
+  select p_installation || '/' || p_id || case when p_epoch = p_first_epoch then '' else '/r' || p_epoch end
+$$;
+
+-- Claims ready units and says which executions to start. One claim at a time per installation (its row is locked), so
+-- max_in_flight and the caps of groups hold whatever the number of starters.
+--   p_max_in_flight  units that run alone, per installation
+--   p_low_water      skip units that became claimable before this (dead index entries of claimed ones); null looks at all
+--   p_burst_size 0   turns bursts off
+create function claim_work(
+  p_token uuid, p_lease interval, p_max_in_flight integer, p_low_water timestamptz default null,
+  p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4
+) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text, not_before timestamptz)
+language plpgsql set search_path from current as $$
+#variable_conflict use_column
+declare
+  v_installation text;
+  v_free integer;
+  v_look integer := p_max_in_flight + p_burst_threshold + p_burst_size * p_max_bursts + 1;
+begin
+  select i.id into v_installation from installation i for update;
+
+  with stale as (
+    select w.id from work w where w.state = 'claimed' and w.lease_until < clock_timestamp() for update skip locked
+  ), back as (
+    update work w set state = 'ready', claim_token = null, lease_until = null from stale where w.id = stale.id returning 1
+  )
+  update sweep_counter set value = value + n.n from (select count(*) as n from back) n where name = 'expired_lease' and n.n > 0;
+
+  select p_max_in_flight - count(*) into v_free from work w where w.state in ('claimed', 'started') and w.burst_id is null;
+
+  return query
+  with recursive running as (
+    select w.group_name, w.workflow, w.burst_id, count(*)::integer as units
+    from work w where w.state in ('claimed', 'started') group by 1, 2, 3
+  ), load as (
+    select r.group_name, sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end)::integer as units
+    from running r group by 1
+  ), open_burst as (
+    select r.workflow, count(*)::integer as bursts from running r where r.burst_id is not null group by 1
+  ), reclaimed as (
+    -- A burst whose starter died before it was marked keeps its grouping and its id.
+    select w.id, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
+  ), priorities as (
+    select g.name, (select min(w.priority) from work w where w.state = 'ready' and w.group_name = g.name) as priority
+    from work_group g left join load l on l.group_name = g.name
+    where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap)
+    union all
+    select p.name, (select min(w.priority) from work w where w.state = 'ready' and w.group_name = p.name and w.priority > p.priority)
+    from priorities p where p.priority is not null
+  ), candidate as materialized (
+    select c.*, g.cap - coalesce(l.units, 0) as room,
+      row_number() over (partition by c.group_name order by c.priority, c.not_before, c.id) as turn
+    from priorities p
+    join work_group g on g.name = p.name
+    left join load l on l.group_name = g.name
+    cross join lateral (
+      select w.id, w.workflow, w.group_name, w.priority, w.not_before, w.alone
+      from work w
+      where w.state = 'ready' and w.group_name = p.name and w.priority = p.priority
+        and w.not_before <= clock_timestamp() and w.not_before >= coalesce(p_low_water, '-infinity'::timestamptz)
+        and w.burst_id is null
+        and w.workflow in (select n.name from workflow_name n)
+      order by w.not_before, w.id
+      limit v_look
+    ) c
+    where p.priority is not null
+  ), backlog as (
+    -- Deep enough to run in bursts: then nothing of it runs alone, an execution a unit would only slow the rest down.
+    select c.group_name, c.workflow, coalesce(max(b.bursts), 0) as bursts
+    from candidate c left join open_burst b on b.workflow = c.workflow
+    where p_burst_size > 0 and not c.alone and (c.room is null or c.room >= p_burst_width)
+    group by 1, 2
+    having count(*) > p_burst_threshold + greatest(v_free, 0)
+      or (count(*) > p_burst_threshold and coalesce(max(b.bursts), 0) > 0)
+  ), ranked as (
+    select c.id, c.group_name, c.workflow, c.room, b.bursts,
+      (row_number() over (partition by c.group_name, c.workflow order by c.turn) - 1) / p_burst_size as number
+    from candidate c join backlog b on b.group_name = c.group_name and b.workflow = c.workflow
+    where not c.alone
+  ), burst_name as (
+    select n.group_name, n.workflow, n.number, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) as burst_id
+    from (
+      select r.group_name, r.workflow, r.number, r.bursts, row_number() over (partition by r.workflow order by r.number, r.group_name) as turn
+      from (select distinct group_name, workflow, number, bursts, room from ranked) r
+      where r.room is null or (r.number + 1) * p_burst_width <= r.room
+    ) n
+    where n.bursts + n.turn <= p_max_bursts
+  ), alone as (
+    select c.id from candidate c
+    where (c.alone or not exists (select 1 from backlog b where b.group_name = c.group_name and b.workflow = c.workflow))
+      and (c.room is null or c.turn <= c.room)
+    order by c.turn, c.group_name
+    limit greatest(v_free, 0)
+  ), chosen as (
+    select r.id, r.burst_id from reclaimed r
+    union all
+    select r.id, n.burst_id from ranked r
+      join burst_name n on n.group_name = r.group_name and n.workflow = r.workflow and n.number = r.number
+    union all
+    select a.id, null from alone a
+  ), locked as (
+    select w.id, c.burst_id from chosen c join work w on w.id = c.id where w.state = 'ready' for update of w skip locked
+  ), claimed as (
+    update work w set
+      state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = l.burst_id,
+      execution = case
+        when l.burst_id is null then execution_id(v_installation, w.id, w.epoch, w.first_epoch)
+        else v_installation || '/burst/' || w.workflow || '/' || l.burst_id end
+    from locked l where w.id = l.id
+    returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before
+  )
+  select c.id, c.epoch, c.workflow, c.group_name, c.log_id, c.burst_id, c.execution, c.not_before from claimed c;
+end
+$$;
+
+-- Temporal has these executions. A unit that has begun meanwhile is past this; one whose claim ran out belongs to another.
+create function mark_work_started(p_token uuid, p_executions text[]) returns bigint language sql set search_path from current as $$
+  with marked as (
+    update work set state = 'started', lease_until = null, checks = 0, check_after = clock_timestamp() + interval '1 minute'
+    where claim_token = p_token and state = 'claimed' and execution = any (p_executions)
+    returning 1
+  )
+  select count(*) from marked
+$$;
+
+-- The start failed or its outcome is unknown: the same id is tried again later.
+create function release_claim(p_token uuid, p_executions text[]) returns bigint language sql set search_path from current as $$
+  with released as (
+    update work set state = 'ready', claim_token = null, lease_until = null
+    where claim_token = p_token and state = 'claimed' and execution = any (p_executions)
+    returning 1
+  )
+  select count(*) from released
+$$;
+
+-- The execution of these units is over, or Temporal does not know it, while they are not finished: each gets a new epoch.
+-- With p_token: what that claim still holds; a unit alone stays claimed, to be started at once. Without: what is started.
+-- Units of a burst become ready, to run alone.
+create function renew_work(p_execution text, p_token uuid default null, p_lease interval default interval '0')
+returns table (id text, epoch bigint, workflow text, log_id text, execution text, state text) language plpgsql set search_path from current as $$
+#variable_conflict use_column
+declare
+  v_installation text := (select i.id from installation i);
+begin
+  return query
+  with gone as materialized (
+    select w.id, nextval('work_epoch') as epoch,
+      case when p_token is not null and w.burst_id is null then 'claimed' else 'ready' end as state
+    from work w
+    where w.execution = p_execution
+      and case when p_token is null then w.state = 'started' else w.state = 'claimed' and w.claim_token = p_token end
+    for update
+  )
+  update work w set
+    state = g.state, epoch = g.epoch, execution = execution_id(v_installation, w.id, g.epoch, w.first_epoch), burst_id = null, alone = true,
+    fence = null, check_after = null, checks = 0,
+    claim_token = case when g.state = 'claimed' then p_token end,
+    lease_until = case when g.state = 'claimed' then clock_timestamp() + p_lease end
+  from gone g where w.id = g.id
+  returning w.id, w.epoch, w.workflow, w.log_id, w.execution, w.state;
+end
+$$;
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Running. Each beginning sets a new fence; only its holder can go on.
+-- ---------------------------------------------------------------------------------------------------------------
+
+-- Begins an attempt of a unit that runs alone. No row: it is finished, in another epoch, or in a burst.
+-- A unit begun p_max_unended times without an end is dead: the returned state says so.
+-- Commits asynchronously: a count lost in a crash is not a lost fence, because the fence is random.
+create function begin_work(p_id text, p_epoch bigint, p_fence uuid, p_max_unended integer default 5)
+returns setof work language plpgsql set search_path from current as $$
+declare
+  v work;
+begin
+  select * into v from work where id = p_id and epoch = p_epoch and state in ('ready', 'claimed', 'started') and burst_id is null;
+  if not found then
+    return;
+  end if;
+  if v.unended >= p_max_unended then
+    return query select * from end_unended_work(p_id, p_epoch, p_max_unended);
+    return;
+  end if;
+  perform set_config('synchronous_commit', 'off', true);
+  return query
+  update work w set
+    state = 'started', attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, lease_until = null,
+    begun_at = clock_timestamp(), check_after = clock_timestamp() + interval '1 minute', checks = 0
+  where w.id = p_id and w.epoch = p_epoch and w.state in ('ready', 'claimed', 'started') and w.burst_id is null
+  returning w.*;
+end
+$$;
+
+-- Dead: its worker died each time it ran.
+create function end_unended_work(p_id text, p_epoch bigint, p_max_unended integer) returns setof work language plpgsql set search_path from current as $$
+declare
+  v work;
+begin
+  select * into v from work where id = p_id;
+  if v.ordering_key is not null then
+    perform lock_work_key(v.group_name, v.ordering_key);
+  end if;
+  update work w set state = 'started' where w.id = p_id and w.epoch = p_epoch and w.state in ('ready', 'claimed') and w.unended >= p_max_unended;
+  return query
+  update work w set state = 'dead', finished_at = clock_timestamp(), check_after = null, fence = null, burst_id = null,
+    error = json_build_object('code', 'worker_died', 'message',
+      format('Its worker died while running this, %s times in a row. Look for what kills the process, then redrive it.', p_max_unended))
+  where w.id = p_id and w.epoch = p_epoch and w.state = 'started' and w.unended >= p_max_unended
+  returning w.*;
+  if found and v.ordering_key is not null then
+    perform advance_work_key(v.group_name, v.ordering_key);
+  end if;
+end
+$$;
+
+-- Begins up to p_limit more units of a burst for the attempt that holds p_fence. Units that an earlier attempt had begun
+-- and not ended leave the burst to run alone: one of them may be what killed its worker.
+create function begin_burst(p_burst_id text, p_fence uuid, p_limit integer)
+returns setof work language plpgsql set search_path from current as $$
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  update work w set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, claim_token = null,
+    lease_until = null, check_after = null
+  where w.burst_id = p_burst_id and w.state = 'started' and w.fence is not null and w.fence <> p_fence;
+  update work w set state = 'started', lease_until = null, check_after = clock_timestamp() + interval '1 minute', checks = 0
+  where w.burst_id = p_burst_id and w.state in ('ready', 'claimed');
+  return query
+  update work w set
+    attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = clock_timestamp(),
+    check_after = clock_timestamp() + interval '1 minute', checks = 0
+  where w.id in (
+    select n.id from work n where n.burst_id = p_burst_id and n.state = 'started' and n.fence is null
+    order by n.priority, n.not_before, n.id limit p_limit)
+  returning w.*;
+end
+$$;
+
+-- The one way to end a unit of work with effect: entry, key, unit, all or nothing.
+-- 'finished', or 'fenced': another attempt is the last one, and nothing was changed.
+create function finish_work(
+  p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_result json default null,
+  p_snapshot text default null, p_history text default null
+) returns text language plpgsql set search_path from current as $$
+declare
+  v work;
+  v_entry boolean := false;
+begin
+  select * into v from work where id = p_id;
+  if v.log_id is not null then
+    perform 1 from entries where log_id = v.log_id and sequence_id = v.sequence_id for update;
+    v_entry := found;
+  end if;
+  if v.ordering_key is not null then
+    perform lock_work_key(v.group_name, v.ordering_key);
+  end if;
+  update work set
+    state = case when log_id is not null and not v_entry then 'cancelled' else 'done' end,
+    result = p_result, error = null, unended = 0, finished_at = clock_timestamp(), check_after = null, burst_id = null
+  where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';
+  if not found then
+    return 'fenced';
+  end if;
+  if v_entry then
+    update entries set snapshot = coalesce(p_snapshot, snapshot), history = coalesce(p_history, history), pending = null
+    where log_id = v.log_id and sequence_id = v.sequence_id and pending = v.workflow;
+    if p_snapshot is not null then
+      perform supersede_dead_work(v.log_id, v.workflow, v.sequence_id);
+    end if;
+  end if;
+  if v.ordering_key is not null then
+    perform advance_work_key(v.group_name, v.ordering_key);
+  end if;
+  return 'finished';
+end
+$$;
+
+-- A later snapshot stands for an earlier one that died: its entry is no longer pending and its unit is closed.
+-- The log's key is locked by the caller.
+create function supersede_dead_work(p_log_id text, p_workflow text, p_sequence_id bigint) returns void language plpgsql set search_path from current as $$
+declare
+  v record;
+begin
+  for v in
+    select w.id, w.sequence_id from work w
+    where w.state = 'dead' and w.log_id = p_log_id and w.workflow = p_workflow and w.sequence_id < p_sequence_id
+      and w.group_name = (select type from logs where id = p_log_id)
+    order by w.sequence_id
+  loop
+    update entries set pending = null where log_id = p_log_id and sequence_id = v.sequence_id and pending = p_workflow;
+    update work set state = 'done', finished_at = clock_timestamp(), result = json_build_object('supersededBy', p_sequence_id::text)
+    where id = v.id and state = 'dead';
+    update sweep_counter set value = value + 1 where name = 'superseded';
+  end loop;
+end
+$$;
+
+-- An attempt ended in an error. Not dead: it is tried again by its execution, and only the error is kept.
+create function fail_work(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json, p_dead boolean)
+returns text language plpgsql set search_path from current as $$
+declare
+  v work;
+begin
+  select * into v from work where id = p_id;
+  if p_dead and v.ordering_key is not null then
+    perform lock_work_key(v.group_name, v.ordering_key);
+  end if;
+  update work set
+    state = case when p_dead then 'dead' else 'started' end, error = p_error, unended = 0, fence = null,
+    finished_at = case when p_dead then clock_timestamp() end,
+    check_after = case when not p_dead then clock_timestamp() + interval '1 minute' end,
+    burst_id = case when not p_dead then burst_id end
+  where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';
+  if not found then
+    return 'fenced';
+  end if;
+  if p_dead and v.ordering_key is not null then
+    perform advance_work_key(v.group_name, v.ordering_key);
+  end if;
+  return 'failed';
+end
+$$;
+
+-- Temporal refuses to start it, for good.
+create function refuse_claimed_work(p_execution text, p_token uuid, p_error json) returns bigint language plpgsql set search_path from current as $$
+declare
+  v record;
+  v_count bigint := 0;
+begin
+  for v in select id, group_name, ordering_key from work where execution = p_execution and claim_token = p_token and state = 'claimed' loop
+    if v.ordering_key is not null then
+      perform lock_work_key(v.group_name, v.ordering_key);
+    end if;
+    update work set state = 'dead', error = p_error, finished_at = clock_timestamp(), lease_until = null, burst_id = null
+    where id = v.id and claim_token = p_token and state = 'claimed';
+    if found then
+      v_count := v_count + 1;
+      if v.ordering_key is not null then
+        perform advance_work_key(v.group_name, v.ordering_key);
+      end if;
+    end if;
+  end loop;
+  return v_count;
+end
+$$;
+
+-- Leaves its burst to run alone, in a new epoch, keeping its progress.
+create function release_work(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json default null)
+returns text language plpgsql set search_path from current as $$
+begin
+  update work set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, unended = 0,
+    claim_token = null, lease_until = null, check_after = null, error = coalesce(p_error, error)
+  where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';
+  return case when found then 'released' else 'fenced' end;
+end
+$$;
+
+create function record_progress(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_progress json)
+returns text language plpgsql set search_path from current as $$
+begin
+  update work set progress = p_progress, unended = 1, check_after = clock_timestamp() + interval '1 minute', checks = 0
+  where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';
+  return case when found then 'recorded' else 'fenced' end;
+end
+$$;
+
+-- For hosts that have no unit in hand: where pending is still that workflow, set the result and close the unit, whoever runs it.
+create function complete_workflow(p_log_id text, p_sequence_id bigint, p_workflow text, p_snapshot text, p_history text)
+returns text language plpgsql set search_path from current as $$
+declare
+  v_pending text;
+  v_group text;
+begin
+  select type into v_group from logs where id = p_log_id;
+  if not found then
+    return 'log_not_found';
+  end if;
+  select pending into v_pending from entries where log_id = p_log_id and sequence_id = p_sequence_id for update;
+  if not found then
+    return case when p_sequence_id >= (select next_sequence_id from logs where id = p_log_id) or p_sequence_id < 0
+      then 'out_of_range' else 'truncated' end;
+  end if;
+  if v_pending is distinct from p_workflow then
+    return 'already-done';
+  end if;
+  perform lock_work_key(v_group, p_log_id);
+  update entries set snapshot = coalesce(p_snapshot, snapshot), history = coalesce(p_history, history), pending = null
+  where log_id = p_log_id and sequence_id = p_sequence_id;
+  update work set state = 'done', finished_at = clock_timestamp(), fence = null, burst_id = null, check_after = null, lease_until = null
+  where id = p_workflow || '/' || p_log_id || '/' || p_sequence_id and state in ('waiting', 'ready', 'claimed', 'started', 'dead');
+  if p_snapshot is not null then
+    perform supersede_dead_work(p_log_id, p_workflow, p_sequence_id);
+  end if;
+  perform advance_work_key(v_group, p_log_id);
+  return 'completed';
+end
+$$;
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- By a person, and by the sweep
+-- ---------------------------------------------------------------------------------------------------------------
+
+-- Dead -> ready (or waiting, behind its key), in a new epoch.
+create function redrive_work(p_id text) returns boolean language plpgsql set search_path from current as $$
+declare
+  v work;
+  v_state text := 'ready';
+  v_position bigint;
+begin
+  select * into v from work where id = p_id and state = 'dead';
+  if not found then
+    return false;
+  end if;
+  v_position := v.position;
+  if v.ordering_key is not null then
+    perform lock_work_key(v.group_name, v.ordering_key);
+    -- Its place in the order is kept; behind whatever holds the key now.
+    if exists (select 1 from work w where w.group_name = v.group_name and w.ordering_key = v.ordering_key
+        and w.state in ('ready', 'claimed', 'started')) then
+      v_state := 'waiting';
+    end if;
+  end if;
+  update work set state = v_state, epoch = nextval('work_epoch'), not_before = clock_timestamp(), unended = 0, fence = null, claim_token = null,
+    burst_id = null, alone = true, finished_at = null
+  where id = p_id and state = 'dead';
+  return found;
+end
+$$;
+
+-- Dead -> cancelled; its entry is no longer pending, a person has decided.
+create function discard_work(p_id text) returns boolean language plpgsql set search_path from current as $$
+declare
+  v work;
+begin
+  select * into v from work where id = p_id and state = 'dead';
+  if not found then
+    return false;
+  end if;
+  if v.log_id is not null then
+    perform 1 from entries where log_id = v.log_id and sequence_id = v.sequence_id for update;
+  end if;
+  if v.ordering_key is not null then
+    perform lock_work_key(v.group_name, v.ordering_key);
+  end if;
+  update work set state = 'cancelled', finished_at = clock_timestamp() where id = p_id and state = 'dead';
+  if not found then
+    return false;
+  end if;
+  if v.log_id is not null then
+    update entries set pending = null where log_id = v.log_id and sequence_id = v.sequence_id and pending = v.workflow;
+  end if;
+  if v.ordering_key is not null then
+    perform advance_work_key(v.group_name, v.ordering_key);
+  end if;
+  return true;
+end
+$$;
+
+-- Units whose expires_at has passed before they were claimed. At most p_limit.
+create function expire_work(p_limit integer) returns bigint language plpgsql set search_path from current as $$
+declare
+  v record;
+  v_count bigint := 0;
+begin
+  for v in
+    select id, group_name, ordering_key from work
+    where expires_at is not null and expires_at < clock_timestamp() and state in ('waiting', 'ready') limit p_limit
+  loop
+    if v.ordering_key is not null then
+      perform lock_work_key(v.group_name, v.ordering_key);
+    end if;
+    update work set state = 'expired', finished_at = clock_timestamp(), burst_id = null
+    where id = v.id and state in ('waiting', 'ready') and expires_at < clock_timestamp();
+    if found then
+      v_count := v_count + 1;
+      if v.ordering_key is not null then
+        perform advance_work_key(v.group_name, v.ordering_key);
+      end if;
+    end if;
+  end loop;
+  return v_count;
+end
+$$;
+
+-- Pending entries that have no unit, or whose unit ended more than p_age ago without clearing them (never dead ones).
+create function restore_pending_work(p_age interval, p_limit integer) returns bigint language plpgsql set search_path from current as $$
+declare
+  v record;
+  v_count bigint := 0;
+begin
+  for v in
+    select e.log_id, e.sequence_id, e.pending, l.type
+    from entries e
+    join logs l on l.id = e.log_id
+    left join work w on w.id = e.pending || '/' || e.log_id || '/' || e.sequence_id
+    where e.pending is not null
+      and (w.id is null and e.committed_at < clock_timestamp() - p_age
+        or w.state in ('done', 'cancelled', 'expired') and w.finished_at < clock_timestamp() - p_age)
+      and e.pending in (select name from workflow_name)
+    limit p_limit
+  loop
+    -- Lock order entry -> key -> work; whoever completed it meanwhile has cleared it.
+    perform 1 from entries where log_id = v.log_id and sequence_id = v.sequence_id and pending = v.pending for update;
+    if found and add_work(v.pending || '/' || v.log_id || '/' || v.sequence_id, v.pending, v.type, v.log_id, v.log_id, v.sequence_id) = 'added' then
+      v_count := v_count + 1;
+    end if;
+  end loop;
+  return v_count;
+end
+$$;
+
+-- Finished units beyond the newest keep_finished of their group, oldest first; dead ones stay until discarded. At most p_limit.
+create function prune_work(p_limit integer) returns bigint language sql set search_path from current as $$
+  with old as (
+    select o.id from work_group g cross join lateral (
+      select w.id from work w
+      where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired')
+      order by w.finished_at desc offset g.keep_finished limit p_limit
+    ) o limit p_limit
+  ), locked as (
+    select w.id from work w join old o on o.id = w.id where w.state in ('done', 'cancelled', 'expired') for update of w skip locked
+  ), pruned as (
+    delete from work w using locked l where w.id = l.id returning 1
+  )
+  select count(*) from pruned
+$$;
+
+-- Keys without units. At most p_limit.
+create function prune_work_keys(p_limit integer) returns bigint language sql set search_path from current as $$
+  with unused as (
+    select k.group_name, k.ordering_key from work_key k
+    where not exists (select 1 from work w where w.group_name = k.group_name and w.ordering_key = k.ordering_key
+      and w.state in ('waiting', 'ready', 'claimed', 'started', 'dead'))
+    limit p_limit for update skip locked
+  ), pruned as (
+    delete from work_key k using unused u where k.group_name = u.group_name and k.ordering_key = u.ordering_key returning 1
+  )
+  select count(*) from pruned
+$$;
