@@ -111,6 +111,8 @@ declare
   v_free integer;
   v_look integer := p_max_in_flight + p_burst_threshold + p_burst_size * p_max_bursts + 1;
 begin
+  -- A claim lost in a crash is claimed again under the same execution id, so it need not wait for the disk.
+  perform set_config('synchronous_commit', 'off', true);
   select i.id into v_installation from installation i for update;
 
   with stale as (
@@ -513,8 +515,8 @@ begin
       v_state := 'waiting';
     end if;
   end if;
-  update work set state = v_state, epoch = nextval('work_epoch'), not_before = clock_timestamp(), unended = 0, fence = null, claim_token = null,
-    burst_id = null, alone = true, finished_at = null
+  update work set state = v_state, epoch = nextval('work_epoch'), not_before = clock_timestamp(), attempt = 0, unended = 0,
+    fence = null, claim_token = null, burst_id = null, alone = true, finished_at = null
   where id = p_id and state = 'dead';
   return found;
 end

@@ -153,7 +153,7 @@ begin
   execute format('grant insert, update, delete on all tables in schema %I to tidemark_app', v_schema);
   execute format('grant usage on all sequences in schema %I to tidemark_app', v_schema);
   -- The state machine and the installation's id are the migrations' alone (a lock needs the right to update one column).
-  revoke insert, update, delete on work_transition, installation from tidemark_app;
+  revoke insert, update, delete on work_transition, installation, migration from tidemark_app;
   grant update (created_at) on installation to tidemark_app;
 end
 $$;

@@ -89,13 +89,15 @@ async function copyToCache(native: string, account: PostgresAccount | undefined,
   if ((await lstat(target).catch(() => undefined)) !== undefined) return target;
   log(`Copying the Postgres programs to ${target}, where ${account ? `user '${account.name}'` : 'they'} can reach the files they need.`);
   try {
-    await mkdir(cache, { recursive: true, mode: 0o755 });
+    await mkdir(cache, { recursive: true });
+    if (account) await chmod(cache, 0o755);
     const scratch = await mkdtemp(join(cache, 'copying-'));
     try {
       const copy = join(scratch, 'native');
       await cp(native, copy, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('.a') });
       await makeLinks(copy);
-      await chmod(copy, 0o755);
+      // npm may have unpacked under a umask that hides files from other users.
+      spawnSync('chmod', ['-R', 'a+rX', copy]);
       await rename(copy, target).catch(async (error: NodeJS.ErrnoException) => {
         // Another process was faster, with the same files.
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;

@@ -5,6 +5,7 @@
  * A log type whose state is small enough to hold in memory needs no `snapshots`: the state is kept as JSON in one blob.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
+import type { SnapshotCache } from '../snapshots/cache.ts';
 import type { BlobId, LogEntry, SequenceId } from './event-log.ts';
 
 export interface LogType<EntryT extends LogEntry = LogEntry, StateT = unknown> {
@@ -16,15 +17,29 @@ export interface LogType<EntryT extends LogEntry = LogEntry, StateT = unknown> {
   parseEntry(entry: unknown): EntryT;
   /** A new empty state, of the caller's own. */
   initial(): StateT;
-  /** The state after `entry`. May change `state` in place and return it. */
+  /** A stored entry of an older shape as it would be written today; absent: entries have had one shape. `apply` does it by itself. */
+  upcast?(stored: LogEntry): EntryT;
+  /** The state after `entry`, as stored. May change `state` in place and return it. */
   apply(state: StateT, entry: EntryT, sequenceId: SequenceId): StateT;
   /** How the state is written to and read from blobs. */
   readonly snapshots: SnapshotFormat<StateT>;
 }
 
+export interface SnapshotOptions {
+  typeVersion: number;
+  /** Decoded blobs by their content's name: spares reads, never changes a result. */
+  cache?: SnapshotCache | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 export interface SnapshotFormat<StateT> {
-  /** Writes `state` as it is before `sequenceId`; returns the root blob's id. Writes blobs before the root that names them. */
-  write(blobs: BlobDir, sequenceId: SequenceId, state: StateT, options: { typeVersion: number; signal?: AbortSignal }): Promise<BlobId>;
-  /** Reads a root blob. @returns undefined where it is of another `typeVersion`. @throws CorruptBlobError, BlobNotFoundError */
-  read(blobs: BlobDir, blobId: BlobId, options: { typeVersion: number; signal?: AbortSignal }): Promise<StateT | undefined>;
+  /**
+   * Writes `state` as it is before `sequenceId`; returns the root blob's id. Writes blobs before the root that names them.
+   * The same state and sequence id give the same id and content. Leaves `state` as it is.
+   */
+  write(blobs: BlobDir, sequenceId: SequenceId, state: StateT, options: SnapshotOptions): Promise<BlobId>;
+  /** Reads a root blob; the state is the caller's own. @returns undefined where it is of another `typeVersion`. @throws CorruptBlobError, BlobNotFoundError */
+  read(blobs: BlobDir, blobId: BlobId, options: SnapshotOptions): Promise<StateT | undefined>;
+  /** About how much memory the part of `state` takes that is in no blob yet; absent: it does not grow with the entries. */
+  unwrittenBytes?(state: StateT): number;
 }

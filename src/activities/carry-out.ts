@@ -1,0 +1,60 @@
+/**
+ * One unit of work as an activity: begin, do, finish. Its errors become failures that the workflow retries; a unit that gave up
+ * is an answer, because its error is in its row already.
+ */
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { inSchema } from '../postgres/queryable.ts';
+import { beginWork } from '../work/begin.ts';
+import { runUnit } from '../work/run-unit.ts';
+import type { CarryOutActivities, CarryOutOutcome } from './types.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { toFailure } from './failures.ts';
+import { withHeartbeat } from './heartbeat.ts';
+
+/** A short unit that has not finished by then goes on in a heartbeating activity. */
+const SHORT_BUDGET_MS = 1_000;
+
+export function carryOutActivities(dependencies: ActivityDependencies): CarryOutActivities {
+  return {
+    runUnit: (workId, epoch) => attempt(dependencies, workId, epoch, false),
+    runLongUnit: (workId, epoch) => withHeartbeat(() => attempt(dependencies, workId, epoch, true)),
+  };
+}
+
+async function attempt({ pool, schema, handlerOf }: ActivityDependencies, workId: string, epoch: number, long: boolean): Promise<CarryOutOutcome> {
+  const workflow = workId.slice(0, workId.indexOf('/'));
+  const handler = handlerOf(workflow);
+  if (!handler) {
+    throw toFailure(new Error(`This worker does not know the workflow '${workflow}'. Start one whose app defines it.`));
+  }
+  if (handler.long && !long) {
+    return { type: 'long' };
+  }
+  const unit = await beginWork(inSchema(pool, schema), workId, epoch);
+  if (!unit) {
+    return { type: 'nothing' };
+  }
+  if (unit.state === 'dead') {
+    return { type: 'dead', code: 'worker_died', message: `The worker died while running ${workId}, too many times in a row.` };
+  }
+  const deadline = long ? [] : [AbortSignal.timeout(handler.deadlineMs)];
+  const outcome = await runUnit(unit, handler, {
+    pool,
+    schema,
+    signal: AbortSignal.any([cancellationSignal(), ...deadline]),
+    ...(long ? {} : { yieldAt: Date.now() + SHORT_BUDGET_MS }),
+    ...(long ? { onProgress: (progress) => heartbeat(progress) } : {}),
+  });
+  switch (outcome.type) {
+    case 'finished':
+    case 'long':
+      return { type: outcome.type };
+    case 'dead':
+      return { type: 'dead', code: outcome.error.code, message: outcome.error.message };
+    case 'fenced':
+      // Whoever took over may be gone too: the retry begins again, or finds nothing to do.
+      throw toFailure(new Error(`Attempt ${activityInfo().attempt} of ${workId} was taken over.`), { benign: true });
+    case 'failed':
+      throw toFailure(outcome.cause);
+  }
+}

@@ -1,0 +1,15 @@
+/** What workflows and activities agree on: types only, so that neither imports the other's code. */
+
+/** 'finished': recorded. 'nothing': another epoch or attempt has it, or it was done before. 'long': go on in `runLongUnit`. */
+export type CarryOutOutcome = { type: 'finished' | 'nothing' | 'long' } | { type: 'dead'; code: string; message: string };
+
+export interface CarryOutActivities {
+  /** Begin, do, finish: short work, as a local activity. Throws when the attempt failed and another one may succeed. */
+  runUnit(workId: string, epoch: number): Promise<CarryOutOutcome>;
+  /** The same for long work: heartbeats, and goes on from the recorded progress. */
+  runLongUnit(workId: string, epoch: number): Promise<CarryOutOutcome>;
+}
+
+export interface BurstActivities {
+  runBurst(burstId: string): Promise<{ finished: number; released: number }>;
+}

@@ -1,0 +1,37 @@
+import { LogNotFoundError } from '../errors.ts';
+import type { Database } from '../postgres/queryable.ts';
+import type { SequenceId } from './event-log.ts';
+
+export interface LogInfo {
+  id: string;
+  type: string;
+  typeVersion: number;
+  settings: Record<string, unknown>;
+  snapshotEvery?: number;
+  firstSequenceId: SequenceId;
+  nextSequenceId: SequenceId;
+  createdAt: Date;
+}
+
+/** @throws LogNotFoundError */
+export async function readLog(db: Database, logId: string): Promise<LogInfo> {
+  const { rows } = await db.query(
+    `select id, type, type_version, settings, snapshot_every, first_sequence_id, next_sequence_id, created_at
+     from ${db.schema}.logs where id = $1::text`,
+    [logId],
+  );
+  const row = rows[0];
+  if (!row) {
+    throw new LogNotFoundError(logId);
+  }
+  return {
+    id: row.id,
+    type: row.type,
+    typeVersion: row.type_version,
+    settings: row.settings,
+    ...(row.snapshot_every === null ? {} : { snapshotEvery: row.snapshot_every }),
+    firstSequenceId: BigInt(row.first_sequence_id),
+    nextSequenceId: BigInt(row.next_sequence_id),
+    createdAt: row.created_at,
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * What an application has defined, and the handlers that carry it out. Knows no Temporal.
+ */
+import type { BlobDir, BlobStore } from './blob-store/blob-store.ts';
+import { InvalidInputError } from './errors.ts';
+import type { EntryWork } from './event-log/entry-work.ts';
+import { entryWorkHandler } from './event-log/entry-work.ts';
+import type { LogType } from './event-log/log-type.ts';
+import type { Pool } from './postgres/pool.ts';
+import { snapshotHandler } from './snapshots/snapshot-work.ts';
+import type { UnitHandler } from './work/unit.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a registry holds log types of any entry and state
+export type AnyLogType = LogType<any, any>;
+
+export interface Registry {
+  readonly logTypes: ReadonlyMap<string, AnyLogType>;
+  readonly entryWork: ReadonlyMap<string, EntryWork>;
+}
+
+/** @throws InvalidInputError where two definitions share a name */
+export function createRegistry(logTypes: readonly AnyLogType[], entryWork: readonly EntryWork[]): Registry {
+  return {
+    logTypes: uniqueByName('log type', logTypes, (logType) => logType.type),
+    entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
+  };
+}
+
+function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) => string): ReadonlyMap<string, T> {
+  const map = new Map<string, T>();
+  for (const item of items) {
+    const name = nameOf(item);
+    if (map.has(name)) {
+      throw new InvalidInputError(`The ${kind} '${name}' is defined twice. Give one of them another name.`);
+    }
+    map.set(name, item);
+  }
+  return map;
+}
+
+export interface HandlerDependencies {
+  pool: Pool;
+  schema: string;
+  blobs: BlobStore;
+  /** Bytes of decoded manifests and tiles kept in memory. */
+  cacheBytes?: number;
+}
+
+/** Handlers by the name of their workflow: `snapshot`, and a user's own entry work. */
+export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): ReadonlyMap<string, UnitHandler> {
+  const handlers: UnitHandler[] = [snapshotHandler(registry.logTypes, dependencies)];
+  for (const work of registry.entryWork.values()) {
+    handlers.push(entryWorkHandler(work, dependencies));
+  }
+  return new Map(handlers.map((handler) => [handler.workflow, handler]));
+}
+
+/** The directory of a log's blobs. */
+export async function blobsOfLog(blobs: BlobStore, logId: string): Promise<BlobDir> {
+  return (await blobs.getRootDir()).getDir(logId);
+}

@@ -1,0 +1,70 @@
+/**
+ * Taking a log's snapshot as a unit of work: `takeSnapshot` with the unit's progress as its place to go on from.
+ *
+ * A log type that this worker does not know, a corrupt entry, an unreadable snapshot or a fold that throws makes the unit dead;
+ * everything else (Postgres, the blob store) is tried again for ever.
+ */
+import { InvalidInputError } from '../errors.ts';
+import type { SequenceId } from '../event-log/event-log.ts';
+import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
+import { readLog } from '../event-log/read-log.ts';
+import { inSchema } from '../postgres/queryable.ts';
+import { type AnyLogType, blobsOfLog, type HandlerDependencies } from '../registry.ts';
+import type { UnitHandler } from '../work/unit.ts';
+import { createSnapshotCache } from './cache.ts';
+import { takeSnapshot } from './take-snapshot.ts';
+
+const PAGE_SIZE = 10_000;
+
+/** How progress is kept in the row. */
+interface SnapshotProgress {
+  sequenceId: string;
+  blobId: string;
+  entries: number;
+  total: number;
+}
+
+export function snapshotHandler(logTypes: ReadonlyMap<string, AnyLogType>, { pool, schema, blobs, cacheBytes }: HandlerDependencies): UnitHandler {
+  const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
+  const db = inSchema(pool, schema);
+  return {
+    workflow: 'snapshot',
+    deadlineMs: 10_000,
+    maxAttempts: Number.POSITIVE_INFINITY,
+    async run(unit, { signal, yieldAt, recordProgress }) {
+      const { logId, sequenceId } = unit.entry as { logId: string; sequenceId: SequenceId };
+      const { type } = await readLog(db, logId);
+      const logType = logTypes.get(type);
+      if (!logType) {
+        throw new InvalidInputError(`This worker does not know the log type '${type}' of log '${logId}'. Start one whose app defines it, then redrive.`);
+      }
+      const progress = unit.progress as SnapshotProgress | null;
+      try {
+        const snapshot = await takeSnapshot({
+          log: createPostgresEventLog({ pool, logId, pageSize: PAGE_SIZE, schema }),
+          blobs: await blobsOfLog(blobs, logId),
+          logType,
+          sequenceId,
+          cache,
+          signal,
+          ...(progress ? { resume: { sequenceId: BigInt(progress.sequenceId), blobId: progress.blobId } } : {}),
+          async onProgress({ resume, entries, total }) {
+            await recordProgress({ sequenceId: resume.sequenceId.toString(), blobId: resume.blobId, entries, total });
+            if (yieldAt !== undefined && Date.now() > yieldAt) {
+              throw new Yield();
+            }
+          },
+        });
+        return { snapshot };
+      } catch (error) {
+        if (error instanceof Yield) {
+          return 'long';
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+/** Unwinds takeSnapshot at the end of a chunk. */
+class Yield extends Error {}

@@ -1,0 +1,60 @@
+/** The starter loop over Temporal: claims from Postgres, starts executions, sweeps. */
+import type { Client } from '@temporalio/client';
+import { listen } from '../postgres/listen.ts';
+import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import type { ClaimOptions } from '../work/claim.ts';
+import { DEFAULT_CLAIM_OPTIONS, runStarterLoop, type StarterLoop } from '../work/loop.ts';
+import { installationId } from '../work/register.ts';
+import { executionIsRunning, startClaim } from '../work/start.ts';
+import { sweep } from '../work/sweep.ts';
+import { missingSearchAttributes } from './connection.ts';
+import { taskQueueOf } from './task-queue.ts';
+
+export interface StarterOptions {
+  queryable: Queryable;
+  schema: string;
+  client: Client;
+  /** Direct connection for hints; absent: the loop only polls. */
+  connectionString?: string;
+  /** The client shares a worker's connection. */
+  eager: boolean;
+  claim?: Partial<ClaimOptions>;
+  startDeadlineMs?: number;
+  sweepEveryMs?: number;
+  staleAfterMs?: number;
+  pendingAfterMs?: number;
+  log?: (level: 'info' | 'warn', message: string) => void;
+}
+
+export async function startStarter(options: StarterOptions): Promise<StarterLoop> {
+  const { queryable, schema, client, connectionString, eager, startDeadlineMs = 2_000, log = () => {} } = options;
+  const db = inSchema(queryable, schema);
+  const claim = { ...DEFAULT_CLAIM_OPTIONS, ...options.claim };
+  const taskQueue = taskQueueOf(await installationId(db));
+  const missing = await missingSearchAttributes(client);
+  if (missing.length > 0) {
+    log('warn', `The namespace has no search attribute ${missing.join(', ')}: executions carry none. See tidemark doctor.`);
+  }
+  const isRunning = executionIsRunning(client, startDeadlineMs);
+  const loop = runStarterLoop({
+    db,
+    claim,
+    start: (claimed) =>
+      startClaim({ db, client, taskQueue, leaseMs: claim.leaseMs, deadlineMs: startDeadlineMs, eager, searchAttributes: missing.length === 0 }, claimed),
+    sweep: () => sweep(db, { staleAfterMs: options.staleAfterMs ?? 60_000, pendingAfterMs: options.pendingAfterMs ?? 60_000, isRunning }),
+    ...(options.sweepEveryMs === undefined ? {} : { sweepEveryMs: options.sweepEveryMs }),
+    onError: (step, error) => log('warn', `${step}: ${error instanceof Error ? error.message : String(error)}`),
+  });
+  if (!connectionString) {
+    return loop;
+  }
+  const unlisten = listen({ connectionString, schema, onNotify: () => loop.wake() });
+  return {
+    wake: loop.wake,
+    async stop() {
+      await unlisten();
+      await loop.stop();
+    },
+  };
+}
+

@@ -1,0 +1,89 @@
+/**
+ * A worker: runs workflows and activities, with the starter loop beside it unless it is turned off.
+ * `failed` settles when the worker stops by itself; `stop` drains it: short units end, long ones go on elsewhere.
+ */
+import { Worker } from '@temporalio/worker';
+import { burstActivities } from '../activities/burst.ts';
+import { carryOutActivities } from '../activities/carry-out.ts';
+import type { BlobStore } from '../blob-store/blob-store.ts';
+import type { Pool } from '../postgres/pool.ts';
+import { inSchema } from '../postgres/queryable.ts';
+import { type Registry, unitHandlers } from '../registry.ts';
+import type { StarterLoop } from '../work/loop.ts';
+import { installationId, registerWorkflows } from '../work/register.ts';
+import { connectWorker, type TemporalOptions } from './connection.ts';
+import { type StarterOptions, startStarter } from './start-starter.ts';
+import { taskQueueOf } from './task-queue.ts';
+import { type WorkflowBundle, workerOptions } from './worker-options.ts';
+
+export interface StartWorkerOptions {
+  registry: Registry;
+  /** At least as many connections as the worker has activity slots: see worker-options. */
+  pool: Pool;
+  schema: string;
+  blobs: BlobStore;
+  temporal: TemporalOptions;
+  /** false: another process starts executions. */
+  starter: false | Omit<StarterOptions, 'queryable' | 'schema' | 'client' | 'eager'>;
+  cacheBytes?: number;
+  workflowBundle?: WorkflowBundle;
+}
+
+export interface RunningWorker {
+  /** Rejects when the worker fails; resolves when it has stopped. */
+  readonly ended: Promise<void>;
+  wake(): void;
+  /** Idempotent. */
+  stop(): Promise<void>;
+}
+
+export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle } = options;
+  const db = inSchema(pool, schema);
+  const handlers = unitHandlers(registry, { pool, schema, blobs, ...(cacheBytes === undefined ? {} : { cacheBytes }) });
+  await registerWorkflows(db, [...handlers.keys()]);
+  const { connection, client } = await connectWorker(temporal);
+  const dependencies = { pool, schema, handlerOf: (workflow: string) => handlers.get(workflow) };
+  let loop: StarterLoop | undefined;
+  let worker: Worker;
+  try {
+    worker = await Worker.create(
+      workerOptions({
+        connection,
+        namespace: temporal.namespace,
+        taskQueue: taskQueueOf(await installationId(db)),
+        activities: { ...carryOutActivities(dependencies), ...burstActivities(dependencies) },
+        ...(workflowBundle ? { workflowBundle } : {}),
+      }),
+    );
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  const ran = worker.run();
+  const ended = ran.finally(async () => {
+    await loop?.stop();
+    await connection.close();
+  });
+  // Whoever awaits `ended` sees the failure; nobody has to.
+  ended.catch(() => {});
+  if (starter) {
+    // Executions are started eagerly: Temporal hands the first task back on this worker's own connection.
+    loop = await startStarter({ ...starter, queryable: pool, schema, client, eager: true });
+  }
+  let stopping: Promise<void> | undefined;
+  return {
+    ended,
+    wake: () => loop?.wake(),
+    stop() {
+      stopping ??= (async () => {
+        await loop?.stop();
+        if (worker.getState() === 'RUNNING') {
+          worker.shutdown();
+        }
+        await ended.catch(() => {});
+      })();
+      return stopping;
+    },
+  };
+}

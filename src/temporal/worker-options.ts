@@ -1,0 +1,56 @@
+/**
+ * How a Tidemark worker is tuned, and why.
+ *
+ * - Slots: a local activity is a few statements, so there may be as many as units run alone; every slot may want a connection at
+ *   once, so the pool is as large. Raise both together.
+ * - Sticky timeout 1 s (default 10 s): after a worker's death a workflow that goes on elsewhere waits this long per task.
+ * - nonStickyToStickyPollRatio: nearly every unit is one workflow task from the normal queue.
+ * - Grace: short units end; a longer one is cancelled, and goes on elsewhere from its progress.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+
+export const LOCAL_ACTIVITY_SLOTS = 40;
+export const ACTIVITY_SLOTS = 20;
+export const WORKER_POOL_CONNECTIONS = LOCAL_ACTIVITY_SLOTS;
+
+export type WorkflowBundle = { codePath: string } | { code: string };
+
+export function workerOptions(options: {
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  activities: object;
+  workflowBundle?: WorkflowBundle;
+}): WorkerOptions {
+  const { connection, namespace, taskQueue, activities, workflowBundle = builtBundle() } = options;
+  return {
+    connection,
+    namespace,
+    taskQueue,
+    activities,
+    ...(workflowBundle ? { workflowBundle } : { workflowsPath: fileURLToPath(new URL(`../workflows/index${extension()}`, import.meta.url)) }),
+    maxConcurrentLocalActivityExecutions: LOCAL_ACTIVITY_SLOTS,
+    maxConcurrentActivityTaskExecutions: ACTIVITY_SLOTS,
+    maxConcurrentWorkflowTaskExecutions: LOCAL_ACTIVITY_SLOTS * 2,
+    maxCachedWorkflows: 500,
+    workflowTaskPollerBehavior: { type: 'autoscaling', initial: 5, minimum: 2, maximum: 20 },
+    activityTaskPollerBehavior: { type: 'autoscaling', initial: 3, minimum: 1, maximum: 10 },
+    stickyQueueScheduleToStartTimeout: '1 second',
+    maxHeartbeatThrottleInterval: '1 second',
+    defaultHeartbeatThrottleInterval: '1 second',
+    shutdownGraceTime: '5 seconds',
+    shutdownForceTime: '15 seconds',
+  };
+}
+
+/** Made by the build, so that no worker bundles at start. */
+function builtBundle(): WorkflowBundle | undefined {
+  const codePath = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+  return existsSync(codePath) ? { codePath } : undefined;
+}
+
+function extension(): string {
+  return import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+}

@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from '../postgres/queryable.ts';
+import { type Unit, unitFromRow } from './unit.ts';
+
+/** Beginnings in a row without an end after which a unit is taken for what kills its worker. */
+export const MAX_UNENDED = 5;
+
+/**
+ * Begins an attempt of a unit that runs alone.
+ * @returns undefined where there is nothing to run: finished, of another epoch, or in a burst; a unit in state 'dead' where its worker died too often
+ */
+export async function beginWork(db: Database, id: string, epoch: number): Promise<Unit | undefined> {
+  const { rows } = await db.query(`select * from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer)`, [
+    id,
+    epoch,
+    randomUUID(),
+    MAX_UNENDED,
+  ]);
+  return rows[0] === undefined ? undefined : unitFromRow(rows[0]);
+}
+
+/** Begins up to `limit` more units of a burst. Units that an earlier attempt had begun leave it to run alone. */
+export async function beginBurst(db: Database, burstId: string, fence: string, limit: number): Promise<Unit[]> {
+  const { rows } = await db.query(`select * from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer)`, [burstId, fence, limit]);
+  return rows.map(unitFromRow);
+}

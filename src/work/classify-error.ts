@@ -1,0 +1,41 @@
+/**
+ * What an error of an attempt means for its unit.
+ *
+ * - infrastructure: Postgres, the disk or the network; the same call can succeed later. Tried for ever, with a capped interval.
+ * - fatal: the same call can never succeed (a corrupt entry, an unreadable snapshot, a fold that throws). Dead at once.
+ * - handler: thrown by a user's handler without saying which. Tried `maxAttempts` times, then dead.
+ */
+import { errorMessage, TidemarkError } from '../errors.ts';
+import type { UnitError } from './end.ts';
+
+export type ErrorKind = 'infrastructure' | 'fatal' | 'handler';
+
+/** SQLSTATE classes: 08 connection, 40 rollback, 53 resources, 55 not in state, 57 operator, 58 system. */
+const TRANSIENT_SQLSTATE = /^(08|40|53|55|57|58)[0-9A-Z]{3}$/;
+const SYSTEM_ERROR = /^E[A-Z0-9]{2,}$/;
+const CLOSED_CONNECTION = /connection terminated|connection ended|timeout exceeded when trying to connect|client has encountered a connection error|connection timeout/i;
+
+export function classifyError(error: unknown): ErrorKind {
+  if (error instanceof TidemarkError) {
+    return error.retryable ? 'infrastructure' : 'fatal';
+  }
+  const code = (error as { code?: unknown } | undefined)?.code;
+  if (typeof code === 'string' && (TRANSIENT_SQLSTATE.test(code) || (SYSTEM_ERROR.test(code) && !code.startsWith('ERR_')))) {
+    return 'infrastructure';
+  }
+  if (error instanceof Error && (error.name === 'AbortError' || CLOSED_CONNECTION.test(error.message))) {
+    return 'infrastructure';
+  }
+  return 'handler';
+}
+
+/** As kept in the row: the cause's message too, and at most 2 KB of stack. */
+export function unitError(error: unknown): UnitError {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  const cause = error instanceof Error && error.cause !== undefined ? ` (${errorMessage(error.cause)})` : '';
+  return {
+    code: typeof code === 'string' ? code : 'handler_failed',
+    message: `${errorMessage(error)}${cause}`.slice(0, 2_000),
+    ...(error instanceof Error && error.stack ? { stack: error.stack.slice(0, 2_000) } : {}),
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * The ends of an attempt. Each is one SQL function that changes nothing unless the attempt is still the unit's last one.
+ */
+import { FencedError, InvalidInputError } from '../errors.ts';
+import type { Database } from '../postgres/queryable.ts';
+import type { Unit, UnitOutcome } from './unit.ts';
+
+/** The error of an attempt as it is kept in the row. */
+export interface UnitError {
+  code: string;
+  message: string;
+  stack?: string;
+}
+
+const MAX_RESULT_BYTES = 256 * 1024;
+
+/** Finished, with its effect: the unit, its entry and its key in one transaction. @throws FencedError, InvalidInputError for a result over 256 KB */
+export async function finishWork(db: Database, unit: Unit, outcome: UnitOutcome): Promise<void> {
+  const result = outcome.result === undefined ? null : JSON.stringify(outcome.result);
+  if (result !== null && Buffer.byteLength(result) > MAX_RESULT_BYTES) {
+    throw new InvalidInputError(
+      `The result of ${unit.id} is ${Buffer.byteLength(result)} bytes; the limit is ${MAX_RESULT_BYTES}. Write it to a blob and return its id.`,
+    );
+  }
+  const { rows } = await db.query(
+    `select ${db.schema}.finish_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json, $6::text, $7::text) as answer`,
+    [unit.id, unit.epoch, unit.attempt, unit.fence, result, outcome.snapshot ?? null, outcome.history ?? null],
+  );
+  refuseFenced(unit, rows[0].answer);
+}
+
+/** The attempt ended in an error; `dead`: the unit gave up. @throws FencedError */
+export async function failWork(db: Database, unit: Unit, error: UnitError, dead: boolean): Promise<void> {
+  const { rows } = await db.query(
+    `select ${db.schema}.fail_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json, $6::boolean) as answer`,
+    [unit.id, unit.epoch, unit.attempt, unit.fence, JSON.stringify(error), dead],
+  );
+  refuseFenced(unit, rows[0].answer);
+}
+
+/** Leaves its burst to run alone, in a new epoch, with its progress. @throws FencedError */
+export async function releaseWork(db: Database, unit: Unit, error?: UnitError): Promise<void> {
+  const { rows } = await db.query(
+    `select ${db.schema}.release_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`,
+    [unit.id, unit.epoch, unit.attempt, unit.fence, error ? JSON.stringify(error) : null],
+  );
+  refuseFenced(unit, rows[0].answer);
+}
+
+/** What a later attempt goes on from. @throws FencedError */
+export async function recordProgress(db: Database, unit: Unit, progress: unknown): Promise<void> {
+  const { rows } = await db.query(
+    `select ${db.schema}.record_progress($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`,
+    [unit.id, unit.epoch, unit.attempt, unit.fence, JSON.stringify(progress)],
+  );
+  refuseFenced(unit, rows[0].answer);
+}
+
+function refuseFenced(unit: Unit, answer: string): void {
+  if (answer === 'fenced') {
+    throw new FencedError(unit.id);
+  }
+}

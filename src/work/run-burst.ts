@@ -1,0 +1,142 @@
+/**
+ * Carries out a burst: its units side by side, each begun and finished on its own.
+ *
+ * - An error of a unit itself, a deadline, or a unit that turns out long: it leaves the burst and runs alone.
+ * - An infrastructure error stops the burst: units in hand end, then the error is thrown for the caller to back off.
+ * - Run again after a death, it begins what is not finished; what had been begun and not ended leaves to run alone.
+ */
+import { randomUUID } from 'node:crypto';
+import { FencedError } from '../errors.ts';
+import type { Pool } from '../postgres/pool.ts';
+import { inSchema } from '../postgres/queryable.ts';
+import { beginBurst } from './begin.ts';
+import { unitError } from './classify-error.ts';
+import { failWork, releaseWork } from './end.ts';
+import { runUnit } from './run-unit.ts';
+import type { Unit, UnitHandler } from './unit.ts';
+
+export interface BurstOptions {
+  pool: Pool;
+  schema: string;
+  /** @returns undefined where this worker does not know the workflow */
+  handlerOf: (workflow: string) => UnitHandler | undefined;
+  signal: AbortSignal;
+  /** Units side by side. */
+  width: number;
+  /** How long one unit may run in a burst before it has to run alone, in ms. */
+  unitBudgetMs: number;
+  onProgress?: (counts: BurstCounts) => void;
+}
+
+export interface BurstCounts {
+  finished: number;
+  released: number;
+}
+
+export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
+  const { pool, schema, handlerOf, signal, width, unitBudgetMs, onProgress } = options;
+  const db = inSchema(pool, schema);
+  const fence = randomUUID();
+  const counts: BurstCounts = { finished: 0, released: 0 };
+  const queue: Unit[] = [];
+  let refilling: Promise<void> | undefined;
+  let drained = false;
+  let failure: { error: unknown } | undefined;
+
+  // Begun a slice at a time: what is begun and not ended when a worker dies has to run alone.
+  const refill = () => {
+    refilling ??= beginBurst(db, burstId, fence, width)
+      .then((units) => {
+        queue.push(...units);
+        drained = units.length < width;
+      })
+      .finally(() => {
+        refilling = undefined;
+      });
+    return refilling;
+  };
+
+  const next = async (): Promise<Unit | undefined> => {
+    while (!failure) {
+      signal.throwIfAborted();
+      const unit = queue.shift();
+      if (unit || drained) {
+        return unit;
+      }
+      await refill();
+    }
+    return undefined;
+  };
+
+  const runOne = async (unit: Unit): Promise<void> => {
+    const handler = handlerOf(unit.workflow);
+    if (!handler || handler.long) {
+      await releaseWork(db, unit);
+      counts.released += 1;
+      return;
+    }
+    const deadline = AbortSignal.timeout(Math.min(handler.deadlineMs, unitBudgetMs * 5));
+    const outcome = await withDeadline(
+      runUnit(unit, handler, {
+        pool,
+        schema,
+        signal: AbortSignal.any([signal, deadline]),
+        yieldAt: Date.now() + unitBudgetMs,
+        inBurst: true,
+      }),
+      deadline,
+    );
+    if (outcome === 'late' || outcome.type === 'long') {
+      await releaseWork(db, unit);
+      counts.released += 1;
+    } else if (outcome.type === 'finished') {
+      counts.finished += 1;
+    } else if (outcome.type === 'failed') {
+      if (outcome.kind === 'infrastructure' && !deadline.aborted) {
+        throw outcome.cause;
+      }
+      await releaseWork(db, unit, outcome.error).catch(ignoreFenced);
+      counts.released += 1;
+    }
+  };
+
+  const lane = async (): Promise<void> => {
+    try {
+      for (let unit = await next(); unit; unit = await next()) {
+        await runOne(unit).catch(ignoreFenced);
+        onProgress?.(counts);
+      }
+    } catch (error) {
+      failure ??= { error };
+    }
+  };
+
+  await Promise.all(Array.from({ length: width }, lane));
+  if (failure) {
+    // Begun but never run: without an end they would have to leave the burst.
+    const { error } = failure;
+    await Promise.allSettled(queue.map((unit) => failWork(db, unit, unitError(error), false)));
+    throw error;
+  }
+  return counts;
+}
+
+/** A handler that ignores its signal must not hold its lane: its unit leaves, and its late end is fenced off. */
+async function withDeadline<T>(work: Promise<T>, deadline: AbortSignal): Promise<T | 'late'> {
+  let onAbort: (() => void) | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    onAbort = () => resolve('late');
+    deadline.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    deadline.removeEventListener('abort', onAbort as () => void);
+  }
+}
+
+function ignoreFenced(error: unknown): void {
+  if (!(error instanceof FencedError)) {
+    throw error;
+  }
+}

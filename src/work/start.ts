@@ -1,0 +1,120 @@
+/**
+ * The only place that starts executions.
+ *
+ * A start carries a deterministic id, so it may be repeated: a handle means the execution runs. "Already started" means that a
+ * closed one has this id: the unit's row decides whether it gets a new epoch. Every call has a deadline; what Temporal cannot
+ * take now is released under the same id, what it will never take is dead.
+ */
+import {
+  type Client,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { errorMessage } from '../errors.ts';
+import type { Database } from '../postgres/queryable.ts';
+import { type Claim, type ClaimedExecution, markStarted, refuseClaim, releaseClaim, renewWork } from './claim.ts';
+
+export const LOG_ID = defineSearchAttributeKey('LogId', SearchAttributeType.KEYWORD);
+export const KIND = defineSearchAttributeKey('Kind', SearchAttributeType.KEYWORD);
+
+export interface StartOptions {
+  db: Database;
+  client: Client;
+  taskQueue: string;
+  leaseMs: number;
+  /** How long one call to Temporal may take. */
+  deadlineMs: number;
+  /** The client shares its connection with a worker of this process. */
+  eager: boolean;
+  /** Whether the namespace has LogId and Kind. */
+  searchAttributes: boolean;
+}
+
+/** How starting a claim went: the loop backs off when Temporal was unreachable or overloaded. */
+export interface StartOutcome {
+  started: number;
+  unavailable?: unknown;
+}
+
+/** gRPC status codes that say "never": INVALID_ARGUMENT. */
+const INVALID_ARGUMENT = 3;
+/** Renewals of one unit in one claim: closed runs of a restored backup are stepped over one by one. */
+const MAX_RENEWALS = 100;
+
+type OneOutcome = { execution: ClaimedExecution } & ({ type: 'started' | 'finished' } | { type: 'unavailable'; error: unknown });
+
+export async function startClaim(options: StartOptions, claim: Claim): Promise<StartOutcome> {
+  const outcomes = await Promise.all(claim.executions.map((execution) => startOne(options, claim.token, execution)));
+  const named = (type: OneOutcome['type']) => outcomes.filter((o) => o.type === type).map((o) => o.execution.execution);
+  const started = named('started');
+  if (started.length > 0) {
+    await markStarted(options.db, claim.token, started);
+  }
+  const unavailable = outcomes.find((o) => o.type === 'unavailable');
+  if (unavailable) {
+    await releaseClaim(options.db, claim.token, named('unavailable'));
+  }
+  return { started: started.length, ...(unavailable ? { unavailable: (unavailable as { error: unknown }).error } : {}) };
+}
+
+async function startOne(options: StartOptions, token: string, claimed: ClaimedExecution): Promise<OneOutcome> {
+  let execution = claimed;
+  for (let renewals = 0; ; renewals += 1) {
+    try {
+      await start(options, execution);
+      return { execution, type: 'started' };
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError && renewals < MAX_RENEWALS) {
+        const [renewed] = await renewWork(options.db, execution.execution, { token, leaseMs: options.leaseMs });
+        if (!renewed) {
+          return { execution, type: 'finished' };
+        }
+        execution = renewed;
+      } else if (isGrpcServiceError(error) && error.code === INVALID_ARGUMENT) {
+        const message = `Temporal refuses to start ${execution.execution}: ${errorMessage(error)}`;
+        await refuseClaim(options.db, token, execution.execution, { code: 'start_refused', message });
+        return { execution, type: 'finished' };
+      } else {
+        return { execution, type: 'unavailable', error };
+      }
+    }
+  }
+}
+
+async function start({ client, taskQueue, deadlineMs, eager, searchAttributes }: StartOptions, claimed: ClaimedExecution): Promise<void> {
+  const { execution, workflow, unit, burst } = claimed;
+  const attributes = [{ key: KIND, value: burst ? 'burst' : workflow }, ...(unit?.logId === undefined ? [] : [{ key: LOG_ID, value: unit.logId }])];
+  await client.connection.withDeadline(Date.now() + deadlineMs, () =>
+    client.workflow.start(burst ? 'burst' : workflow, {
+      workflowId: execution,
+      taskQueue,
+      args: burst ? [burst.id] : [unit?.id, unit?.epoch],
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      // A worker killed during a short unit is noticed by this timeout.
+      workflowTaskTimeout: '2 seconds',
+      staticSummary: burst ? `${burst.units} × ${workflow}` : (unit?.id ?? workflow),
+      ...(searchAttributes ? { typedSearchAttributes: attributes } : {}),
+      ...(eager ? { requestEagerStart: true } : {}),
+    }),
+  );
+}
+
+/** Whether an execution runs. Throws where Temporal cannot say. */
+export function executionIsRunning(client: Client, deadlineMs: number): (execution: string) => Promise<boolean> {
+  return async (execution) => {
+    try {
+      const description = await client.connection.withDeadline(Date.now() + deadlineMs, () => client.workflow.getHandle(execution).describe());
+      return description.status.name === 'RUNNING' || description.status.name === 'PAUSED';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) {
+        return false;
+      }
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * What finds work that nothing else would: claims whose lease ran out are taken back by the claim itself; the rest is here.
+ *
+ * - A running unit without progress for a minute: its execution is described by its id (never by visibility), at growing
+ *   intervals; where it is over or unknown, the unit gets a new epoch.
+ * - A pending entry without a unit, or whose unit ended without clearing it.
+ * - Units past `expires_at`; finished units beyond what their group keeps; keys without units.
+ * Every finding is counted in `sweep_counter`: 0 where nothing was killed.
+ */
+import type { Database } from '../postgres/queryable.ts';
+import { renewWork } from './claim.ts';
+
+export interface SweepOptions {
+  /** How long a started unit may be without progress before its execution is looked at, in ms. */
+  staleAfterMs: number;
+  /** Age of a pending entry without a unit, or of its unit's end, before it is given one, in ms. */
+  pendingAfterMs: number;
+  /** Whether Temporal still runs this execution. Throws where it cannot say. */
+  isRunning: (execution: string) => Promise<boolean>;
+}
+
+/** Rows looked at per pass. */
+const LIMIT = 500;
+const SIDE_BY_SIDE = 10;
+
+export async function sweep(db: Database, options: SweepOptions): Promise<void> {
+  await sweepExecutions(db, options);
+  await count(db, 'pending_without_unit', `${db.schema}.restore_pending_work($2::integer * interval '1 millisecond', ${LIMIT})`, [
+    options.pendingAfterMs,
+  ]);
+  await count(db, 'expired', `${db.schema}.expire_work(${LIMIT})`);
+  await count(db, 'pruned', `${db.schema}.prune_work(${LIMIT * 10})`);
+  await db.query(`select ${db.schema}.prune_work_keys(${LIMIT * 10})`);
+  await countUnclaimedWorkflows(db);
+}
+
+async function sweepExecutions(db: Database, { staleAfterMs, isRunning }: SweepOptions): Promise<void> {
+  // check_after is a minute after the last sign of life; a shorter interval is for tests.
+  const { rows } = await db.query(
+    `select distinct execution from ${db.schema}.work
+     where state = 'started' and check_after < clock_timestamp() + (60000 - $1::integer) * interval '1 millisecond' limit ${LIMIT}`,
+    [staleAfterMs],
+  );
+  const executions: string[] = rows.map((row) => row.execution);
+  for (let at = 0; at < executions.length; at += SIDE_BY_SIDE) {
+    await Promise.all(
+      executions.slice(at, at + SIDE_BY_SIDE).map(async (execution) => {
+        if (await isRunning(execution)) {
+          await db.query(
+            `update ${db.schema}.work set checks = checks + 1,
+               check_after = clock_timestamp() + least(power(2, least(checks, 10)) * 60000, 3600000) * interval '1 millisecond'
+             where execution = $1 and state = 'started'`,
+            [execution],
+          );
+        } else {
+          const renewed = await db.query(`select count(*) as units from ${db.schema}.work where execution = $1 and state = 'started'`, [
+            execution,
+          ]);
+          await renewWork(db, execution);
+          await add(db, 'gone_execution', Number(renewed.rows[0].units));
+        }
+      }),
+    );
+  }
+}
+
+async function count(db: Database, name: string, call: string, values: unknown[] = []): Promise<void> {
+  await db.query(
+    `with swept as materialized (select ${call} as value)
+     update ${db.schema}.sweep_counter c set value = c.value + s.value from swept s where c.name = $1 and s.value > 0`,
+    [name, ...values],
+  );
+}
+
+async function add(db: Database, name: string, value: number): Promise<void> {
+  if (value > 0) {
+    await db.query(`update ${db.schema}.sweep_counter set value = value + $2 where name = $1`, [name, value]);
+  }
+}
+
+/** Names that have had claimable units for ten minutes without a worker that knows them: a counter, not a death. */
+async function countUnclaimedWorkflows(db: Database): Promise<void> {
+  await db.query(
+    `update ${db.schema}.sweep_counter c set value = u.value
+     from (
+       select count(distinct w.workflow) as value from ${db.schema}.work w
+       where w.state = 'ready' and w.not_before < clock_timestamp() - interval '10 minutes'
+         and not exists (select 1 from ${db.schema}.workflow_name n where n.name = w.workflow)
+     ) u
+     where c.name = 'unclaimed_workflow' and c.value <> u.value`,
+  );
+}
+
+/** @returns every counter by its name */
+export async function sweepCounters(db: Database): Promise<Record<string, number>> {
+  const { rows } = await db.query(`select name, value from ${db.schema}.sweep_counter order by name`);
+  return Object.fromEntries(rows.map((row) => [row.name, Number(row.value)]));
+}

@@ -1,0 +1,64 @@
+import type { Pool, PoolClient } from '../postgres/pool.ts';
+import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
+
+/** A transaction that begins with its first statement: a handler that writes nothing costs no round trip. */
+export interface UnitTransaction {
+  /** For the handler. */
+  db: Queryable;
+  /** Runs `finish` in the same transaction and commits it; without one, `finish` runs by itself. */
+  commitWith(finish: (db: Database) => Promise<void>): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
+  let opened: Promise<PoolClient> | undefined;
+  let broken: Error | undefined;
+  const open = async () => {
+    const client = await pool.connect();
+    client.on('error', (error) => {
+      broken = error;
+    });
+    await client.query('begin').catch((error) => {
+      client.release(error);
+      throw error;
+    });
+    return client;
+  };
+  const close = (client: PoolClient) => {
+    opened = undefined;
+    client.removeAllListeners('error');
+    client.release(broken);
+  };
+  return {
+    db: {
+      async query(text, values) {
+        opened ??= open();
+        return (await opened).query(text, values);
+      },
+    },
+    async commitWith(finish) {
+      if (!opened) {
+        await finish(inSchema(pool, schema));
+        return;
+      }
+      const client = await opened;
+      try {
+        await finish(inSchema(client, schema));
+        await client.query('commit');
+      } catch (error) {
+        await this.rollback();
+        throw error;
+      }
+      close(client);
+    },
+    async rollback() {
+      const client = await opened?.catch(() => undefined);
+      if (client && opened) {
+        await client.query('rollback').catch((error: Error) => {
+          broken = error;
+        });
+        close(client);
+      }
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * A unit of work as its worker sees it, and what carries it out.
+ *
+ * A unit is one row of `work`. Whoever begins it gets a fence; finishing, failing, releasing and reporting progress carry
+ * (epoch, attempt, fence), so of two attempts that overlap only the last one counts.
+ */
+import type { BlobId, SequenceId } from '../event-log/event-log.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+
+export type WorkState = 'waiting' | 'ready' | 'claimed' | 'started' | 'done' | 'dead' | 'cancelled' | 'expired';
+
+export interface Unit {
+  id: string;
+  epoch: number;
+  attempt: number;
+  fence: string;
+  workflow: string;
+  group: string;
+  state: WorkState;
+  /** The log entry that asked for it, where one did. */
+  entry?: { logId: string; sequenceId: SequenceId };
+  input: unknown;
+  /** What an earlier attempt recorded to go on from. */
+  progress: unknown;
+  actor?: string;
+  correlationId?: string;
+  causationId?: string;
+}
+
+export interface UnitContext {
+  /** Aborted when the attempt is cancelled, fenced off or past its deadline. */
+  signal: AbortSignal;
+  /** The time after which a unit that can go on elsewhere should return 'long', in ms of Date.now(); absent: no limit. */
+  yieldAt?: number;
+  /** Statements here commit together with the unit's end, or not at all. */
+  db: Queryable;
+  /** Kept in the row for a later attempt, and shown. @throws FencedError when another attempt has taken over */
+  recordProgress(progress: unknown): Promise<void>;
+}
+
+/** What finishing records: a JSON result (at most 256 KB), and for entry work the entry's new blobs. */
+export interface UnitOutcome {
+  result?: unknown;
+  snapshot?: BlobId;
+  history?: BlobId;
+}
+
+export interface UnitHandler {
+  /** Registered name. */
+  readonly workflow: string;
+  /** Runs in a heartbeating activity from the start. */
+  readonly long?: boolean;
+  /** How long one short attempt may take before it is aborted, in ms. */
+  readonly deadlineMs: number;
+  /** Attempts that end in an error of the handler itself before the unit is dead; infrastructure errors never count. */
+  readonly maxAttempts: number;
+  /** Must be safe to run again from the start. 'long': go on from the recorded progress in a heartbeating activity. */
+  run(unit: Unit, context: UnitContext): Promise<UnitOutcome | 'long'>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
+export function unitFromRow(row: any): Unit {
+  return {
+    id: row.id,
+    epoch: Number(row.epoch),
+    attempt: row.attempt,
+    fence: row.fence,
+    workflow: row.workflow,
+    group: row.group_name,
+    state: row.state,
+    ...(row.log_id === null ? {} : { entry: { logId: row.log_id, sequenceId: BigInt(row.sequence_id) } }),
+    input: row.input,
+    progress: row.progress,
+    ...(row.actor === null ? {} : { actor: row.actor }),
+    ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
+    ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
+  };
+}

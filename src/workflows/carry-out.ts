@@ -1,0 +1,63 @@
+/**
+ * How one unit of work is carried out, whatever it is.
+ *
+ * It begins as one local activity: begin, do, finish. A unit that turns out long goes on in a heartbeating activity from the
+ * progress it recorded. An attempt that failed for a reason outside the unit is tried again for ever, at growing intervals;
+ * a unit that gave up makes its execution fail, with the error that is kept in its row.
+ */
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  continueAsNew,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setCurrentDetails,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { CarryOutActivities, CarryOutOutcome } from '../activities/types.ts';
+
+const local = proxyLocalActivities<CarryOutActivities>({
+  startToCloseTimeout: '30 seconds',
+  localRetryThreshold: '1 second',
+  retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumAttempts: 3 },
+});
+
+const FIRST_INTERVAL_MS = 500;
+const MAX_INTERVAL_MS = 600_000;
+
+const heartbeating = proxyActivities<CarryOutActivities>({
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: '4 seconds',
+  retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: MAX_INTERVAL_MS },
+});
+
+export async function carryOut(workId: string, epoch: number): Promise<unknown> {
+  for (let failures = 0; ; failures += 1) {
+    let outcome: CarryOutOutcome;
+    try {
+      outcome = await local.runUnit(workId, epoch);
+      if (outcome.type === 'long') {
+        setCurrentDetails(`${workId}: long; runs in a heartbeating activity`);
+        outcome = await heartbeating.runLongUnit(workId, epoch);
+      }
+    } catch (error) {
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) {
+        throw error;
+      }
+      const interval = Math.min(FIRST_INTERVAL_MS * 2 ** Math.min(failures, 20), MAX_INTERVAL_MS);
+      setCurrentDetails(`${workId}: attempt failed (${error.cause?.message ?? error.message}); next one in ${interval / 1000} s`);
+      await sleep(interval);
+      if (workflowInfo().continueAsNewSuggested) {
+        await continueAsNew<(workId: string, epoch: number) => Promise<unknown>>(workId, epoch);
+      }
+      continue;
+    }
+    if (outcome.type === 'dead') {
+      setCurrentDetails(`${workId}: dead; ${outcome.message}`);
+      throw ApplicationFailure.create({ type: outcome.code, message: outcome.message, nonRetryable: true });
+    }
+    return outcome.type;
+  }
+}

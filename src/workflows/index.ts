@@ -1,0 +1,4 @@
+/** The workflow bundle. Deterministic code only; everything that touches the world is an activity. */
+export { burst } from './burst.ts';
+export { default } from './entry-work.ts';
+export { snapshot } from './snapshot.ts';
