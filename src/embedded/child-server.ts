@@ -22,7 +22,8 @@ export interface ChildServer {
   readonly lastLines: (count: number) => string[];
   /** Asks it to end; SIGKILL after `deadlineMs`. Done when it has ended; harmless when it already has. */
   readonly stop: (deadlineMs: number) => Promise<void>;
-  readonly signal: (signal: NodeJS.Signals) => void;
+  /** SIGKILL; done when it has ended. */
+  readonly kill: () => Promise<void>;
 }
 
 export interface ChildServerOptions {
@@ -90,8 +91,10 @@ export async function spawnServer(options: ChildServerOptions): Promise<ChildSer
         .split('\n')
         .filter((line) => line.trim() !== '')
         .slice(-count),
-    signal: (signal) => {
-      child.kill(signal);
+    kill: async () => {
+      child.kill('SIGKILL');
+      child.ref();
+      await exited;
     },
     stop: async (deadlineMs) => {
       if (reason !== undefined) return;

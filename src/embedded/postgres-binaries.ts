@@ -52,7 +52,9 @@ function locatePackage(): string {
 
 /** False where a link is missing and cannot be made. */
 async function makeLinks(native: string): Promise<boolean> {
-  const links: { source: string; target: string }[] = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]'));
+  const links: { source: string; target: string }[] = JSON.parse(
+    await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]'),
+  );
   for (const { source, target } of links) {
     const path = join(dirname(native), target);
     if ((await lstat(path).catch(() => undefined)) !== undefined) continue;

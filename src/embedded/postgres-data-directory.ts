@@ -23,7 +23,11 @@ const noProcess = 2 ** 22 + 1;
  * `wanted` (a clone below /root, for example). A note in `wanted` points there; without the note, the data there is of a
  * folder that was deleted since, and goes as well.
  */
-export async function placeDataDirectory(wanted: string, account: PostgresAccount | undefined, log: (line: string) => void): Promise<string> {
+export async function placeDataDirectory(
+  wanted: string,
+  account: PostgresAccount | undefined,
+  log: (line: string) => void,
+): Promise<string> {
   const path = resolve(wanted);
   await mkdir(dirname(path), { recursive: true });
   if (account === undefined || canEnter(account, dirname(path))) return path;
@@ -43,9 +47,12 @@ export async function placeDataDirectory(wanted: string, account: PostgresAccoun
     await chmod(home, 0o755);
   } catch (error) {
     if (error instanceof SetupError) throw error;
-    throw new SetupError(`The data cannot be kept in ${home}: ${errorMessage(error)}. Choose a data directory that user '${account.name}' can reach.`, {
-      cause: error,
-    });
+    throw new SetupError(
+      `The data cannot be kept in ${home}: ${errorMessage(error)}. Choose a data directory that user '${account.name}' can reach.`,
+      {
+        cause: error,
+      },
+    );
   }
   return dataDir;
 }
@@ -59,7 +66,9 @@ export async function prepareDataDirectory(
 ): Promise<string> {
   const content = await readdir(dataDir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new SetupError(`The data directory ${dataDir} cannot be read (${error.code}): choose another, or run this as its owner.`, { cause: error });
+    throw new SetupError(`The data directory ${dataDir} cannot be read (${error.code}): choose another, or run this as its owner.`, {
+      cause: error,
+    });
   });
   if (content.length === 0) return await initialise(dataDir, binaries, account, log);
 
@@ -75,9 +84,12 @@ export async function prepareDataDirectory(
   await refuseLiveServer(dataDir);
   await disownStalePid(dataDir);
   const password = await readFile(`${dataDir}.password`, 'utf8').catch((error: unknown) => {
-    throw new SetupError(`The password of ${dataDir} is missing: put back ${dataDir}.password, or delete the data directory to start empty.`, {
-      cause: error,
-    });
+    throw new SetupError(
+      `The password of ${dataDir} is missing: put back ${dataDir}.password, or delete the data directory to start empty.`,
+      {
+        cause: error,
+      },
+    );
   });
   return password.trim();
 }
@@ -125,7 +137,9 @@ function runToEnd(command: string, args: string[], account: PostgresAccount | un
       said += text;
     });
     child.once('error', reject);
-    child.once('close', (code, signal) => (code === 0 ? resolve() : reject(new Error(said.trim() || `initdb ended with ${signal ?? code}`))));
+    child.once('close', (code, signal) =>
+      code === 0 ? resolve() : reject(new Error(said.trim() || `initdb ended with ${signal ?? code}`)),
+    );
   });
 }
 

@@ -37,7 +37,8 @@ export async function findTemporalCli(options: FindBinaryOptions = {}): Promise<
   if (configuredPath) {
     const path = requireProgram(configuredPath, 'TEMPORAL_CLI');
     const version = readCliVersion(path);
-    if (version === undefined) throw new SetupError(`TEMPORAL_CLI is '${configuredPath}', which is no Temporal CLI: set it to one, or unset it.`);
+    if (version === undefined)
+      throw new SetupError(`TEMPORAL_CLI is '${configuredPath}', which is no Temporal CLI: set it to one, or unset it.`);
     return { path, version, source: 'set by TEMPORAL_CLI' };
   }
   const onPath = findOnPath('temporal');
@@ -83,7 +84,9 @@ async function findInCacheOrFetch(
       refused.push(`${source}: ${errorMessage(error).slice(0, 300)}`);
     }
   }
-  throw new SetupError(`There is no ${name} on this machine and it could not be fetched (${refused.join('; ')}): ${install}, or set ${variable} to its path.`);
+  throw new SetupError(
+    `There is no ${name} on this machine and it could not be fetched (${refused.join('; ')}): ${install}, or set ${variable} to its path.`,
+  );
 }
 
 function requireProgram(path: string, variable: string): string {

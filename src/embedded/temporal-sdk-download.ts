@@ -32,7 +32,13 @@ export async function downloadWithSdk(target: string, version: string): Promise<
       killSignal: 'SIGKILL',
     }).catch((error: Error & { stderr?: string; killed?: boolean }) => {
       if (error.killed) throw new Error(`not done after ${deadlineMs / 1000} seconds`, { cause: error });
-      throw new Error(error.stderr?.split('\n').find((line) => /Error:/.test(line))?.trim() ?? error.message, { cause: error });
+      throw new Error(
+        error.stderr
+          ?.split('\n')
+          .find((line) => /Error:/.test(line))
+          ?.trim() ?? error.message,
+        { cause: error },
+      );
     });
     const [program] = await readdir(scratch);
     if (program === undefined) throw new Error('the SDK left no program behind');

