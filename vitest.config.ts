@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'servers',
-          include: ['test/{int,e2e,replay}/**/*.test.ts'],
+          include: ['test/{contract,int,e2e,replay}/**/*.test.ts'],
           globalSetup: ['./test/support/global-setup.ts'],
         },
       },

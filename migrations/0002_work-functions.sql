@@ -91,7 +91,7 @@ create trigger entry_pending_set after update of pending on entries
 -- ---------------------------------------------------------------------------------------------------------------
 
 -- The Temporal workflow id of a unit in its present epoch.
-create function execution_id(p_installation text, p_id text, p_epoch bigint, p_first_epoch bigint) returns text language sql immutable as $$
+create function execution_id(p_installation text, p_id text, p_epoch bigint, p_first_epoch bigint) returns text language sql stable as $$
   select p_installation || '/' || p_id || case when p_epoch = p_first_epoch then '' else '/r' || p_epoch end
 $$;
 
@@ -100,6 +100,7 @@ $$;
 --   p_max_in_flight  units that run alone, per installation
 --   p_low_water      skip units that became claimable before this (dead index entries of claimed ones); null looks at all
 --   p_burst_size 0   turns bursts off
+-- Cost: per active group one look at its share of the free places, and only a deep backlog is read further.
 create function claim_work(
   p_token uuid, p_lease interval, p_max_in_flight integer, p_low_water timestamptz default null,
   p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4
@@ -109,22 +110,26 @@ language plpgsql set search_path from current as $$
 declare
   v_installation text;
   v_free integer;
-  v_look integer := p_max_in_flight + p_burst_threshold + p_burst_size * p_max_bursts + 1;
+  v_now timestamptz;
+  v_after timestamptz := coalesce(p_low_water, '-infinity'::timestamptz);
+  v_ids text[];
+  v_bursts text[];
 begin
   -- A claim lost in a crash is claimed again under the same execution id, so it need not wait for the disk.
   perform set_config('synchronous_commit', 'off', true);
   select i.id into v_installation from installation i for update;
+  v_now := clock_timestamp();
 
   with stale as (
-    select w.id from work w where w.state = 'claimed' and w.lease_until < clock_timestamp() for update skip locked
+    select w.id from work w where w.state = 'claimed' and w.lease_until < v_now for update skip locked
   ), back as (
     update work w set state = 'ready', claim_token = null, lease_until = null from stale where w.id = stale.id returning 1
   )
   update sweep_counter set value = value + n.n from (select count(*) as n from back) n where name = 'expired_lease' and n.n > 0;
 
-  select p_max_in_flight - count(*) into v_free from work w where w.state in ('claimed', 'started') and w.burst_id is null;
+  select greatest(p_max_in_flight - count(*), 0) into v_free from work w where w.state in ('claimed', 'started') and w.burst_id is null;
 
-  return query
+  -- Chosen first and updated by id after: as one statement the planner expects the product of every limit, and reads the whole table.
   with recursive running as (
     select w.group_name, w.workflow, w.burst_id, count(*)::integer as units
     from work w where w.state in ('claimed', 'started') group by 1, 2, 3
@@ -133,46 +138,63 @@ begin
     from running r group by 1
   ), open_burst as (
     select r.workflow, count(*)::integer as bursts from running r where r.burst_id is not null group by 1
-  ), reclaimed as (
-    -- A burst whose starter died before it was marked keeps its grouping and its id.
-    select w.id, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
-  ), priorities as (
-    select g.name, (select min(w.priority) from work w where w.state = 'ready' and w.group_name = g.name) as priority
+  ), level as (
+    -- The priorities that ready units of each group have.
+    select g.name, g.cap - coalesce(l.units, 0) as room,
+      (select min(w.priority) from work w where w.state = 'ready' and w.group_name = g.name) as priority
     from work_group g left join load l on l.group_name = g.name
     where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap)
     union all
-    select p.name, (select min(w.priority) from work w where w.state = 'ready' and w.group_name = p.name and w.priority > p.priority)
-    from priorities p where p.priority is not null
-  ), candidate as materialized (
-    select c.*, g.cap - coalesce(l.units, 0) as room,
-      row_number() over (partition by c.group_name order by c.priority, c.not_before, c.id) as turn
-    from priorities p
-    join work_group g on g.name = p.name
-    left join load l on l.group_name = g.name
+    select v.name, v.room, (select min(w.priority) from work w where w.state = 'ready' and w.group_name = v.name and w.priority > v.priority)
+    from level v where v.priority is not null
+  ), active as materialized (
+    -- lateral with a limit, not exists: planned as a join, that would read every ready row.
+    select v.name, min(v.room) as room from level v
     cross join lateral (
-      select w.id, w.workflow, w.group_name, w.priority, w.not_before, w.alone
-      from work w
-      where w.state = 'ready' and w.group_name = p.name and w.priority = p.priority
-        and w.not_before <= clock_timestamp() and w.not_before >= coalesce(p_low_water, '-infinity'::timestamptz)
-        and w.burst_id is null
+      select 1 from work w where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
+        and w.not_before <= v_now and w.not_before >= v_after limit 1
+    ) one
+    where v.priority is not null
+    group by v.name
+    order by random() limit greatest(v_free, p_max_bursts)
+  ), look as (
+    select (v_free + count(*) - 1) / greatest(count(*), 1) + p_burst_threshold + 1 as units from active
+  ), candidate as materialized (
+    select a.name as group_name, a.room, c.id, c.workflow, c.alone,
+      row_number() over (partition by a.name order by c.priority, c.not_before, c.id) as turn
+    from active a
+    join level v on v.name = a.name and v.priority is not null
+    cross join lateral (
+      select w.id, w.workflow, w.priority, w.not_before, w.alone from work w
+      where w.state = 'ready' and w.group_name = a.name and w.priority = v.priority
+        and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
         and w.workflow in (select n.name from workflow_name n)
-      order by w.not_before, w.id
-      limit v_look
+      order by w.not_before, w.id limit (select l.units from look l)
     ) c
-    where p.priority is not null
-  ), backlog as (
-    -- Deep enough to run in bursts: then nothing of it runs alone, an execution a unit would only slow the rest down.
-    select c.group_name, c.workflow, coalesce(max(b.bursts), 0) as bursts
+  ), deep_workflow as (
+    select c.workflow, coalesce(max(b.bursts), 0) as bursts
     from candidate c left join open_burst b on b.workflow = c.workflow
     where p_burst_size > 0 and not c.alone and (c.room is null or c.room >= p_burst_width)
-    group by 1, 2
-    having count(*) > p_burst_threshold + greatest(v_free, 0)
-      or (count(*) > p_burst_threshold and coalesce(max(b.bursts), 0) > 0)
+    group by 1
+    having count(*) > p_burst_threshold + case when max(b.bursts) > 0 then 0 else v_free end
+  ), deep as (
+    -- A backlog that runs in bursts: nothing of it runs alone meanwhile, an execution a unit would only slow the rest down.
+    select c.group_name, c.workflow, c.room, d.bursts from candidate c join deep_workflow d on d.workflow = c.workflow
+    where not c.alone and (c.room is null or c.room >= p_burst_width)
+    group by 1, 2, 3, 4 having count(*) > p_burst_threshold
   ), ranked as (
-    select c.id, c.group_name, c.workflow, c.room, b.bursts,
-      (row_number() over (partition by c.group_name, c.workflow order by c.turn) - 1) / p_burst_size as number
-    from candidate c join backlog b on b.group_name = c.group_name and b.workflow = c.workflow
-    where not c.alone
+    select d.group_name, d.workflow, d.room, d.bursts, c.id,
+      (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
+    from deep d
+    join level v on v.name = d.group_name and v.priority is not null
+    cross join lateral (
+      select w.id, w.priority, w.not_before from work w
+      where w.state = 'ready' and w.group_name = d.group_name and w.priority = v.priority
+        and w.not_before <= v_now and w.not_before >= v_after
+        and w.burst_id is null and not w.alone and w.workflow = d.workflow
+      order by w.not_before, w.id limit p_burst_size * (p_max_bursts - d.bursts)
+    ) c
+    where d.bursts < p_max_bursts
   ), burst_name as (
     select n.group_name, n.workflow, n.number, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) as burst_id
     from (
@@ -183,29 +205,33 @@ begin
     where n.bursts + n.turn <= p_max_bursts
   ), alone as (
     select c.id from candidate c
-    where (c.alone or not exists (select 1 from backlog b where b.group_name = c.group_name and b.workflow = c.workflow))
+    where (c.alone or not exists (select 1 from deep d where d.group_name = c.group_name and d.workflow = c.workflow))
       and (c.room is null or c.turn <= c.room)
     order by c.turn, c.group_name
-    limit greatest(v_free, 0)
+    limit v_free
   ), chosen as (
-    select r.id, r.burst_id from reclaimed r
+    -- A burst whose starter died before it was marked keeps its grouping and its id.
+    select w.id, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
     union all
     select r.id, n.burst_id from ranked r
       join burst_name n on n.group_name = r.group_name and n.workflow = r.workflow and n.number = r.number
     union all
     select a.id, null from alone a
-  ), locked as (
-    select w.id, c.burst_id from chosen c join work w on w.id = c.id where w.state = 'ready' for update of w skip locked
-  ), claimed as (
-    update work w set
-      state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = l.burst_id,
-      execution = case
-        when l.burst_id is null then execution_id(v_installation, w.id, w.epoch, w.first_epoch)
-        else v_installation || '/burst/' || w.workflow || '/' || l.burst_id end
-    from locked l where w.id = l.id
-    returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before
   )
-  select c.id, c.epoch, c.workflow, c.group_name, c.log_id, c.burst_id, c.execution, c.not_before from claimed c;
+  select array_agg(c.id), array_agg(c.burst_id) into v_ids, v_bursts from chosen c;
+
+  return query
+  with locked as (
+    select w.id from work w where w.id = any (v_ids) and w.state = 'ready' for update skip locked
+  )
+  update work w set
+    state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = c.burst_id,
+    execution = case
+      when c.burst_id is null then execution_id(v_installation, w.id, w.epoch, w.first_epoch)
+      else v_installation || '/burst/' || w.workflow || '/' || c.burst_id end
+  from unnest(v_ids, v_bursts) c (id, burst_id) join locked l on l.id = c.id
+  where w.id = c.id
+  returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
 end
 $$;
 

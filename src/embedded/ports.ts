@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { SetupError } from '../errors.ts';
 
 /** A TCP port of 127.0.0.1 that was free a moment ago. Another process can take it: a start on it may be tried again. */
@@ -20,6 +20,18 @@ export async function requireFreePort(port: number, wantedFor: string): Promise<
       cause: error,
     });
   }
+}
+
+/** Rejects unless something accepts connections there. */
+export function connectOnce(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+  });
 }
 
 function listenOnce(port: number): Promise<number> {

@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { errorMessage, SetupError } from '../errors.ts';
 import { type ChildServer, spawnServer } from './child-server.ts';
-import { findFreePort, requireFreePort } from './ports.ts';
+import { connectOnce, findFreePort, requireFreePort } from './ports.ts';
 import type { Binary } from './temporal-binaries.ts';
 
 export interface TemporalOptions {
@@ -83,7 +83,7 @@ export async function startTemporal(options: TemporalOptions): Promise<EmbeddedT
       env: {},
     });
     const address = `127.0.0.1:${port}`;
-    const failure = await untilReady(server, address, startDeadlineMs);
+    const failure = await untilReady(server, port, startDeadlineMs);
     if (failure === undefined) {
       return {
         address,
@@ -121,12 +121,14 @@ function serverArguments({ port, uiPort, dataFile }: { port: number; uiPort: num
 }
 
 /** Ready is: it answers, the default namespace is there, and so are the search attributes. Undefined when it is. */
-async function untilReady(server: ChildServer, address: string, deadlineMs: number): Promise<string | undefined> {
+async function untilReady(server: ChildServer, port: number, deadlineMs: number): Promise<string | undefined> {
   const deadline = performance.now() + deadlineMs;
   let last = 'no answer';
   while (server.ended() === undefined) {
     try {
-      const connection = await Connection.connect({ address, connectTimeout: '2 seconds' });
+      // A client that finds the port closed would wait a second before it looks again.
+      await connectOnce(port);
+      const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2 seconds' });
       try {
         const answer = await connection.withDeadline(Date.now() + 2_000, () =>
           connection.operatorService.listSearchAttributes({ namespace: 'default' }),
@@ -143,7 +145,7 @@ async function untilReady(server: ChildServer, address: string, deadlineMs: numb
       await server.kill();
       return `it was not ready after ${Math.round(deadlineMs / 1000)} seconds (${last})`;
     }
-    await delay(50);
+    await delay(20);
   }
   return `it ended with ${server.ended()}`;
 }

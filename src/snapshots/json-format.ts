@@ -4,8 +4,9 @@
  * Content: { format, formatVersion, logType, typeVersion, sequenceId (decimal string), state }. The checksum is the sha-256 in the blob's
  * name, checked on every read. A snapshot of another log type or type version is never read: it reads as undefined.
  */
-import type { LogType, SnapshotFormat } from '../event-log/log-type.ts';
+
 import { CorruptBlobError, TidemarkError } from '../errors.ts';
+import type { LogType, SnapshotFormat } from '../event-log/log-type.ts';
 import { nameContent, parseContent, readContent, writeContent } from './content-blob.ts';
 import { jsonProblem } from './json-value.ts';
 import { isRootOf, rootPrefix } from './root-name.ts';

@@ -3,8 +3,9 @@
  *
  * The type version stands in the name so that a walk over the snapshots of another version reads none of them.
  */
-import type { BlobId, SequenceId } from '../event-log/event-log.ts';
+
 import { CorruptBlobError } from '../errors.ts';
+import type { BlobId, SequenceId } from '../event-log/event-log.ts';
 
 export const ROOT_KINDS = ['state', 'sheet'] as const;
 export type RootKind = (typeof ROOT_KINDS)[number];

@@ -28,7 +28,10 @@ export default async function startServers(project: TestProject): Promise<() => 
   const [postgres, temporal, bundle] = results;
   if (postgres.status === 'rejected' || temporal.status === 'rejected' || bundle.status === 'rejected') {
     await stop();
-    throw new AggregateError(results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])), 'The test servers did not start');
+    throw new AggregateError(
+      results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])),
+      'The test servers did not start',
+    );
   }
   project.provide('postgresUrl', postgres.value.url);
   project.provide('temporalAddress', temporal.value.address);

@@ -1,0 +1,41 @@
+/**
+ * One page of a directory's names, in the order of their code units.
+ *
+ * A continuation says which directory it belongs to and the last name given out, so it needs no state in the store:
+ * it can be used again, after a restart, and while blobs come and go.
+ */
+import { NoContinuationError } from '../errors.ts';
+import { isBlobName } from './blob-name.ts';
+
+export interface NamePage {
+  names: string[];
+  continuation?: string;
+}
+
+/** @param directory path of the directory below its store's root */
+export function pageOfNames(names: Iterable<string>, directory: string, pageSize: number, continuation?: string): NamePage {
+  const after = continuation === undefined ? undefined : decodeContinuation(continuation, directory);
+  const left = (after === undefined ? [...names] : [...names].filter((name) => name > after)).sort();
+  if (left.length <= pageSize) {
+    return { names: left };
+  }
+  const page = left.slice(0, pageSize);
+  return { names: page, continuation: encodeContinuation(directory, page.at(-1) as string) };
+}
+
+function encodeContinuation(directory: string, after: string): string {
+  return Buffer.from(JSON.stringify([directory, after])).toString('base64url');
+}
+
+function decodeContinuation(continuation: string, directory: string): string {
+  let decoded: unknown;
+  try {
+    decoded = JSON.parse(Buffer.from(continuation, 'base64url').toString());
+  } catch {
+    throw new NoContinuationError();
+  }
+  if (!Array.isArray(decoded) || decoded.length !== 2 || decoded[0] !== directory || !isBlobName(decoded[1])) {
+    throw new NoContinuationError();
+  }
+  return decoded[1];
+}

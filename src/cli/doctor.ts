@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
+import { formatJson, print } from './print.ts';
+
+export interface Finding {
+  check: string;
+  /** 'wrong' makes the command fail; 'warning' works, with a drawback. */
+  state: 'ok' | 'warning' | 'wrong';
+  found: string;
+  /** What to do; absent where all is well. */
+  fix?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ tidemark doctor
+  $ DATABASE_URL=postgres://… TEMPORAL_ADDRESS=temporal:7233 tidemark doctor --json
+
+Looks at Postgres, its settings, roles and migrations, at Temporal, its namespace and search attributes, and at versions.
+Changes nothing. Fails where something is wrong; a warning alone is no failure.`;
+
+const MARK = { ok: 'ok     ', warning: 'warning', wrong: 'WRONG  ' } as const;
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('say what is wrong with this installation, and what to do')
+    .option('--json', 'print as JSON')
+    .addHelpText('after', EXAMPLES)
+    .action(runDoctor);
+}
+
+async function runDoctor({ json }: { json?: boolean }): Promise<void> {
+  const config = loadConfig();
+  const { checkProgram } = await import('./doctor-program.ts');
+  const { checkPostgres } = await import('./doctor-postgres.ts');
+  const { checkTemporal } = await import('./doctor-temporal.ts');
+  const { findTargets } = await import('./targets.ts');
+  const findings = await checkProgram(config);
+  const targets = await findTargets(config).catch((error: Error) => {
+    findings.push({ check: 'settings', state: 'wrong', found: 'no database is configured', fix: error.message });
+  });
+  if (targets) {
+    // Side by side: a server that does not answer takes its time.
+    const [postgres, temporal] = await Promise.all([checkPostgres(targets), checkTemporal(targets)]);
+    findings.push(...postgres, ...temporal);
+  }
+  const wrong = findings.filter(({ state }) => state === 'wrong').length;
+  if (json) {
+    print(formatJson({ ok: wrong === 0, findings }));
+  } else {
+    const width = Math.max(...findings.map(({ check }) => check.length));
+    for (const { check, state, found, fix } of findings) {
+      print(`${MARK[state]}  ${check.padEnd(width)}  ${found}${fix ? `\n${' '.repeat(width + 11)}→ ${fix}` : ''}`);
+    }
+    print(wrong === 0 ? '\nAll is well.' : `\n${wrong} ${wrong === 1 ? 'thing is' : 'things are'} wrong.`);
+  }
+  if (wrong > 0) process.exitCode = 1;
+}

@@ -1,0 +1,48 @@
+/** What commands print on stdout: columns for people, JSON for programs. */
+
+/** Columns as wide as their content; numbers to the right. The last column may be any length. */
+export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const isNumber = head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'));
+  const texts = [head, ...rows].map((row) => row.map(String));
+  const widths = head.map((_, column) => Math.max(...texts.map((row) => [...(row[column] ?? '')].length)));
+  return texts
+    .map((row) =>
+      row
+        .map((text, column) => {
+          const gap = ' '.repeat((widths[column] ?? 0) - [...text].length);
+          return isNumber[column] ? gap + text : text + gap;
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** On one line; a bigint as a decimal string, as everywhere outside the process. */
+export function formatJson(value: unknown): string {
+  return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? part.toString() : part));
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** 950 → '950 ms', 12345 → '12 s', 200000 → '3 min', then hours and days. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 10_000) return `${bytes} B`;
+  if (bytes < 10_000_000) return `${Math.round(bytes / 1_000)} kB`;
+  return `${Math.round(bytes / 1_000_000)} MB`;
+}
+
+/** 12345 → '12,345', whatever the locale of the machine. */
+export function formatCount(count: number | bigint): string {
+  return count.toString().replaceAll(/\B(?=(\d{3})+$)/g, ',');
+}

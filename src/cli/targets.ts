@@ -1,0 +1,49 @@
+/** Which database, Temporal server and blobs a command works on: what is configured, else what a running `tidemark dev` offers. */
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { SetupError } from '../errors.ts';
+import type { TemporalOptions } from '../temporal/connection.ts';
+import { type DevEnvironment, readDevFile } from './dev-file.ts';
+
+export interface Targets {
+  databaseUrl: string;
+  schema: string;
+  temporal: TemporalOptions;
+  blobsDir: string;
+  /** Of Temporal's web UI, where it is known. */
+  uiUrl?: string;
+}
+
+/** @throws SetupError where there is no database */
+export async function findTargets(config: Config): Promise<Targets> {
+  const dev = await readDevFile(config.dataDir);
+  const databaseUrl = config.databaseUrl ?? dev?.databaseUrl;
+  if (databaseUrl === undefined) {
+    throw new SetupError("There is no database: set DATABASE_URL, or run 'tidemark dev' in this folder and leave it running.");
+  }
+  // Dev's own places go with dev's own database, never with another one.
+  const ofDev = databaseUrl === dev?.databaseUrl ? dev : undefined;
+  return {
+    databaseUrl,
+    schema: ofDev?.schema ?? config.schema,
+    temporal: temporalOf(config, dev),
+    blobsDir: config.blobsDir ?? ofDev?.blobsDir ?? defaultBlobsDir(config),
+    ...(dev?.uiUrl === undefined || config.temporal.configured ? {} : { uiUrl: dev.uiUrl }),
+  };
+}
+
+export function defaultBlobsDir(config: Config): string {
+  return join(config.dataDir, 'blobs');
+}
+
+function temporalOf({ temporal }: Config, dev: DevEnvironment | undefined): TemporalOptions {
+  if (temporal.configured || !dev) {
+    return temporal;
+  }
+  return { address: dev.temporalAddress, namespace: dev.namespace };
+}
+
+/** Where Temporal's web UI shows an execution. */
+export function executionUrl(uiUrl: string, namespace: string, execution: string): string {
+  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(execution)}`;
+}

@@ -1,0 +1,123 @@
+/**
+ * The settings of a process: the only reader of `process.env`. Typed, checked once, frozen.
+ *
+ * A bad value is refused before anything is connected or written, in one line that names the variable, the value and what it may be.
+ * An empty variable counts as one that is not set. Passwords and keys are never part of a message.
+ */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { SetupError } from './errors.ts';
+import { type TemporalSettings, temporalSettings } from './temporal/settings.ts';
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Config {
+  readonly databaseUrl: string | undefined;
+  readonly temporal: TemporalSettings;
+  readonly schema: string;
+  /** Directory of the blobs; undefined: `blobs` in `dataDir`. Absolute, as the other paths. */
+  readonly blobsDir: string | undefined;
+  /** What `tidemark dev` keeps. */
+  readonly dataDir: string;
+  /** Undefined: a free one. */
+  readonly ports: { readonly postgres: number | undefined; readonly temporal: number | undefined; readonly ui: number | undefined };
+  /** Units that run alone at once, per installation; undefined: the default of the starter. */
+  readonly maxInFlight: number | undefined;
+  /** Decoded manifests and tiles kept in memory; undefined: the default of the cache. */
+  readonly cacheBytes: number | undefined;
+  readonly temporalCli: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly color: boolean;
+  /** Nobody watches: plain lines, no animation. */
+  readonly ci: boolean;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, `use a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `use a whole number from ${least} to ${most}`)
+    .optional();
+
+const VARIABLES = z.object({
+  DATABASE_URL: z.string().refine(isPostgresUrl, 'use postgres://USER:PASSWORD@HOST:PORT/DATABASE').optional(),
+  TEMPORAL_ADDRESS: z.string().refine(isHostAndPort, 'use HOST:PORT, without http://').optional(),
+  TEMPORAL_NAMESPACE: z.string().regex(/^\S{1,255}$/, 'use 1 to 255 characters without spaces').optional(),
+  TEMPORAL_API_KEY: z.string().optional(),
+  TEMPORAL_CONFIG_FILE: z.string().refine((path) => existsSync(path), 'there is no such file').optional(),
+  TEMPORAL_PROFILE: z.string().optional(),
+  TEMPORAL_CLI: z.string().optional(),
+  TIDEMARK_SCHEMA: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, 'use 1 to 63 of a-z, 0-9 and _, not starting with a digit').default('tidemark'),
+  TIDEMARK_BLOBS: z.string().optional(),
+  TIDEMARK_DATA: z.string().default('.tidemark'),
+  TIDEMARK_POSTGRES_PORT: whole(1, 65_535),
+  TIDEMARK_TEMPORAL_PORT: whole(1, 65_535),
+  TIDEMARK_UI_PORT: whole(1, 65_535),
+  TIDEMARK_MAX_IN_FLIGHT: whole(1, 1_000),
+  TIDEMARK_CACHE_BYTES: whole(0, 64 * 2 ** 30),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  NO_COLOR: z.string().optional(),
+  CI: z.string().optional(),
+});
+
+/** Their values stay out of messages. */
+const SECRET = new Set(['DATABASE_URL', 'TEMPORAL_API_KEY']);
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws SetupError naming the first variable that is wrong */
+export function loadConfig(environment: Environment = process.env, directory: string = process.cwd()): Config {
+  const set = Object.fromEntries(Object.entries(environment).filter((pair): pair is [string, string] => Boolean(pair[1])));
+  const parsed = VARIABLES.safeParse(set);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const name = String(issue?.path[0]);
+    const is = SECRET.has(name) ? 'cannot be used' : `is '${(set[name] ?? '').slice(0, 100)}'`;
+    throw new SetupError(`${name} ${is}: ${issue?.message}.`);
+  }
+  const variables = parsed.data;
+  const config: Config = {
+    databaseUrl: variables.DATABASE_URL,
+    temporal: temporalSettings(set, directory),
+    schema: variables.TIDEMARK_SCHEMA,
+    blobsDir: variables.TIDEMARK_BLOBS && resolve(directory, variables.TIDEMARK_BLOBS),
+    dataDir: resolve(directory, variables.TIDEMARK_DATA),
+    ports: Object.freeze({
+      postgres: variables.TIDEMARK_POSTGRES_PORT,
+      temporal: variables.TIDEMARK_TEMPORAL_PORT,
+      ui: variables.TIDEMARK_UI_PORT,
+    }),
+    maxInFlight: variables.TIDEMARK_MAX_IN_FLIGHT,
+    cacheBytes: variables.TIDEMARK_CACHE_BYTES,
+    temporalCli: variables.TEMPORAL_CLI,
+    logLevel: variables.LOG_LEVEL,
+    color: !variables.NO_COLOR,
+    ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',
+  };
+  return Object.freeze(config);
+}
+
+/** The environment of a process that this one starts: its own, with some variables set anew. */
+export function childEnvironment(changes: Record<string, string>): Record<string, string> {
+  const own = Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return { ...Object.fromEntries(own), ...changes };
+}
+
+function isPostgresUrl(value: string): boolean {
+  try {
+    const { protocol, hostname } = new URL(value);
+    // Without a host: a Unix socket, named by ?host=.
+    return (protocol === 'postgres:' || protocol === 'postgresql:') && (hostname !== '' || value.includes('host='));
+  } catch {
+    return false;
+  }
+}
+
+function isHostAndPort(value: string): boolean {
+  const port = Number(/^[^\s/:]+:(\d{1,5})$/.exec(value)?.[1] ?? /^\[[0-9a-fA-F:]+\]:(\d{1,5})$/.exec(value)?.[1]);
+  return port >= 1 && port <= 65_535;
+}

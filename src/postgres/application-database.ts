@@ -1,0 +1,36 @@
+/**
+ * The database as an application brings it: a pg Pool, or an adapter of a few lines over another driver.
+ *
+ * `query` alone is enough to append and to read. A transaction of Tidemark's own also needs a way to begin one: the adapter's `transaction`,
+ * or a pool whose connections can be checked out. With neither, the application begins the transaction and joins it with `in(tx)`.
+ */
+import { SetupError } from '../errors.ts';
+import type { Pool } from './pool.ts';
+import type { Queryable } from './queryable.ts';
+import { inTransaction } from './transaction.ts';
+
+export interface ApplicationDatabase extends Queryable {
+  /**
+   * Runs `body` in one transaction: committed when it resolves, rolled back when it throws.
+   * @example { query: (text, values) => knex.…, transaction: (body) => knex.transaction((trx) => body({ query: (text, values) => trx.… })) }
+   */
+  transaction?<T>(body: (tx: Queryable) => Promise<T>): Promise<T>;
+}
+
+/** @throws SetupError where `db` has no way to begin one */
+export async function runInTransaction<T>(db: ApplicationDatabase, body: (tx: Queryable) => Promise<T>): Promise<T> {
+  if (db.transaction) {
+    return db.transaction(body);
+  }
+  if (isPool(db)) {
+    return inTransaction(db, body);
+  }
+  throw new SetupError(
+    'This db cannot begin a transaction. Give createTidemark a pg Pool or an adapter with transaction(body), or begin one yourself and use tidemark.in(tx).',
+  );
+}
+
+/** A single pg client also has `connect`: it is no pool, two transactions on it would be one. */
+export function isPool(db: Queryable): db is Pool {
+  return 'totalCount' in db && 'connect' in db && typeof db.connect === 'function';
+}

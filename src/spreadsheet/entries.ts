@@ -1,0 +1,78 @@
+/**
+ * The entries of a sheet, checked at the edge: what is refused here is never stored.
+ *
+ * SetCellValueAndFormat writes one cell, SetCellRange a rectangle of them from its top left cell on. Both set value and format.
+ */
+import { z } from 'zod';
+import { CELL_ERROR_VALUES, cellValueProblem, MAX_COLUMNS, MAX_FORMAT_LENGTH, MAX_ROWS, shown, textProblem } from './cell.ts';
+
+/** As JSON in UTF-8. A single cell is always below. */
+export const MAX_ENTRY_BYTES = 1024 * 1024;
+
+function place(limit: number) {
+  const error = ({ input }: { input?: unknown }) => `${shown(input)} is outside a sheet; use an integer from 0 to ${limit - 1}`;
+  return z
+    .int({ error })
+    .min(0, { error })
+    .max(limit - 1, { error });
+}
+
+function textUpTo(limit?: number) {
+  return z.string().superRefine((text, context) => {
+    const problem = textProblem(text, limit);
+    if (problem !== undefined) {
+      context.addIssue({ code: 'custom', message: problem });
+    }
+  });
+}
+
+const row = place(MAX_ROWS);
+const column = place(MAX_COLUMNS);
+const format = textUpTo(MAX_FORMAT_LENGTH).min(1, { error: 'an empty format code; leave it out for none' }).optional();
+const cellError = z.strictObject({ type: z.literal('CellError'), value: z.enum(CELL_ERROR_VALUES) });
+const value = z.union([textUpTo(), z.number(), z.boolean(), z.null(), cellError], {
+  error: ({ input }) => cellValueProblem(input) ?? 'no cell value',
+});
+
+const setCell = z.strictObject({ type: z.literal('SetCellValueAndFormat'), row, column, value, format });
+
+const setRange = z
+  .strictObject({
+    type: z.literal('SetCellRange'),
+    row,
+    column,
+    /** Rows of one length. */
+    values: z.array(z.array(value).min(1, { error: 'a row without cells' })).min(1, { error: 'no rows' }),
+    format,
+    /** An import that these rows are part of: its name, how many rows of it are in the sheet with these, and the hash of them all. */
+    source: z.strictObject({ name: textUpTo(200), rows: z.int().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+  })
+  .superRefine((entry, context) => {
+    const problem = rangeProblem(entry);
+    if (problem !== undefined) {
+      context.addIssue({ code: 'custom', message: problem });
+    }
+  });
+
+function rangeProblem(entry: { row: number; column: number; values: readonly (readonly unknown[])[] }): string | undefined {
+  const width = entry.values[0]?.length ?? 0;
+  const ragged = entry.values.findIndex((cells) => cells.length !== width);
+  if (ragged >= 0) {
+    return `values[${ragged}] has ${entry.values[ragged]?.length} cells and values[0] has ${width}; give every row the same number, null for an empty cell`;
+  }
+  if (entry.row + entry.values.length > MAX_ROWS || entry.column + width > MAX_COLUMNS) {
+    return `${entry.values.length} rows of ${width} cells from row ${entry.row}, column ${entry.column} on reach past the end of a sheet (${MAX_ROWS} rows, ${MAX_COLUMNS} columns)`;
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(entry));
+  return bytes > MAX_ENTRY_BYTES
+    ? `it takes ${bytes} bytes of JSON, over the limit of ${MAX_ENTRY_BYTES}; write fewer rows per entry`
+    : undefined;
+}
+
+export const sheetEntry = z.discriminatedUnion('type', [setCell, setRange], {
+  error: ({ input }) => `type ${shown((input as { type?: unknown })?.type)} is unknown; use SetCellValueAndFormat or SetCellRange`,
+});
+
+export type SheetEntry = z.output<typeof sheetEntry>;
+/** How far an import has come, as its entries say. */
+export type ImportMark = NonNullable<z.output<typeof setRange>['source']>;

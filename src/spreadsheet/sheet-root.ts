@@ -1,0 +1,118 @@
+/**
+ * The root blob of a sheet's snapshot: `sheet-v<type version>-<sequence id>-<sha-256>.gz`, gzip over
+ *
+ * { format, formatVersion, logType, typeVersion, sequenceId, cells, rows, columns, tileRows, tileColumns, imports,
+ *   tiles: list  |  pageTileRows, pageTileColumns, pages: list }
+ *
+ * with the lists of manifest.ts. rows and columns are 1 + the last row and column that hold a cell. Read and written whole; immutable.
+ */
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import { CorruptBlobError } from '../errors.ts';
+import type { BlobId, SequenceId } from '../event-log/event-log.ts';
+import type { SnapshotOptions } from '../event-log/log-type.ts';
+import { nameContent, parseContent, readContent, writeContent } from '../snapshots/content-blob.ts';
+import { isRootOf, rootPrefix } from '../snapshots/root-name.ts';
+import type { ImportMark } from './entries.ts';
+import {
+  columnsToList,
+  listToColumns,
+  PAGE_FIELDS,
+  PAGE_TILE_COLUMNS,
+  PAGE_TILE_ROWS,
+  type PageRef,
+  type SheetTotals,
+  TILE_FIELDS,
+  type TileRef,
+  totalsOf,
+} from './manifest.ts';
+import { TILE_COLUMNS, TILE_ROWS } from './tile.ts';
+import type { TileLists } from './tile-lists.ts';
+
+const FORMAT = 'tidemark-sheet';
+const FORMAT_VERSION = 1;
+
+/** What a sheet's snapshot says, but for its tiles. Shared between readers, never changed. */
+export interface SheetBase {
+  readonly lists: TileLists;
+  readonly totals: SheetTotals;
+  /** Oldest first. */
+  readonly imports: readonly ImportMark[];
+}
+
+export const EMPTY_BASE: SheetBase = { lists: { tiles: new Map() }, totals: { cells: 0, rows: 0, columns: 0, tiles: 0 }, imports: [] };
+
+export function createBase(lists: TileLists, imports: readonly ImportMark[]): SheetBase {
+  return { lists, totals: totalsOf(lists.tiles ? lists.tiles.values() : lists.pages.values()), imports };
+}
+
+export async function writeRoot(
+  blobs: BlobDir,
+  logType: string,
+  sequenceId: SequenceId,
+  base: SheetBase,
+  { typeVersion, cache }: SnapshotOptions,
+): Promise<BlobId> {
+  const { lists, totals, imports } = base;
+  const list = lists.tiles
+    ? { tiles: listToColumns(lists.tiles.values(), TILE_FIELDS) }
+    : { pageTileRows: PAGE_TILE_ROWS, pageTileColumns: PAGE_TILE_COLUMNS, pages: listToColumns(lists.pages.values(), PAGE_FIELDS) };
+  const blob = nameContent(
+    rootPrefix('sheet', typeVersion, sequenceId),
+    JSON.stringify({
+      format: FORMAT,
+      formatVersion: FORMAT_VERSION,
+      logType,
+      typeVersion,
+      sequenceId: String(sequenceId),
+      cells: totals.cells,
+      rows: totals.rows,
+      columns: totals.columns,
+      tileRows: TILE_ROWS,
+      tileColumns: TILE_COLUMNS,
+      imports,
+      ...list,
+    }),
+  );
+  await writeContent(blobs, blob);
+  cache?.set(blob.name, base, baseBytes(base));
+  return blob.name;
+}
+
+/** @returns undefined for another log type or version. @throws CorruptBlobError, BlobNotFoundError */
+export async function readRoot(
+  blobs: BlobDir,
+  logType: string,
+  blobId: BlobId,
+  { typeVersion, cache }: SnapshotOptions,
+): Promise<SheetBase | undefined> {
+  if (!isRootOf('sheet', typeVersion, blobId)) {
+    return undefined;
+  }
+  const cached = cache?.get(blobId);
+  if (cached !== undefined) {
+    return cached as SheetBase;
+  }
+  const content = parseContent(blobId, await readContent(blobs, blobId), FORMAT, FORMAT_VERSION);
+  if (content.logType !== logType || content.typeVersion !== typeVersion) {
+    return undefined;
+  }
+  if (content.tileRows !== TILE_ROWS || content.tileColumns !== TILE_COLUMNS) {
+    throw new CorruptBlobError(
+      blobId,
+      `its tiles are ${content.tileRows} × ${content.tileColumns} cells, this release reads ${TILE_ROWS} × ${TILE_COLUMNS}`,
+    );
+  }
+  const tiles = columnsToList<TileRef>(content.tiles, TILE_FIELDS);
+  const pages = columnsToList<PageRef>(content.pages, PAGE_FIELDS);
+  const lists: TileLists | undefined = tiles ? { tiles } : pages && { pages };
+  if (lists === undefined || !Array.isArray(content.imports)) {
+    throw new CorruptBlobError(blobId, 'its list of tiles is not whole');
+  }
+  const base = createBase(lists, content.imports as ImportMark[]);
+  cache?.set(blobId, base, baseBytes(base));
+  return base;
+}
+
+function baseBytes({ lists, imports }: SheetBase): number {
+  return 250 * (lists.tiles ?? lists.pages).size + 400 * imports.length + 1_000;
+}

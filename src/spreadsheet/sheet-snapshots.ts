@@ -1,0 +1,47 @@
+/**
+ * Snapshots of sheets: touched tiles are read, merged and written under their content's name, then the pages that list them, then the root.
+ *
+ * Tiles that nothing wrote to are neither read nor written. The result depends on the cells and the sequence id alone, not on where the fold began.
+ */
+import type { SnapshotFormat } from '../event-log/log-type.ts';
+import { writeContent } from '../snapshots/content-blob.ts';
+import { tileRef } from './manifest.ts';
+import { createBase, readRoot, writeRoot } from './sheet-root.ts';
+import { createSheetState, mergeTouchedTiles, type SheetState } from './sheet-state.ts';
+import { measureTile } from './tile.ts';
+import { cacheTile, encodeTile } from './tile-blob.ts';
+import { changeTiles, type TileChange, writeLists } from './tile-lists.ts';
+
+export function createSheetSnapshots(logType: string): SnapshotFormat<SheetState> {
+  return {
+    async write(blobs, sequenceId, state, options) {
+      const { cache, signal } = options;
+      const changes: TileChange[] = [];
+      const written = new Set<string>();
+      await mergeTouchedTiles(state, { blobs, cache, signal }, async ({ row, column, before, tile }) => {
+        if (tile === undefined) {
+          changes.push({ row, column, ref: undefined });
+          return;
+        }
+        const blob = encodeTile(tile);
+        if (blob.hash !== before?.hash && !written.has(blob.hash)) {
+          written.add(blob.hash);
+          await writeContent(blobs, blob);
+        }
+        cacheTile(cache, blob.name, tile, blob.content.length);
+        changes.push({ row, column, ref: tileRef(row, column, blob.hash, blob.content.length, measureTile(tile)) });
+      });
+      const changed = await changeTiles(state.base.lists, changes, { blobs, cache, signal });
+      const lists = await writeLists(changed, { blobs, cache, signal });
+      signal?.throwIfAborted();
+      return writeRoot(blobs, logType, sequenceId, createBase(lists, [...state.imports.values()]), options);
+    },
+
+    async read(blobs, blobId, options) {
+      const base = await readRoot(blobs, logType, blobId, options);
+      return base && createSheetState(base);
+    },
+
+    unwrittenBytes: ({ overlay }) => overlay.bytes,
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * Carries out what is claimable in this process, one unit after another, without Temporal: the same claim, handlers, fences and ends as a
+ * worker's, in an order that depends on the data alone.
+ *
+ * A handler's own error is tried again at once, until the unit is dead. An infrastructure error, which a worker would try for ever, is
+ * thrown after a few attempts: in a test it is what went wrong.
+ */
+import { TidemarkError } from '../errors.ts';
+import type { Pool } from '../postgres/pool.ts';
+import { inSchema } from '../postgres/queryable.ts';
+import { beginWork } from '../work/begin.ts';
+import { type ClaimedExecution, claimWork, releaseClaim, renewWork } from '../work/claim.ts';
+import { runUnit } from '../work/run-unit.ts';
+import type { UnitHandler } from '../work/unit.ts';
+import { compareIds } from './work-view.ts';
+
+export interface RunHereOptions {
+  pool: Pool;
+  schema: string;
+  handlers: ReadonlyMap<string, UnitHandler>;
+  signal: AbortSignal;
+}
+
+/** As many as a claim takes; a test's backlog runs in a few rounds. */
+const UNITS_PER_ROUND = 500;
+const LEASE_MS = 60_000;
+const MAX_INFRASTRUCTURE_ERRORS = 3;
+
+/** One round: what is claimable now. @returns how many units it carried out */
+export async function runClaimable(options: RunHereOptions): Promise<number> {
+  const { pool, schema, signal } = options;
+  const db = inSchema(pool, schema);
+  const claim = await claimWork(db, {
+    maxInFlight: UNITS_PER_ROUND,
+    leaseMs: LEASE_MS,
+    burstSize: 0,
+    burstWidth: 1,
+    burstThreshold: 0,
+    maxBursts: 0,
+  });
+  const units = claim.executions.flatMap(({ execution, workflow, unit }) => (unit ? [{ execution, workflow, ...unit }] : []));
+  units.sort((a, b) => compareIds(a.id, b.id));
+  try {
+    for (const unit of units) {
+      signal.throwIfAborted();
+      await carryOut(unit, options);
+    }
+  } catch (error) {
+    // What this round leaves behind can run again: a test may look at the error and go on.
+    const executions = units.map((unit) => unit.execution);
+    await releaseClaim(db, claim.token, executions);
+    for (const execution of executions) {
+      await renewWork(db, execution);
+    }
+    throw error;
+  }
+  return units.length;
+}
+
+type ClaimedUnit = NonNullable<ClaimedExecution['unit']> & Pick<ClaimedExecution, 'execution' | 'workflow'>;
+
+async function carryOut({ id, epoch, workflow }: ClaimedUnit, { pool, schema, handlers, signal }: RunHereOptions): Promise<void> {
+  const handler = handlers.get(workflow);
+  if (!handler) {
+    throw new TidemarkError('unknown_workflow', `${id} cannot run here: this application defines no '${workflow}'. Add it to entryWork.`);
+  }
+  for (let infrastructureErrors = 0; ; ) {
+    const unit = await beginWork(inSchema(pool, schema), id, epoch);
+    if (!unit || unit.state === 'dead') {
+      return;
+    }
+    const deadline = handler.long ? [] : [AbortSignal.timeout(handler.deadlineMs)];
+    const outcome = await runUnit(unit, handler, { pool, schema, signal: AbortSignal.any([signal, ...deadline]) });
+    if (outcome.type === 'finished' || outcome.type === 'dead') {
+      return;
+    }
+    if (outcome.type === 'failed' && outcome.kind === 'infrastructure') {
+      infrastructureErrors += 1;
+      if (infrastructureErrors === MAX_INFRASTRUCTURE_ERRORS || signal.aborted) {
+        throw new TidemarkError('attempt_failed', `${id} fails for a reason that a worker would wait out: ${outcome.error.message}`, {
+          cause: outcome.cause,
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Dead units, by a person's decision: redriven (run again, in a new epoch) or discarded (cancelled; their entry is no longer pending).
+ *
+ * Each unit is a transaction of its own, which holds one ordering key: many at once would hold many, and could deadlock with an
+ * application that appends to several logs. What is not dead any more when its turn comes is left alone, so both may be repeated.
+ */
+import type { Database } from '../postgres/queryable.ts';
+import { selectionSql, type WorkSelection } from './select.ts';
+
+/** Of units that are dead: the state is not asked for. */
+export type DeadSelection = Omit<WorkSelection, 'state'>;
+
+export interface DeadCount {
+  group: string;
+  /** Code of the error. */
+  code: string;
+  units: number;
+  /** The newest of their messages. */
+  message: string;
+}
+
+const PAGE = 500;
+const SIDE_BY_SIDE = 4;
+
+/** What a redrive or discard of this selection would take, largest number first. */
+export async function countDead(db: Database, selection: DeadSelection): Promise<DeadCount[]> {
+  const { condition, values } = selectionSql({ ...selection, state: 'dead' });
+  const { rows } = await db.query(
+    `select w.group_name as group, coalesce(w.error ->> 'code', 'unknown') as code, count(*)::integer as units,
+       coalesce((array_agg(w.error ->> 'message' order by w.finished_at desc))[1], '') as message
+     from ${db.schema}.work w where ${condition}
+     group by 1, 2 order by 3 desc, 1, 2`,
+    values,
+  );
+  return rows;
+}
+
+/** @returns how many units run again */
+export async function redriveWork(db: Database, selection: DeadSelection): Promise<number> {
+  return forEachDead(db, selection, 'redrive_work');
+}
+
+/** @returns how many units were discarded */
+export async function discardWork(db: Database, selection: DeadSelection): Promise<number> {
+  return forEachDead(db, selection, 'discard_work');
+}
+
+async function forEachDead(db: Database, selection: DeadSelection, change: 'redrive_work' | 'discard_work'): Promise<number> {
+  let changed = 0;
+  for (let last = ''; ; ) {
+    const ids = await deadIds(db, selection, last);
+    const queue = ids.values();
+    const lane = async () => {
+      for (const id of queue) {
+        const { rows } = await db.query(`select ${db.schema}.${change}($1::text) as changed`, [id]);
+        changed += rows[0].changed ? 1 : 0;
+      }
+    };
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+    if (ids.length < PAGE) {
+      return changed;
+    }
+    // Never back: one that dies again meanwhile is for the next decision.
+    last = ids.at(-1) as string;
+  }
+}
+
+async function deadIds(db: Database, selection: DeadSelection, after: string): Promise<string[]> {
+  const { condition, values } = selectionSql({ ...selection, state: 'dead' });
+  const position = values.push(after);
+  const { rows } = await db.query(
+    `select w.id from ${db.schema}.work w where ${condition} and w.id > $${position}::text order by w.id limit ${PAGE}`,
+    values,
+  );
+  return rows.map((row) => row.id);
+}
