@@ -105,7 +105,7 @@ create function claim_work(
   p_token uuid, p_lease interval, p_max_in_flight integer, p_low_water timestamptz default null,
   p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4
 ) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text, not_before timestamptz)
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set jit = off as $$
 #variable_conflict use_column
 declare
   v_installation text;

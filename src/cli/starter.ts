@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+
+const EXAMPLES = `
+Examples:
+  $ tidemark starter                                 any number of them is safe, beside workers that start too
+
+Needs DATABASE_URL and TEMPORAL_ADDRESS, or a running 'tidemark dev' in this folder. Logs JSON lines (LOG_LEVEL).`;
+
+export function addStarter(program: Command): void {
+  program
+    .command('starter')
+    .description('start executions for work that is ready; runs no work itself')
+    .addHelpText('after', EXAMPLES)
+    .action(async () => {
+      const { runStarter } = await import('../starter.ts');
+      await runStarter();
+    });
+}

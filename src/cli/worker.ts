@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import type { WorkerOptions } from '../worker.ts';
+
+const EXAMPLES = `
+Examples:
+  $ tidemark worker                                  the app in tidemark.config.{js,mjs,ts}; without one, sheets alone
+  $ tidemark worker --app dist/app.js
+  $ tidemark worker --no-starter                     where 'tidemark starter' runs as a process of its own
+
+Needs DATABASE_URL and TEMPORAL_ADDRESS, or a running 'tidemark dev' in this folder. Logs JSON lines (LOG_LEVEL).
+SIGTERM or Ctrl-C drains: short units end, long ones go on elsewhere; a second one ends it at once.`;
+
+export function addWorker(program: Command): void {
+  program
+    .command('worker')
+    .description("run an application's work")
+    .option('--app <file>', 'file whose default export is the createTidemark instance')
+    .option('--no-starter', 'leave starting executions to another process')
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: WorkerOptions) => {
+      const { runWorker } = await import('../worker.ts');
+      await runWorker(options);
+    });
+}

@@ -1,0 +1,69 @@
+/** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
+import type { Connection } from '@temporalio/client';
+import { createDirectoryBlobStore } from './blob-store/directory-blob-store.ts';
+import { keepRunning } from './cli/keep-running.ts';
+import { loadApp } from './cli/load-app.ts';
+import { stopOnSignal } from './cli/stop-signal.ts';
+import { findTargets } from './cli/targets.ts';
+import { waitUntilReachable } from './cli/wait-until-reachable.ts';
+import { requireMigrated } from './cli/with-database.ts';
+import { loadConfig } from './config.ts';
+import { createLogger } from './logging.ts';
+import { createPool } from './postgres/pool.ts';
+import { connectClient, type TemporalOptions } from './temporal/connection.ts';
+import { installRuntime } from './temporal/runtime.ts';
+import { startWorker } from './temporal/start-worker.ts';
+import { WORKER_POOL_CONNECTIONS } from './temporal/worker-options.ts';
+
+export interface WorkerOptions {
+  /** The file whose default export is the application; undefined: `tidemark.config.…` here, else what Tidemark brings itself. */
+  app?: string;
+  /** False: another process starts executions. */
+  starter: boolean;
+}
+
+/** Beside those of the activities: for the starter loop and its sweep. */
+const MORE_CONNECTIONS = 4;
+
+/** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
+export async function runWorker({ app, starter }: WorkerOptions): Promise<void> {
+  const config = loadConfig();
+  const { databaseUrl, schema, temporal, blobsDir } = await findTargets(config);
+  const log = createLogger({ level: config.logLevel, name: 'worker', secrets: [temporal.apiKey] });
+  installRuntime({ verbose: config.logLevel === 'trace' || config.logLevel === 'debug', log: (level, message, details) => log[level](details, message) });
+  const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
+  const { registry, file } = await loadApp(app);
+  const pool = createPool({
+    connectionString: databaseUrl,
+    max: WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS,
+    applicationName: 'tidemark worker',
+    onError: (error) => log.warn(`postgres: ${error.message}`),
+  });
+  try {
+    await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
+    await waitUntilReachable({ name: 'Temporal', probe: () => reachTemporal(temporal), log, signal });
+    if (signal.aborted) return;
+    log.info({ app: file, logTypes: [...registry.logTypes.keys()], entryWork: [...registry.entryWork.keys()], starter, schema, temporal: temporal.address });
+    const claim = config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } };
+    const ofStarter = { connectionString: databaseUrl, ...claim, log: (level: 'info' | 'warn', message: string) => log[level](message) };
+    const start = () =>
+      startWorker({
+        registry,
+        pool,
+        schema,
+        blobs: createDirectoryBlobStore({ path: blobsDir }),
+        temporal,
+        starter: starter && ofStarter,
+        ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
+      });
+    await keepRunning(start, { signal, log });
+  } finally {
+    await pool.end();
+  }
+  log.info('stopped');
+}
+
+async function reachTemporal(temporal: TemporalOptions): Promise<void> {
+  const client = await connectClient(temporal);
+  await (client.connection as Connection).close();
+}
