@@ -7,7 +7,8 @@ import { requireMigrated } from './cli/with-database.ts';
 import { loadConfig } from './config.ts';
 import { createLogger } from './logging.ts';
 import { createPool } from './postgres/pool.ts';
-import { connectClient, type TemporalOptions } from './temporal/connection.ts';
+import { connectClient } from './temporal/connection.ts';
+import { probeTemporal } from './temporal/probe.ts';
 import { startStarter } from './temporal/start-starter.ts';
 
 const POOL_CONNECTIONS = 12;
@@ -26,7 +27,7 @@ export async function runStarter(): Promise<void> {
   });
   try {
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
-    await waitUntilReachable({ name: 'Temporal', probe: () => reachTemporal(temporal), log, signal });
+    await waitUntilReachable({ name: 'Temporal', probe: () => probeTemporal(temporal), log, signal });
     if (signal.aborted) return;
     const client = await connectClient(temporal);
     const loop = await startStarter({
@@ -46,9 +47,4 @@ export async function runStarter(): Promise<void> {
     await pool.end();
   }
   log.info('stopped');
-}
-
-async function reachTemporal(temporal: TemporalOptions): Promise<void> {
-  const client = await connectClient(temporal);
-  await (client.connection as Connection).close();
 }

@@ -1,5 +1,4 @@
 /** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
-import type { Connection } from '@temporalio/client';
 import { createDirectoryBlobStore } from './blob-store/directory-blob-store.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
@@ -10,7 +9,7 @@ import { requireMigrated } from './cli/with-database.ts';
 import { loadConfig } from './config.ts';
 import { createLogger } from './logging.ts';
 import { createPool } from './postgres/pool.ts';
-import { connectClient, type TemporalOptions } from './temporal/connection.ts';
+import { probeTemporal } from './temporal/probe.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { startWorker } from './temporal/start-worker.ts';
 import { WORKER_POOL_CONNECTIONS } from './temporal/worker-options.ts';
@@ -41,7 +40,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
   });
   try {
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
-    await waitUntilReachable({ name: 'Temporal', probe: () => reachTemporal(temporal), log, signal });
+    await waitUntilReachable({ name: 'Temporal', probe: () => probeTemporal(temporal), log, signal });
     if (signal.aborted) return;
     log.info({ app: file, logTypes: [...registry.logTypes.keys()], entryWork: [...registry.entryWork.keys()], starter, schema, temporal: temporal.address });
     const claim = config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } };
@@ -61,9 +60,4 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
     await pool.end();
   }
   log.info('stopped');
-}
-
-async function reachTemporal(temporal: TemporalOptions): Promise<void> {
-  const client = await connectClient(temporal);
-  await (client.connection as Connection).close();
 }

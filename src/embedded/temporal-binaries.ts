@@ -81,7 +81,7 @@ async function findInCacheOrFetch(
       await fetch();
       return { path, version, source };
     } catch (error) {
-      refused.push(`${source}: ${errorMessage(error).slice(0, 300)}`);
+      refused.push(`${source}: ${errorMessage(error).slice(0, 160)}`);
     }
   }
   throw new SetupError(

@@ -80,11 +80,9 @@ async function runPython(args: string[], timeout: number): Promise<void> {
     const { code, stderr, killed } = error as NodeJS.ErrnoException & { stderr?: string; killed?: boolean };
     if (code === 'ENOENT') throw new Error('python3 is not installed', { cause: error });
     if (killed) throw new Error(`python3 was not done after ${timeout / 1000} seconds`, { cause: error });
-    // pip ends with the reason; what comes before is a list of what it tried.
-    const said = (stderr ?? '')
-      .trim()
-      .split('\n')
-      .filter((line) => !/^(WARNING|\[notice\])/.test(line));
-    throw new Error(said.at(-1)?.trim() || String(error), { cause: error });
+    const lines = (stderr ?? '').split('\n').filter((line) => line.trim() !== '' && !/^(WARNING|\[notice\])/.test(line));
+    // pip ends with the reason, after what it tried; a wrong hash it reports first, and ends with the hash.
+    const reason = lines.some((line) => line.includes('DO NOT MATCH THE HASHES')) ? 'the package has not the expected hash' : lines.at(-1);
+    throw new Error(reason?.trim() || String(error), { cause: error });
   }
 }

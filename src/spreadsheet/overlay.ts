@@ -67,12 +67,12 @@ function writesOf(overlay: Overlay, tileRow: number, tileColumn: number): TileWr
   return tile;
 }
 
-/** Puts `writes` onto a spread tile, in their order. */
-export function mergeWrites(tile: SpreadTile, { positions, values, formats }: TileWrites): void {
+/** Puts the first `count` of `writes` onto a spread tile, in their order. */
+export function mergeWrites(tile: SpreadTile, { positions, values, formats }: TileWrites, count: number = positions.length): void {
   if (formats) {
     tile.formats ??= new Array<string | undefined>(tile.values.length).fill(undefined);
   }
-  for (let index = 0; index < positions.length; index += 1) {
+  for (let index = 0; index < count; index += 1) {
     const position = positions[index] as number;
     const value = values[index] as CellValue;
     tile.values[position] = value === null ? undefined : value;

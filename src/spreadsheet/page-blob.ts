@@ -3,7 +3,17 @@ import type { BlobDir } from '../blob-store/blob-store.ts';
 import { CorruptBlobError } from '../errors.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { contentName, nameContent, parseContent, readContent, writeContent } from '../snapshots/content-blob.ts';
-import { columnsToList, listToColumns, PAGE_TILE_COLUMNS, PAGE_TILE_ROWS, type PageRef, TILE_FIELDS, type TileList, type TileRef, totalsOf } from './manifest.ts';
+import {
+  columnsToList,
+  listToColumns,
+  PAGE_TILE_COLUMNS,
+  PAGE_TILE_ROWS,
+  type PageRef,
+  TILE_FIELDS,
+  type TileList,
+  type TileRef,
+  totalsOf,
+} from './manifest.ts';
 
 const FORMAT = 'tidemark-page';
 const FORMAT_VERSION = 1;
@@ -25,7 +35,12 @@ export async function readPage(blobs: BlobDir, hash: string, cache: SnapshotCach
 }
 
 /** Writes a page unless it is the one `before` names. @param tiles at least one, all of one page */
-export async function writePage(blobs: BlobDir, tiles: TileList, before: PageRef | undefined, cache: SnapshotCache | undefined): Promise<PageRef> {
+export async function writePage(
+  blobs: BlobDir,
+  tiles: TileList,
+  before: PageRef | undefined,
+  cache: SnapshotCache | undefined,
+): Promise<PageRef> {
   const blob = nameContent(
     'page',
     JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, tiles: listToColumns(tiles.values(), TILE_FIELDS) }),

@@ -6,7 +6,7 @@ import { createBreather } from '../snapshots/breather.ts';
 import { runSideBySide } from '../snapshots/side-by-side.ts';
 import type { ImportMark } from './entries.ts';
 import type { TileRef } from './manifest.ts';
-import { createOverlay, mergeWrites, type Overlay, type TileWrites } from './overlay.ts';
+import { createOverlay, mergeWrites, type Overlay } from './overlay.ts';
 import type { SheetBase } from './sheet-root.ts';
 import { gatherTile, spreadTile, type Tile } from './tile.ts';
 import { readTile } from './tile-blob.ts';
@@ -35,34 +35,41 @@ export interface MergedTile {
   readonly tile: Tile | undefined;
 }
 
-/** Merges the writes of every touched tile, some side by side, and hands each to `onTile`, which may take its time. */
+/**
+ * Merges the writes of every touched tile, some side by side, and hands each to `onTile`, which may take its time.
+ * Writes that are recorded meanwhile are left out.
+ */
 export async function mergeTouchedTiles(
   { base, overlay }: SheetState,
   options: ListsOptions,
   onTile: (merged: MergedTile) => void | Promise<void>,
 ): Promise<void> {
   const { blobs, cache, signal } = options;
-  const touched = [...overlay.tiles.values()];
-  const find = await findTiles(
-    base.lists,
-    touched.map(({ tileRow, tileColumn }) => ({ row: tileRow, column: tileColumn })),
-    options,
-  );
+  const touched = [...overlay.tiles.values()].map((writes) => ({
+    writes,
+    count: writes.positions.length,
+    row: writes.tileRow,
+    column: writes.tileColumn,
+  }));
+  const find = await findTiles(base.lists, touched, options);
   const breather = createBreather(signal);
-  const weight = ({ tileRow, tileColumn, values }: TileWrites) => (find(tileRow, tileColumn)?.bytes ?? 0) + textBytes(values);
+  const weight = ({ writes, row, column }: (typeof touched)[number]) => (find(row, column)?.bytes ?? 0) + textBytes(writes.values);
 
-  await runSideBySide(touched, { width: TILES_SIDE_BY_SIDE, weight, maxWeight: MAX_BYTES_AT_WORK }, async (writes) => {
-    signal?.throwIfAborted();
-    const { tileRow: row, tileColumn: column } = writes;
-    const before = find(row, column);
-    const spread = spreadTile(before && (await readTile(blobs, before.hash, cache)));
-    mergeWrites(spread, writes);
-    const tile = gatherTile(spread);
-    await onTile({ row, column, before, tile: tile.values.length === 0 ? undefined : tile });
-    if (breather.isDue()) {
-      await breather.breathe();
-    }
-  });
+  await runSideBySide(
+    touched,
+    { width: TILES_SIDE_BY_SIDE, weight, maxWeight: MAX_BYTES_AT_WORK },
+    async ({ writes, count, row, column }) => {
+      signal?.throwIfAborted();
+      const before = find(row, column);
+      const spread = spreadTile(before && (await readTile(blobs, before.hash, cache)));
+      mergeWrites(spread, writes, count);
+      const tile = gatherTile(spread);
+      await onTile({ row, column, before, tile: tile.values.length === 0 ? undefined : tile });
+      if (breather.isDue()) {
+        await breather.breathe();
+      }
+    },
+  );
 }
 
 function textBytes(values: readonly unknown[]): number {

@@ -62,7 +62,11 @@ export async function changeTiles(lists: TileLists, changes: readonly TileChange
   if (count > MAX_TILES_IN_ROOT) {
     return { pages: lists.pages, changed };
   }
-  const rest = await readPages(lists.pages, [...lists.pages.keys()].filter((key) => !changed.has(key)), options);
+  const rest = await readPages(
+    lists.pages,
+    [...lists.pages.keys()].filter((key) => !changed.has(key)),
+    options,
+  );
   return { tiles: new Map([...changed.values(), ...rest.values()].flatMap((tiles) => [...tiles])) };
 }
 

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import type { LogEntry, SequenceId } from '../event-log/event-log.ts';
+import { parseSequenceIdOption, parseWhole } from './parse-option.ts';
+import { formatJson, print } from './print.ts';
+import { withDatabase } from './with-database.ts';
+
+interface LogOptions {
+  from?: SequenceId;
+  limit: number;
+  follow?: boolean;
+  json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ tidemark log flights                             its newest entries
+  $ tidemark log flights --from 0 --limit 10         its first ones
+  $ tidemark log flights --follow --json             what is there, then what comes: one JSON object a line`;
+
+export function addLog(program: Command): void {
+  program
+    .command('log')
+    .description('print the entries of a log')
+    .argument('<log>', 'id of the log; of a sheet: its name')
+    .option('--from <sequence id>', 'begin here', parseSequenceIdOption)
+    .option('--limit <count>', 'entries to print', parseWhole(1, 1_000_000), 20)
+    .option('--follow', 'go on with what comes, until Ctrl-C')
+    .option('--json', 'print one JSON object a line')
+    .addHelpText('after', EXAMPLES)
+    .action(runLog);
+}
+
+async function runLog(logId: string, { from, limit, follow, json }: LogOptions): Promise<void> {
+  const { createPostgresEventLog } = await import('../event-log/postgres-event-log.ts');
+  const { followLog } = await import('../event-log/follow-log.ts');
+  const { readLog } = await import('../event-log/read-log.ts');
+  const { stopOnSignal } = await import('./stop-signal.ts');
+  await withDatabase(async ({ pool, db, targets }) => {
+    const { firstSequenceId, nextSequenceId } = await readLog(db, logId);
+    const log = createPostgresEventLog<LogEntry>({ pool, logId, schema: targets.schema });
+    const last = nextSequenceId - BigInt(limit);
+    const start = from ?? (last > firstSequenceId ? last : firstSequenceId);
+    const write = json ? writeJson : writeLine;
+    if (follow) {
+      const signal = stopOnSignal(() => {});
+      for await (const { entry, sequenceId } of followLog(log, { from: start, signal })) write(sequenceId, entry);
+      return;
+    }
+    let position = start;
+    for (let left = limit, complete = false; left > 0 && !complete; ) {
+      const page = await log.query(position, position + BigInt(left));
+      for (const entry of page.entries) {
+        write(position, entry);
+        position += 1n;
+      }
+      left -= page.entries.length;
+      complete = page.isComplete;
+    }
+    if (!json && nextSequenceId === firstSequenceId) print(`Log '${logId}' holds no entries.`);
+  });
+}
+
+function writeJson(sequenceId: SequenceId, entry: LogEntry): void {
+  print(formatJson({ sequenceId, entry }));
+}
+
+const DATA_WIDTH = 100;
+
+function writeLine(sequenceId: SequenceId, { type, snapshot, history, pending, ...data }: LogEntry): void {
+  const text = formatJson(data);
+  const marks = [
+    ...(pending === undefined ? [] : [`pending ${pending}`]),
+    ...(snapshot === undefined ? [] : [`snapshot ${snapshot}`]),
+    ...(history === undefined ? [] : [`history ${history}`]),
+  ];
+  const shown = text.length > DATA_WIDTH ? `${text.slice(0, DATA_WIDTH)}…` : text;
+  print([sequenceId.toString().padStart(7), type, shown, ...(marks.length > 0 ? [`[${marks.join(', ')}]`] : [])].join('  '));
+}

@@ -1,0 +1,25 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { SetupError } from '../errors.ts';
+
+export interface CsvSource {
+  source: AsyncIterable<Uint8Array>;
+  /** Names the import in the sheet. */
+  name: string;
+  totalBytes?: number;
+}
+
+/** A file, or standard input for `-`. @throws SetupError where it cannot be read */
+export async function openCsv(file: string): Promise<CsvSource> {
+  if (file === '-') {
+    return { source: process.stdin, name: 'standard input' };
+  }
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    throw new SetupError(`'${file}' cannot be read (${error.code === 'ENOENT' ? 'there is no such file' : error.code}).`, { cause: error });
+  });
+  if (!found.isFile()) {
+    throw new SetupError(`'${file}' is not a file.`);
+  }
+  return { source: createReadStream(file), name: basename(file), totalBytes: found.size };
+}

@@ -1,0 +1,52 @@
+/** The log of a sheet that is made with its first entry: an import that is refused before that leaves nothing behind. */
+import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import { InvalidInputError, LogNotFoundError } from '../errors.ts';
+import { createLog } from '../event-log/create-log.ts';
+import type { LogMetadata } from '../event-log/event-log.ts';
+import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
+import { readLog } from '../event-log/read-log.ts';
+import { blobsOfLog } from '../registry.ts';
+import type { SheetEntry } from '../spreadsheet/entries.ts';
+import type { SheetLog } from '../spreadsheet/open-sheet.ts';
+import { sheet } from '../spreadsheet/sheet.ts';
+import type { DatabaseContext } from './with-database.ts';
+
+export interface SheetToBe {
+  log: SheetLog;
+  blobs: BlobDir;
+}
+
+/** @throws InvalidInputError where there is a log of this name that is no sheet */
+export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: string): Promise<SheetToBe> {
+  const stored = createPostgresEventLog<SheetEntry & LogMetadata>({ pool, logId: name, schema: targets.schema });
+  const blobs = await blobsOfLog(createDirectoryBlobStore({ path: targets.blobsDir }), name);
+  const type = await readLog(db, name).then(
+    (found) => found.type,
+    (error: unknown) => {
+      if (error instanceof LogNotFoundError) return undefined;
+      throw error;
+    },
+  );
+  if (type !== undefined && type !== sheet.type) {
+    throw new InvalidInputError(`Log '${name}' is of type '${type}', not a sheet. Choose another name.`);
+  }
+  let isThere = type !== undefined;
+  const make = async () => {
+    if (!isThere) await createLog(db, { id: name, logType: sheet });
+    isThere = true;
+  };
+  return {
+    blobs,
+    log: {
+      ...stored,
+      async addEntries(entries, sequenceId, snapshotId) {
+        await make();
+        return stored.addEntries(entries, sequenceId, snapshotId);
+      },
+      async query(start, end, snapshotId) {
+        return isThere ? stored.query(start, end, snapshotId) : { startSequenceId: 0n, endSequenceId: 0n, isComplete: true, entries: [] };
+      },
+    },
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * Records of a CSV file, one by one: UTF-8 with or without a byte order mark, any line endings, rows of any length.
+ * What is wrong with the file is an InvalidInputError that says where its last good record ended; errors of reading it pass unchanged.
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { CsvError, parse } from 'csv-parse';
+import { InvalidInputError } from '../errors.ts';
+import { checkUtf8 } from './csv-encoding.ts';
+
+export interface CsvRecord {
+  fields: string[];
+  /** Where the record ends: its last line and that line's last character, from 1. */
+  line: number;
+  column: number;
+  /** Bytes of the file up to its end. */
+  bytes: number;
+}
+
+export interface ReadCsvOptions {
+  /** For messages. */
+  name: string;
+  /** Default: a comma. */
+  delimiter?: string;
+}
+
+/** A quote that is never closed would take the rest of the file for one record. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+
+interface ParsedRecord {
+  record: string[];
+  raw: string;
+  info: { lines: number; bytes: number };
+}
+
+export async function* readCsv(
+  source: AsyncIterable<Uint8Array>,
+  { name, delimiter = ',' }: ReadCsvOptions,
+): AsyncGenerator<CsvRecord, void, undefined> {
+  const parser = parse({
+    bom: true,
+    delimiter,
+    info: true,
+    raw: true,
+    relax_column_count: true,
+    record_delimiter: ['\r\n', '\n', '\r'],
+    max_record_size: MAX_RECORD_BYTES,
+  });
+  const piped = pipeline(Readable.from(checkUtf8(source, name)), parser);
+  piped.catch(() => {}); // the same error ends the loop below
+  let last = { line: 0, column: 0 };
+  try {
+    for await (const { record, raw, info } of parser as AsyncIterable<ParsedRecord>) {
+      last = { line: info.lines, column: lastLineLength(raw) };
+      yield { fields: record, ...last, bytes: info.bytes };
+    }
+  } catch (error) {
+    if (error instanceof CsvError) {
+      throw new InvalidInputError(
+        `'${name}' ${reasonOf(error)}${last.line === 0 ? ' in its first record' : `; its last good record ended at line ${last.line}, column ${last.column}`}.`,
+        {
+          cause: error,
+        },
+      );
+    }
+    throw error;
+  }
+}
+
+function lastLineLength(raw: string): number {
+  const line = raw.replace(/(?:\r\n|\n|\r)$/, '');
+  return line.length - (Math.max(line.lastIndexOf('\n'), line.lastIndexOf('\r')) + 1);
+}
+
+function reasonOf({ code, message }: CsvError): string {
+  switch (code) {
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return 'has a quote that is never closed';
+    case 'CSV_INVALID_CLOSING_QUOTE':
+    case 'CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE':
+      return 'has text after a closing quote (inside a quoted field a quote is written twice)';
+    case 'INVALID_OPENING_QUOTE':
+      return 'has a quote inside an unquoted field (quote the field, and write the quote twice)';
+    case 'CSV_MAX_RECORD_SIZE':
+      return `has a record over ${MAX_RECORD_BYTES} bytes (a quote that is never closed?)`;
+    default:
+      return `is no CSV: ${message}`;
+  }
+}
