@@ -4,19 +4,20 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail, installIfStale, requireNode, root } from './setup.mjs';
 
 const dist = join(root, 'dist');
-const stamp = join(dist, '.built');
 const bundle = join(dist, 'workflow-bundle.js');
+/** Beside dist, which is published. */
+const stamp = join(root, 'node_modules/.cache/tidemark/dist-built-from');
 
 /** Builds where a source has changed since. Ends the process where it does not compile. */
 export async function buildIfStale() {
   const sources = hashSources();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return false;
+  if (existsSync(bundle) && existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return false;
   rmSync(stamp, { force: true });
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError'], {
@@ -27,6 +28,7 @@ export async function buildIfStale() {
   removeOrphans();
   await bundleWorkflows();
   if (existsSync(join(dist, 'cli.js'))) chmodSync(join(dist, 'cli.js'), 0o755);
+  mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, sources);
   return true;
 }

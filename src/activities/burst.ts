@@ -1,9 +1,9 @@
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import { runBurst } from '../work/run-burst.ts';
-import type { BurstActivities } from './types.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { toFailure } from './failures.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import type { BurstActivities } from './types.ts';
 
 const WIDTH = 8;
 const UNIT_BUDGET_MS = 1_000;

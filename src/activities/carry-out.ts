@@ -6,13 +6,15 @@ import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activit
 import { inSchema } from '../postgres/queryable.ts';
 import { beginWork } from '../work/begin.ts';
 import { runUnit } from '../work/run-unit.ts';
-import type { CarryOutActivities, CarryOutOutcome } from './types.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { toFailure } from './failures.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import type { CarryOutActivities, CarryOutOutcome } from './types.ts';
 
 /** A short unit that has not finished by then goes on in a heartbeating activity. */
 const SHORT_BUDGET_MS = 1_000;
+/** A long one that reports nothing for so long hangs, however well its worker heartbeats. */
+const LONG_SILENCE_MS = 15 * 60_000;
 
 export function carryOutActivities(dependencies: ActivityDependencies): CarryOutActivities {
   return {
@@ -21,7 +23,12 @@ export function carryOutActivities(dependencies: ActivityDependencies): CarryOut
   };
 }
 
-async function attempt({ pool, schema, handlerOf }: ActivityDependencies, workId: string, epoch: number, long: boolean): Promise<CarryOutOutcome> {
+async function attempt(
+  { pool, schema, handlerOf }: ActivityDependencies,
+  workId: string,
+  epoch: number,
+  long: boolean,
+): Promise<CarryOutOutcome> {
   const workflow = workId.slice(0, workId.indexOf('/'));
   const handler = handlerOf(workflow);
   if (!handler) {
@@ -37,13 +44,13 @@ async function attempt({ pool, schema, handlerOf }: ActivityDependencies, workId
   if (unit.state === 'dead') {
     return { type: 'dead', code: 'worker_died', message: `The worker died while running ${workId}, too many times in a row.` };
   }
-  const deadline = long ? [] : [AbortSignal.timeout(handler.deadlineMs)];
   const outcome = await runUnit(unit, handler, {
     pool,
     schema,
-    signal: AbortSignal.any([cancellationSignal(), ...deadline]),
-    ...(long ? {} : { yieldAt: Date.now() + SHORT_BUDGET_MS }),
-    ...(long ? { onProgress: (progress) => heartbeat(progress) } : {}),
+    signal: cancellationSignal(),
+    ...(long
+      ? { deadlineMs: Math.max(handler.deadlineMs, LONG_SILENCE_MS), onProgress: (progress: unknown) => heartbeat(progress) }
+      : { deadlineMs: handler.deadlineMs, yieldAt: Date.now() + SHORT_BUDGET_MS }),
   });
   switch (outcome.type) {
     case 'finished':

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { TidemarkError } from '../errors.ts';
+import { checkLogId } from '../event-log/names.ts';
 import type { ImportProgress } from '../spreadsheet/import-csv.ts';
 import { parseWhole } from './parse-option.ts';
 import { formatCount, formatJson, print } from './print.ts';
-import { UsageError } from './usage-error.ts';
+import { asUsage, UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
 interface ImportOptions {
@@ -39,9 +41,7 @@ function parseDelimiter(text: string): string {
 }
 
 async function runImport(file: string, { sheet: name, delimiter, rowsPerEntry, json }: ImportOptions): Promise<void> {
-  if (!/^[a-z0-9][a-z0-9._-]{0,99}$/.test(name)) {
-    throw new UsageError(`'${name}' cannot name a sheet: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`);
-  }
+  asUsage(() => checkLogId(name));
   if (delimiter.length !== 1 || delimiter === '"') {
     throw new UsageError(`'${delimiter}' cannot stand between fields: use one character, for example ',', ';' or \\t for a tab.`);
   }
@@ -81,7 +81,7 @@ async function runImport(file: string, { sheet: name, delimiter, rowsPerEntry, j
     } catch (error) {
       activity.clear();
       if (signal.aborted) {
-        throw new UsageError(`Stopped. ${formatCount(rows)} rows are in the sheet; the same command goes on after them.`);
+        throw new TidemarkError('stopped', `Stopped. ${formatCount(rows)} rows are in the sheet; the same command goes on after them.`);
       }
       throw error;
     }

@@ -21,5 +21,10 @@ export async function openCsv(file: string): Promise<CsvSource> {
   if (!found.isFile()) {
     throw new SetupError(`'${file}' is not a file.`);
   }
-  return { source: createReadStream(file), name: basename(file), totalBytes: found.size };
+  return { source: read(file), name: basename(file), totalBytes: found.size };
+}
+
+/** Opened when it is read: a stream that nobody reads would take the process down with its error. */
+async function* read(file: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(file);
 }

@@ -21,19 +21,20 @@ export interface SheetToBe {
 export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: string): Promise<SheetToBe> {
   const stored = createPostgresEventLog<SheetEntry & LogMetadata>({ pool, logId: name, schema: targets.schema });
   const blobs = await blobsOfLog(createDirectoryBlobStore({ path: targets.blobsDir }), name);
-  const type = await readLog(db, name).then(
-    (found) => found.type,
+  const found = await readLog(db, name).then(
+    ({ type }) => type,
     (error: unknown) => {
       if (error instanceof LogNotFoundError) return undefined;
       throw error;
     },
   );
-  if (type !== undefined && type !== sheet.type) {
-    throw new InvalidInputError(`Log '${name}' is of type '${type}', not a sheet. Choose another name.`);
+  if (found !== undefined && found !== sheet.type) {
+    throw new InvalidInputError(`Log '${name}' is of type '${found}', not a sheet. Choose another name.`);
   }
-  let isThere = type !== undefined;
+  let isThere = found !== undefined;
   const make = async () => {
-    if (!isThere) await createLog(db, { id: name, logType: sheet });
+    const { type, version: typeVersion, snapshotEvery } = sheet;
+    if (!isThere) await createLog(db, { id: name, type, typeVersion, ...(snapshotEvery === undefined ? {} : { snapshotEvery }) });
     isThere = true;
   };
   return {

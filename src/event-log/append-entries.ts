@@ -19,7 +19,12 @@ export interface AppendOptions {
  * Appends entries, all or nothing, in one round trip. A refusal changes nothing and leaves a caller's transaction usable.
  * @throws ConflictError, LogNotFoundError, UnknownWorkflowError, InvalidInputError
  */
-export async function appendEntries(db: Database, logId: string, entries: readonly LogEntry[], options: AppendOptions): Promise<AddEntryValue> {
+export async function appendEntries(
+  db: Database,
+  logId: string,
+  entries: readonly LogEntry[],
+  options: AppendOptions,
+): Promise<AddEntryValue> {
   const { expect, snapshotId, actor, correlationId, causationId } = options;
   const stored = entries.map(splitEntry);
   const column = (name: 'snapshot' | 'history' | 'pending') =>

@@ -1,26 +1,25 @@
 /**
- * Appends checked entries of a log type, wherever the log ends or at one sequence id, and makes the log with its first entry.
+ * Appends to a log of a known type what an application hands over: checked at the edge, with the log made by its first entry.
  *
- * A refusal comes from an answer, never from a statement that fails, so a caller's transaction goes on after it. One round trip for a log that
- * is there; the type of the log is checked in the same statement.
+ * A refusal comes before anything is sent or as an answer, never from a statement that fails, so a caller's transaction goes on after it.
+ * A log that was looked at before costs one round trip.
  */
-import { ConflictError, InvalidInputError, UnknownWorkflowError } from '../errors.ts';
+import { ConflictError, InvalidInputError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
+import { appendEntries } from './append-entries.ts';
 import { createLog } from './create-log.ts';
-import type { LogEntry, SequenceId, WorkflowId } from './event-log.ts';
+import type { LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 import type { LogType } from './log-type.ts';
 import type { Provenance } from './provenance.ts';
 
-export interface AppendTypedOptions<EntryT extends LogEntry> {
-  logId: string;
-  // biome-ignore lint/suspicious/noExplicitAny: the state plays no part
-  logType: LogType<EntryT, any>;
-  entries: readonly EntryT[];
-  /** 'any': wherever the log ends. */
+/** An entry as an application writes it: its type and its own fields. */
+export type NewEntry<EntryT extends LogEntry> = EntryT extends unknown ? Omit<EntryT, keyof LogMetadata> : never;
+
+export interface AppendTypedOptions extends Provenance {
+  /** The next sequence id as the caller knows it, 0n for a log that is not there yet; 'any': wherever the log ends. */
   expect: SequenceId | 'any';
-  /** For the last entry. */
+  /** Work that the last of the entries asks for: `snapshot`, or the name of an entry work. */
   pending?: WorkflowId | undefined;
-  provenance: Provenance;
 }
 
 export interface AppendTypedValue {
@@ -29,26 +28,86 @@ export interface AppendTypedValue {
   nextSequenceId: SequenceId;
 }
 
-/** @throws ConflictError, UnknownWorkflowError; InvalidInputError for a log of another type */
-export async function appendTyped<EntryT extends LogEntry>(db: Database, options: AppendTypedOptions<EntryT>): Promise<AppendTypedValue> {
-  const { logId, logType, entries, expect } = options;
-  for (;;) {
-    const answer = await callAppend(db, options);
-    if (answer.logType !== null && answer.logType !== logType.type) {
-      throw new InvalidInputError(`Log '${logId}' is of type '${answer.logType}', not '${logType.type}'. Use its own log type, or another log id.`);
+export interface LogToAppendTo<EntryT extends LogEntry> {
+  id: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the state plays no part
+  logType: LogType<EntryT, any>;
+  /** Whether a log of this id and type is known to be there. */
+  known: boolean;
+}
+
+/** @throws ConflictError, UnknownWorkflowError; InvalidInputError for an entry that is refused, or a log of another type */
+export async function appendTyped<EntryT extends LogEntry>(
+  db: Database,
+  { id, logType, known }: LogToAppendTo<EntryT>,
+  given: NewEntry<EntryT> | readonly NewEntry<EntryT>[],
+  { expect, pending, actor, correlationId, causationId }: AppendTypedOptions,
+): Promise<AppendTypedValue> {
+  const entries = checkEntries({ id, logType }, given, { expect, pending, actor, correlationId, causationId });
+  if (!known && !(await findLogOfType(db, id, logType.type))) {
+    if (expect !== 'any' && expect !== 0n) {
+      throw new ConflictError(expect, 0n);
     }
-    switch (answer.status) {
-      case 'appended':
-        return { sequenceId: BigInt(answer.next) - BigInt(entries.length), nextSequenceId: BigInt(answer.next) };
-      case 'conflict':
-        throw new ConflictError(expect as SequenceId, BigInt(answer.next));
-      case 'unknown_workflow':
-        throw new UnknownWorkflowError(answer.unknown);
-      case 'log_not_found':
-        if (expect !== 'any' && expect !== 0n) {
-          throw new ConflictError(expect, 0n);
-        }
-        await createLogOfType(db, logId, logType);
+    const { type, version, snapshotEvery } = logType;
+    await createLog(db, { id, type, typeVersion: version, ...(snapshotEvery === undefined ? {} : { snapshotEvery }) });
+  }
+  const { nextSequenceId } = await appendEntries(db, id, entries, { expect, actor, correlationId, causationId });
+  return { sequenceId: nextSequenceId - BigInt(entries.length), nextSequenceId };
+}
+
+/** @throws InvalidInputError where the log is of another type */
+export async function findLogOfType(db: Database, id: string, type: string): Promise<boolean> {
+  const { rows } = await db.query(`select type from ${db.schema}.logs where id = $1::text`, [id]);
+  if (rows[0] && rows[0].type !== type) {
+    throw new InvalidInputError(`Log '${id}' is of type '${rows[0].type}', not '${type}'. Use its own log type, or another log id.`);
+  }
+  return rows.length > 0;
+}
+
+/**
+ * The entries as they are stored: what the log type says of them, and `pending` on the last one.
+ * @throws InvalidInputError
+ */
+export function checkEntries<EntryT extends LogEntry>(
+  { id, logType }: Pick<LogToAppendTo<EntryT>, 'id' | 'logType'>,
+  given: NewEntry<EntryT> | readonly NewEntry<EntryT>[],
+  { expect, pending, ...provenance }: AppendTypedOptions,
+): EntryT[] {
+  if (expect !== 'any' && typeof expect !== 'bigint') {
+    throw new InvalidInputError(
+      `expect '${String(expect).slice(0, 60)}' cannot be used: give 'any', or the next sequence id as a bigint (0n for a new log).`,
+    );
+  }
+  checkProvenance(provenance);
+  const all: readonly NewEntry<EntryT>[] = Array.isArray(given) ? given : [given];
+  if (all.length === 0) {
+    throw new InvalidInputError(`There is no entry to append to log '${id}'. Append at least one.`);
+  }
+  return all.map((entry, index) => {
+    refuseMetadata(logType.type, entry);
+    const parsed = logType.parseEntry(entry);
+    return pending !== undefined && index === all.length - 1 ? { ...parsed, pending } : parsed;
+  });
+}
+
+const METADATA = ['snapshot', 'history', 'pending'] as const;
+
+function refuseMetadata(type: string, entry: unknown): void {
+  const name = METADATA.find((field) => typeof entry === 'object' && entry !== null && field in entry);
+  if (name !== undefined) {
+    const fix = name === 'pending' ? "Ask for work with append's option `pending`" : 'Workflows set it';
+    throw new InvalidInputError(`An entry of log type '${type}' cannot bring its own '${name}'. ${fix}.`);
+  }
+}
+
+const MAX_NAME_CHARACTERS = 500;
+
+function checkProvenance(provenance: Provenance): void {
+  for (const [name, value] of Object.entries(provenance)) {
+    if (value !== undefined && (typeof value !== 'string' || value.length > MAX_NAME_CHARACTERS || value.includes('\0'))) {
+      throw new InvalidInputError(
+        `${name} '${String(value).slice(0, 60)}' cannot be used: give text of at most ${MAX_NAME_CHARACTERS} characters, without NUL.`,
+      );
     }
   }
 }

@@ -27,9 +27,12 @@ export function splitEntry(entry: LogEntry): StoredEntry {
   try {
     data = JSON.stringify(own);
   } catch (error) {
-    throw new InvalidInputError(`Entry of type '${type}' cannot be written as JSON (${errorMessage(error)}). Use strings for bigints and dates.`, {
-      cause: error,
-    });
+    throw new InvalidInputError(
+      `Entry of type '${type}' cannot be written as JSON (${errorMessage(error)}). Use strings for bigints and dates.`,
+      {
+        cause: error,
+      },
+    );
   }
   const bytes = data.length > MAX_ENTRY_BYTES ? data.length : data.length * 3 > MAX_ENTRY_BYTES ? Buffer.byteLength(data) : 0;
   if (bytes > MAX_ENTRY_BYTES) {

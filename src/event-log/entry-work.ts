@@ -1,13 +1,14 @@
 /**
  * A user's own work on a log entry: an entry with `pending: 'x'` is handled by the entry work named 'x'.
  */
-import type { HandlerDependencies } from '../registry.ts';
+
+import { InvalidInputError } from '../errors.ts';
 import type { Queryable } from '../postgres/queryable.ts';
+import { inSchema } from '../postgres/queryable.ts';
+import type { HandlerDependencies } from '../registry.ts';
 import type { UnitHandler } from '../work/unit.ts';
 import type { BlobId, LogEntry, SequenceId } from './event-log.ts';
 import { readEntry } from './read-entry.ts';
-import { inSchema } from '../postgres/queryable.ts';
-import { InvalidInputError } from '../errors.ts';
 
 export interface EntryWorkInput<EntryT extends LogEntry = LogEntry> {
   entry: EntryT;
@@ -32,7 +33,7 @@ export interface EntryWork<EntryT extends LogEntry = LogEntry> {
   readonly name: string;
   /** Runs in a heartbeating activity: for work of more than a few seconds. Default false. */
   readonly long?: boolean;
-  /** How long one short attempt may take, in ms. Default 10,000. */
+  /** How long one attempt may go without an end or progress, in ms. Default 10,000; long ones get at least 15 minutes. */
   readonly deadlineMs?: number;
   /** Attempts that end in the handler's own error before the unit is dead. Default 5. Infrastructure errors never count. */
   readonly maxAttempts?: number;
@@ -56,10 +57,7 @@ export function defineEntryWork<EntryT extends LogEntry = LogEntry>(work: EntryW
 
 const RESERVED = new Set(['snapshot', 'compact', 'burst']);
 
-export function entryWorkHandler(
-  work: EntryWork,
-  { pool, schema }: HandlerDependencies,
-): UnitHandler {
+export function entryWorkHandler(work: EntryWork, { pool, schema }: HandlerDependencies): UnitHandler {
   return {
     workflow: work.name,
     ...(work.long ? { long: true } : {}),

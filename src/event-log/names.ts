@@ -30,7 +30,9 @@ export function checkWorkflowName(workflow: string): string {
 /** A decimal string as it stands in JSON and in Temporal. @throws InvalidInputError */
 export function parseSequenceId(text: string): SequenceId {
   if (typeof text !== 'string' || !/^(0|[1-9][0-9]{0,18})$/.test(text) || BigInt(text) > MAX_SEQUENCE_ID) {
-    throw new InvalidInputError(`'${String(text).slice(0, 120)}' is not a sequence id: use a decimal integer from 0 to ${MAX_SEQUENCE_ID}.`);
+    throw new InvalidInputError(
+      `'${String(text).slice(0, 120)}' is not a sequence id: use a decimal integer from 0 to ${MAX_SEQUENCE_ID}.`,
+    );
   }
   return BigInt(text);
 }

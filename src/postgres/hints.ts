@@ -11,14 +11,14 @@ import type { Database } from './queryable.ts';
 
 export interface AppendHint {
   logId: string;
-  /** The last entry appended: the one that a snapshot policy may have made pending. */
+  /** The last entry of one append: the one that a snapshot policy may have made pending. */
   sequenceId: SequenceId;
   /** Known to have asked for work. */
   pending: boolean;
 }
 
 export interface HintSender {
-  appended(hints: Iterable<AppendHint>): void;
+  appended(hints: readonly AppendHint[]): void;
   /** Something may be claimable, whatever it is. */
   work(): void;
   /** Resolves when every hint so far has been sent, or was lost. */
@@ -29,16 +29,16 @@ export const WORK_HINT = 'work';
 export const logHint = (logId: string): string => `log:${logId}`;
 
 export function createHintSender(db: Database, schema: string): HintSender {
-  let logs = new Map<string, SequenceId>();
+  let collected: AppendHint[] = [];
   let work = false;
   let sending: Promise<void> | undefined;
 
   async function send(): Promise<void> {
-    while (work || logs.size > 0) {
-      const batch = { logs, work };
-      logs = new Map();
+    while (work || collected.length > 0) {
+      const batch = { hints: collected, work };
+      collected = [];
       work = false;
-      await sendHints(db, schema, batch.logs, batch.work).catch(() => {});
+      await sendHints(db, schema, batch.hints, batch.work).catch(() => {});
     }
     // In the same turn as the look above: a hint that comes later starts anew.
     sending = undefined;
@@ -50,10 +50,8 @@ export function createHintSender(db: Database, schema: string): HintSender {
 
   return {
     appended(hints) {
-      for (const { logId, sequenceId, pending } of hints) {
-        logs.set(logId, sequenceId);
-        work ||= pending;
-      }
+      collected.push(...hints);
+      work ||= hints.some((hint) => hint.pending);
       start();
     },
     work() {
@@ -66,7 +64,7 @@ export function createHintSender(db: Database, schema: string): HintSender {
   };
 }
 
-async function sendHints(db: Database, schema: string, logs: ReadonlyMap<string, SequenceId>, work: boolean): Promise<void> {
+async function sendHints(db: Database, schema: string, hints: readonly AppendHint[], work: boolean): Promise<void> {
   await db.query(
     `with appended as (select * from unnest($2::text[], $3::bigint[]) as a (log_id, sequence_id))
      select pg_notify($1::text, hint) from (
@@ -74,8 +72,8 @@ async function sendHints(db: Database, schema: string, logs: ReadonlyMap<string,
        where $4::boolean or exists (
          select 1 from appended a join ${db.schema}.entries e on e.log_id = a.log_id and e.sequence_id = a.sequence_id where e.pending is not null)
        union all
-       select 'log:' || log_id from appended
+       select distinct '${logHint('')}' || log_id from appended
      ) h`,
-    [notifyChannel(schema), [...logs.keys()], [...logs.values()].map(String), work],
+    [notifyChannel(schema), hints.map((hint) => hint.logId), hints.map((hint) => hint.sequenceId.toString()), work],
   );
 }

@@ -3,8 +3,9 @@
  * Listening needs a direct connection (behind a transaction pooler nothing arrives); when it breaks it is made again, and
  * the listener is told once, since hints may have been missed meanwhile.
  */
-import pg from 'pg';
+
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import { DEFAULT_SCHEMA, type Queryable, quoteSchema } from './queryable.ts';
 
 /** 'work': something may be claimable. 'log:<id>' hints travel as the payload of the same channel. */

@@ -17,7 +17,13 @@ export interface PoolOptions {
 export type Pool = pg.Pool;
 export type PoolClient = pg.PoolClient;
 
-export function createPool({ connectionString, max = 10, applicationName = 'tidemark', connectionTimeoutMs = 5_000, onError }: PoolOptions): Pool {
+export function createPool({
+  connectionString,
+  max = 10,
+  applicationName = 'tidemark',
+  connectionTimeoutMs = 5_000,
+  onError,
+}: PoolOptions): Pool {
   const pool = new pg.Pool({
     connectionString,
     max,

@@ -8,7 +8,6 @@ import { InvalidInputError } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readEntry } from '../event-log/read-entry.ts';
-import { readLog } from '../event-log/read-log.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type AnyLogType, blobsOfLog, type HandlerDependencies } from '../registry.ts';
 import { classifyError } from '../work/classify-error.ts';
@@ -26,7 +25,10 @@ interface SnapshotProgress {
   total: number;
 }
 
-export function snapshotHandler(logTypes: ReadonlyMap<string, AnyLogType>, { pool, schema, blobs, cacheBytes }: HandlerDependencies): UnitHandler {
+export function snapshotHandler(
+  logTypes: ReadonlyMap<string, AnyLogType>,
+  { pool, schema, blobs, cacheBytes }: HandlerDependencies,
+): UnitHandler {
   const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
   const db = inSchema(pool, schema);
   return {
@@ -35,10 +37,12 @@ export function snapshotHandler(logTypes: ReadonlyMap<string, AnyLogType>, { poo
     maxAttempts: Number.POSITIVE_INFINITY,
     async run(unit, { signal, yieldAt, recordProgress }) {
       const { logId, sequenceId } = unit.entry as { logId: string; sequenceId: SequenceId };
-      const { type } = await readLog(db, logId);
-      const logType = logTypes.get(type);
+      // A log's group is its type.
+      const logType = logTypes.get(unit.group);
       if (!logType) {
-        throw new InvalidInputError(`This worker does not know the log type '${type}' of log '${logId}'. Start one whose app defines it, then redrive.`);
+        throw new InvalidInputError(
+          `This worker does not know the log type '${unit.group}' of log '${logId}'. Start one whose app defines it, then redrive.`,
+        );
       }
       const progress = unit.progress as SnapshotProgress | null;
       try {

@@ -4,10 +4,8 @@
  * SetCellValueAndFormat writes one cell, SetCellRange a rectangle of them from its top left cell on. Both set value and format.
  */
 import { z } from 'zod';
+import { MAX_ENTRY_BYTES } from '../event-log/entry-data.ts';
 import { CELL_ERROR_VALUES, cellValueProblem, MAX_COLUMNS, MAX_FORMAT_LENGTH, MAX_ROWS, shown, textProblem } from './cell.ts';
-
-/** As JSON in UTF-8. A single cell is always below. */
-export const MAX_ENTRY_BYTES = 1024 * 1024;
 
 function place(limit: number) {
   const error = ({ input }: { input?: unknown }) => `${shown(input)} is outside a sheet; use an integer from 0 to ${limit - 1}`;

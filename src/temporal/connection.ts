@@ -21,8 +21,15 @@ export async function connectClient({ address, namespace, apiKey, tls }: Tempora
   return new Client({ connection, namespace });
 }
 
-export async function connectWorker({ address, namespace, apiKey, tls }: TemporalOptions): Promise<{ connection: NativeConnection; client: Client }> {
-  const connection = await reach(address, () => NativeConnection.connect({ address, ...(apiKey ? { apiKey } : {}), ...(tls ? { tls } : {}) }));
+export async function connectWorker({
+  address,
+  namespace,
+  apiKey,
+  tls,
+}: TemporalOptions): Promise<{ connection: NativeConnection; client: Client }> {
+  const connection = await reach(address, () =>
+    NativeConnection.connect({ address, ...(apiKey ? { apiKey } : {}), ...(tls ? { tls } : {}) }),
+  );
   return { connection, client: new Client({ connection, namespace }) };
 }
 

@@ -8,7 +8,9 @@ const NOT_FOUND = 5;
 export async function probeTemporal(temporal: TemporalOptions): Promise<void> {
   const client = await connectClient(temporal);
   try {
-    await client.connection.withDeadline(Date.now() + 5_000, () => client.workflowService.describeNamespace({ namespace: temporal.namespace }));
+    await client.connection.withDeadline(Date.now() + 5_000, () =>
+      client.workflowService.describeNamespace({ namespace: temporal.namespace }),
+    );
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === NOT_FOUND) {
       throw new UnavailableError(

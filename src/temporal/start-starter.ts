@@ -40,7 +40,10 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
     db,
     claim,
     start: (claimed) =>
-      startClaim({ db, client, taskQueue, leaseMs: claim.leaseMs, deadlineMs: startDeadlineMs, eager, searchAttributes: missing.length === 0 }, claimed),
+      startClaim(
+        { db, client, taskQueue, leaseMs: claim.leaseMs, deadlineMs: startDeadlineMs, eager, searchAttributes: missing.length === 0 },
+        claimed,
+      ),
     sweep: () => sweep(db, { staleAfterMs: options.staleAfterMs ?? 60_000, pendingAfterMs: options.pendingAfterMs ?? 60_000, isRunning }),
     ...(options.sweepEveryMs === undefined ? {} : { sweepEveryMs: options.sweepEveryMs }),
     onError: (step, error) => log('warn', `${step}: ${error instanceof Error ? error.message : String(error)}`),
@@ -57,4 +60,3 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
     },
   };
 }
-

@@ -30,7 +30,9 @@ export function workerOptions(options: {
     namespace,
     taskQueue,
     activities,
-    ...(workflowBundle ? { workflowBundle } : { workflowsPath: fileURLToPath(new URL(`../workflows/index${extension()}`, import.meta.url)) }),
+    ...(workflowBundle
+      ? { workflowBundle }
+      : { workflowsPath: fileURLToPath(new URL(`../workflows/index${extension()}`, import.meta.url)) }),
     maxConcurrentLocalActivityExecutions: LOCAL_ACTIVITY_SLOTS,
     maxConcurrentActivityTaskExecutions: ACTIVITY_SLOTS,
     maxConcurrentWorkflowTaskExecutions: LOCAL_ACTIVITY_SLOTS * 2,

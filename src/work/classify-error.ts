@@ -13,7 +13,8 @@ export type ErrorKind = 'infrastructure' | 'fatal' | 'handler';
 /** SQLSTATE classes: 08 connection, 40 rollback, 53 resources, 55 not in state, 57 operator, 58 system. */
 const TRANSIENT_SQLSTATE = /^(08|40|53|55|57|58)[0-9A-Z]{3}$/;
 const SYSTEM_ERROR = /^E[A-Z0-9]{2,}$/;
-const CLOSED_CONNECTION = /connection terminated|connection ended|timeout exceeded when trying to connect|client has encountered a connection error|connection timeout/i;
+const CLOSED_CONNECTION =
+  /connection terminated|connection ended|timeout exceeded when trying to connect|client has encountered a connection error|connection timeout/i;
 
 export function classifyError(error: unknown): ErrorKind {
   if (error instanceof TidemarkError) {

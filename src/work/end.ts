@@ -40,19 +40,25 @@ export async function failWork(db: Database, unit: Unit, error: UnitError, dead:
 
 /** Leaves its burst to run alone, in a new epoch, with its progress. @throws FencedError */
 export async function releaseWork(db: Database, unit: Unit, error?: UnitError): Promise<void> {
-  const { rows } = await db.query(
-    `select ${db.schema}.release_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`,
-    [unit.id, unit.epoch, unit.attempt, unit.fence, error ? JSON.stringify(error) : null],
-  );
+  const { rows } = await db.query(`select ${db.schema}.release_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`, [
+    unit.id,
+    unit.epoch,
+    unit.attempt,
+    unit.fence,
+    error ? JSON.stringify(error) : null,
+  ]);
   refuseFenced(unit, rows[0].answer);
 }
 
 /** What a later attempt goes on from. @throws FencedError */
 export async function recordProgress(db: Database, unit: Unit, progress: unknown): Promise<void> {
-  const { rows } = await db.query(
-    `select ${db.schema}.record_progress($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`,
-    [unit.id, unit.epoch, unit.attempt, unit.fence, JSON.stringify(progress)],
-  );
+  const { rows } = await db.query(`select ${db.schema}.record_progress($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`, [
+    unit.id,
+    unit.epoch,
+    unit.attempt,
+    unit.fence,
+    JSON.stringify(progress),
+  ]);
   refuseFenced(unit, rows[0].answer);
 }
 

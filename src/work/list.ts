@@ -32,7 +32,11 @@ export interface WorkPage {
 const MAX_LIMIT = 1_000;
 
 /** @param options `limit`: at most 1,000, default 50. @throws InvalidInputError */
-export async function listWork(db: Database, selection: WorkSelection, options: { limit?: number; after?: string } = {}): Promise<WorkPage> {
+export async function listWork(
+  db: Database,
+  selection: WorkSelection,
+  options: { limit?: number; after?: string } = {},
+): Promise<WorkPage> {
   const { limit = 50, after } = options;
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw new InvalidInputError(`A page of ${limit} units cannot be listed: use a whole number from 1 to ${MAX_LIMIT}.`);

@@ -46,7 +46,14 @@ const MAX_CLAIMS_IN_HAND = 8;
 const FULL_LOOK_MS = 1_000;
 const LOW_WATER_MARGIN_MS = 1_000;
 
-export function runStarterLoop({ db, claim: claimOptions, start, sweep, sweepEveryMs = 5_000, onError = () => {} }: LoopOptions): StarterLoop {
+export function runStarterLoop({
+  db,
+  claim: claimOptions,
+  start,
+  sweep,
+  sweepEveryMs = 5_000,
+  onError = () => {},
+}: LoopOptions): StarterLoop {
   let stopped = false;
   let woken = false;
   let interrupt = () => {};

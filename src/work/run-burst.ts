@@ -75,27 +75,24 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       counts.released += 1;
       return;
     }
-    const deadline = AbortSignal.timeout(Math.min(handler.deadlineMs, unitBudgetMs * 5));
-    const outcome = await withDeadline(
-      runUnit(unit, handler, {
-        pool,
-        schema,
-        signal: AbortSignal.any([signal, deadline]),
-        yieldAt: Date.now() + unitBudgetMs,
-        inBurst: true,
-      }),
-      deadline,
-    );
-    if (outcome === 'late' || outcome.type === 'long') {
+    const outcome = await runUnit(unit, handler, {
+      pool,
+      schema,
+      signal,
+      deadlineMs: Math.min(handler.deadlineMs, unitBudgetMs * 5),
+      yieldAt: Date.now() + unitBudgetMs,
+      inBurst: true,
+    });
+    if (outcome.type === 'finished') {
+      counts.finished += 1;
+    } else if (outcome.type === 'long') {
       await releaseWork(db, unit);
       counts.released += 1;
-    } else if (outcome.type === 'finished') {
-      counts.finished += 1;
     } else if (outcome.type === 'failed') {
-      if (outcome.kind === 'infrastructure' && !deadline.aborted) {
+      if (outcome.kind === 'infrastructure') {
         throw outcome.cause;
       }
-      await releaseWork(db, unit, outcome.error).catch(ignoreFenced);
+      await releaseWork(db, unit, outcome.error);
       counts.released += 1;
     }
   };
@@ -119,20 +116,6 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     throw error;
   }
   return counts;
-}
-
-/** A handler that ignores its signal must not hold its lane: its unit leaves, and its late end is fenced off. */
-async function withDeadline<T>(work: Promise<T>, deadline: AbortSignal): Promise<T | 'late'> {
-  let onAbort: (() => void) | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    onAbort = () => resolve('late');
-    deadline.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    deadline.removeEventListener('abort', onAbort as () => void);
-  }
 }
 
 function ignoreFenced(error: unknown): void {

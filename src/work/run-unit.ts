@@ -21,7 +21,10 @@ export type AttemptOutcome =
 export interface AttemptOptions {
   pool: Pool;
   schema: string;
+  /** Aborted when the worker shuts down or the execution is cancelled: the attempt says nothing about the unit. */
   signal: AbortSignal;
+  /** How long the attempt may go without an end or progress, in ms. */
+  deadlineMs: number;
   yieldAt?: number;
   /** In a burst an error of the unit itself is not recorded here: the unit is released to run alone. */
   inBurst?: boolean;
@@ -29,21 +32,23 @@ export interface AttemptOptions {
 }
 
 export async function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
-  const { pool, schema, signal, yieldAt, inBurst, onProgress } = options;
+  const { pool, schema, yieldAt, inBurst, onProgress } = options;
+  const attempt = startAttempt(options.signal, options.deadlineMs);
   const database = inSchema(pool, schema);
   const transaction = unitTransaction(pool, schema);
   try {
-    const outcome = await handler.run(unit, {
-      signal,
+    const running = handler.run(unit, {
+      signal: attempt.signal,
       ...(yieldAt === undefined ? {} : { yieldAt }),
       db: transaction.db,
       async recordProgress(progress) {
         onProgress?.(progress);
         await recordProgress(database, unit, progress);
+        attempt.extend();
       },
     });
-    // A handler that ignores its signal must not record what its deadline or a takeover has ended.
-    signal.throwIfAborted();
+    // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
+    const outcome = await Promise.race([running, attempt.aborted]);
     if (outcome === 'long') {
       await transaction.rollback();
       return { type: 'long' };
@@ -55,7 +60,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
     if (cause instanceof FencedError) {
       return { type: 'fenced' };
     }
-    const kind = classifyError(cause);
+    const kind = options.signal.aborted ? 'infrastructure' : classifyError(cause);
     const error = unitError(cause);
     const dead = kind === 'fatal' || (kind === 'handler' && unit.attempt >= handler.maxAttempts);
     if (inBurst && kind !== 'infrastructure') {
@@ -71,5 +76,35 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
       return { type: 'failed', error, kind: 'infrastructure', cause: recordError };
     }
     return dead ? { type: 'dead', error } : { type: 'failed', error, kind, cause };
+  } finally {
+    attempt.end();
   }
+}
+
+/** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
+function startAttempt(parent: AbortSignal, deadlineMs: number) {
+  const controller = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+  const onParentAbort = () => controller.abort(parent.reason);
+  if (parent.aborted) {
+    onParentAbort();
+  }
+  parent.addEventListener('abort', onParentAbort, { once: true });
+  const onDeadline = () =>
+    controller.abort(
+      new Error(`The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, or define it as long.`),
+    );
+  const timer = setTimeout(onDeadline, deadlineMs);
+  return {
+    signal: controller.signal,
+    aborted,
+    extend: () => timer.refresh(),
+    end() {
+      clearTimeout(timer);
+      parent.removeEventListener('abort', onParentAbort);
+    },
+  };
 }

@@ -87,7 +87,10 @@ async function startOne(options: StartOptions, token: string, claimed: ClaimedEx
 
 async function start({ client, taskQueue, deadlineMs, eager, searchAttributes }: StartOptions, claimed: ClaimedExecution): Promise<void> {
   const { execution, workflow, unit, burst } = claimed;
-  const attributes = [{ key: KIND, value: burst ? 'burst' : workflow }, ...(unit?.logId === undefined ? [] : [{ key: LOG_ID, value: unit.logId }])];
+  const attributes = [
+    { key: KIND, value: burst ? 'burst' : workflow },
+    ...(unit?.logId === undefined ? [] : [{ key: LOG_ID, value: unit.logId }]),
+  ];
   await client.connection.withDeadline(Date.now() + deadlineMs, () =>
     client.workflow.start(burst ? 'burst' : workflow, {
       workflowId: execution,
@@ -108,7 +111,9 @@ async function start({ client, taskQueue, deadlineMs, eager, searchAttributes }:
 export function executionIsRunning(client: Client, deadlineMs: number): (execution: string) => Promise<boolean> {
   return async (execution) => {
     try {
-      const description = await client.connection.withDeadline(Date.now() + deadlineMs, () => client.workflow.getHandle(execution).describe());
+      const description = await client.connection.withDeadline(Date.now() + deadlineMs, () =>
+        client.workflow.getHandle(execution).describe(),
+      );
       return description.status.name === 'RUNNING' || description.status.name === 'PAUSED';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) {

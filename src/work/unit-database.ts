@@ -12,6 +12,7 @@ export interface UnitTransaction {
 
 export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
   let opened: Promise<PoolClient> | undefined;
+  let over = false;
   let broken: Error | undefined;
   const open = async () => {
     const client = await pool.connect();
@@ -32,11 +33,16 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
   return {
     db: {
       async query(text, values) {
+        // A handler that goes on after its attempt has ended must not open a transaction that nobody commits.
+        if (over) {
+          throw new Error('This attempt has ended: its db takes no more statements.');
+        }
         opened ??= open();
         return (await opened).query(text, values);
       },
     },
     async commitWith(finish) {
+      over = true;
       if (!opened) {
         await finish(inSchema(pool, schema));
         return;
@@ -52,6 +58,7 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
       close(client);
     },
     async rollback() {
+      over = true;
       const client = await opened?.catch(() => undefined);
       if (client && opened) {
         await client.query('rollback').catch((error: Error) => {

@@ -50,7 +50,7 @@ export interface UnitHandler {
   readonly workflow: string;
   /** Runs in a heartbeating activity from the start. */
   readonly long?: boolean;
-  /** How long one short attempt may take before it is aborted, in ms. */
+  /** How long one attempt may go without an end or progress before it is aborted, in ms; long ones get at least 15 minutes. */
   readonly deadlineMs: number;
   /** Attempts that end in an error of the handler itself before the unit is dead; infrastructure errors never count. */
   readonly maxAttempts: number;

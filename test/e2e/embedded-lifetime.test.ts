@@ -11,6 +11,7 @@ import { createTestDirectory } from '../support/servers.ts';
 const embedded = fileURLToPath(new URL('../../dist/embedded/', import.meta.url));
 let directory: Awaited<ReturnType<typeof createTestDirectory>>;
 let parent: ChildProcess | undefined;
+let servers: number[] = [];
 
 const script = `
 const [embedded, directory, cliPath] = process.argv.slice(1);
@@ -30,6 +31,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   parent?.kill('SIGKILL');
+  for (const pid of servers.splice(0).filter(isRunning)) process.kill(pid, 'SIGKILL');
   await directory.remove();
 });
 
@@ -41,7 +43,7 @@ test.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'exit'] as const)('%s', async (end) =
   });
   parent = child;
   const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  const servers: number[] = JSON.parse(value ?? '[]');
+  servers = JSON.parse(value ?? '[]');
   expect(servers).toHaveLength(2);
   expect(servers.every(isRunning)).toBe(true);
 
