@@ -32,58 +32,57 @@ export async function startDevWorker({ app, watch: isWatching, dataDir, screen }
   const start = () =>
     startWorkerProcess({ args: file ? ['--app', file] : [], logFile: join(dataDir, 'worker.log'), onLine: (line) => show(line, screen) });
 
-  let firstStart: { resolve(): void; reject(error: unknown): void } | undefined;
-  const firstStarted = new Promise<void>((resolve, reject) => {
-    firstStart = { resolve, reject };
+  let reportFirst: (error?: unknown) => void = () => {};
+  const firstStart = new Promise<unknown>((resolve) => {
+    reportFirst = resolve;
   });
 
-  /** One turn a process: it starts, works, and ends because it was stopped, the app has changed, or by itself. */
+  /** One turn a process: it starts, works, and ends because it was stopped, because the app has changed, or by itself. */
   const loop = (async () => {
     for (let failures = 0; !stop.signal.aborted; ) {
-      const worker = await start();
       const changed = changes.next();
+      const worker = await start();
+      let problem: string | undefined;
       try {
         await Promise.race([worker.untilRunning(), stopped]);
-        firstStart?.resolve();
-        const why = await Promise.race([stopped, changed, worker.exited.then(() => 'ended' as const)]);
-        if (why === 'ended') {
-          failures += 1;
-          screen.warn(`The worker ended: ${lastWords(worker)}. Starting it again.`);
-          await Promise.race([delay(Math.min(500 * 2 ** failures, MAX_PAUSE_MS)), stopped]);
-        } else if (why) {
+        reportFirst();
+        const ended = worker.exited.then(() => undefined);
+        const change = await Promise.race([changed, stopped.then(() => ({ path: undefined })), ended]);
+        if (change === undefined) {
+          problem = `The worker ended: ${lastWords(worker)}`;
+        } else if (change.path !== undefined) {
           failures = 0;
-          screen.done(`${why.path} changed: starting the worker anew`);
+          screen.done(`${change.path} changed: starting the worker anew`);
         }
       } catch (error) {
-        if (!isWatching) {
-          firstStart?.reject(error);
-          throw error;
-        }
-        firstStart?.resolve();
-        screen.warn(`${errorMessage(error)} Waiting for a change.`);
-        await Promise.race([changed, stopped]);
-      } finally {
-        firstStart = undefined;
-        await worker.stop(STOP_DEADLINE_MS);
+        problem = errorMessage(error);
+        reportFirst(error);
+      }
+      await worker.stop(STOP_DEADLINE_MS);
+      if (problem !== undefined && !stop.signal.aborted) {
+        failures += 1;
+        screen.warn(`${problem} Starting it again${isWatching ? ' in a moment, or when the app changes' : ''}.`);
+        await Promise.race([delay(Math.min(500 * 2 ** failures, MAX_PAUSE_MS)), changed, stopped]);
       }
     }
   })();
-  // Before the first start its errors are the caller's; a later one ends in `stop`.
-  loop.catch(() => {});
 
-  try {
-    await firstStarted;
+  const error = await firstStart;
+  if (error === undefined) {
     activity.done(`Worker for ${file ?? 'sheets (no tidemark.config here)'} (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`);
-  } catch (error) {
+  } else {
     activity.clear();
-    changes.close();
+  }
+  if (error !== undefined && !isWatching) {
+    stop.abort();
+    await loop;
     throw error;
   }
   return {
     async stop() {
       changes.close();
       stop.abort();
-      await loop.catch((error) => screen.warn(errorMessage(error)));
+      await loop;
     },
   };
 }

@@ -4,11 +4,12 @@
  * A refusal comes before anything is sent or as an answer, never from a statement that fails, so a caller's transaction goes on after it.
  * A log that was looked at before costs one round trip.
  */
-import { ConflictError, InvalidInputError } from '../errors.ts';
+import { ConflictError, InvalidInputError, LogNotFoundError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { appendEntries } from './append-entries.ts';
 import { createLog } from './create-log.ts';
 import type { LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
+import type { KnownLogs } from './known-logs.ts';
 import type { LogType } from './log-type.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -32,27 +33,38 @@ export interface LogToAppendTo<EntryT extends LogEntry> {
   id: string;
   // biome-ignore lint/suspicious/noExplicitAny: the state plays no part
   logType: LogType<EntryT, any>;
-  /** Whether a log of this id and type is known to be there. */
-  known: boolean;
+  known: KnownLogs;
 }
 
-/** @throws ConflictError, UnknownWorkflowError; InvalidInputError for an entry that is refused, or a log of another type */
+/** @param entries as `checkEntries` returns them. @throws ConflictError, UnknownWorkflowError; InvalidInputError for a log of another type */
 export async function appendTyped<EntryT extends LogEntry>(
   db: Database,
   { id, logType, known }: LogToAppendTo<EntryT>,
-  given: NewEntry<EntryT> | readonly NewEntry<EntryT>[],
-  { expect, pending, actor, correlationId, causationId }: AppendTypedOptions,
+  entries: readonly EntryT[],
+  { expect, actor, correlationId, causationId }: AppendTypedOptions,
 ): Promise<AppendTypedValue> {
-  const entries = checkEntries({ id, logType }, given, { expect, pending, actor, correlationId, causationId });
-  if (!known && !(await findLogOfType(db, id, logType.type))) {
+  const append = async () => {
+    const { nextSequenceId } = await appendEntries(db, id, entries, { expect, actor, correlationId, causationId });
+    return { sequenceId: nextSequenceId - BigInt(entries.length), nextSequenceId };
+  };
+  if (known.has(logType.type, id)) {
+    try {
+      return await append();
+    } catch (error) {
+      if (!(error instanceof LogNotFoundError)) {
+        throw error;
+      }
+      known.forget(logType.type, id);
+    }
+  }
+  if (!(await findLogOfType(db, id, logType.type))) {
     if (expect !== 'any' && expect !== 0n) {
       throw new ConflictError(expect, 0n);
     }
     const { type, version, snapshotEvery } = logType;
     await createLog(db, { id, type, typeVersion: version, ...(snapshotEvery === undefined ? {} : { snapshotEvery }) });
   }
-  const { nextSequenceId } = await appendEntries(db, id, entries, { expect, actor, correlationId, causationId });
-  return { sequenceId: nextSequenceId - BigInt(entries.length), nextSequenceId };
+  return append();
 }
 
 /** @throws InvalidInputError where the log is of another type */

@@ -31,7 +31,7 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
   /** The state after `entry`. Pure, but for `state`, which it may change in place and return. */
   apply: (state: NoInfer<StateT>, entry: z.output<SchemaT>, sequenceId: SequenceId) => NoInfer<StateT>;
   /** A stored entry of an older shape as it would be written today. Called with every stored entry, before `apply`. */
-  upcast?: (stored: LogEntry & Record<string, unknown>) => z.output<SchemaT>;
+  upcast?: (stored: LogEntry & Record<string, unknown>) => NoInfer<z.output<SchemaT>>;
   /** How the state is kept; default: as JSON in one blob, which needs a state of plain JSON values. */
   snapshots?: SnapshotFormat<NoInfer<StateT>>;
 }

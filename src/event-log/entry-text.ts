@@ -1,0 +1,117 @@
+/**
+ * Entries as logs keep them: `type` and metadata beside the data, which is JSON text. Stored by value, whatever the store.
+ *
+ * What JSON would lose or change is refused, so that an entry is read back as it was written.
+ */
+import { InvalidInputError, TidemarkError } from '../errors.ts';
+import { jsonProblem } from '../snapshots/json-value.ts';
+import { checkBlobId, checkEntryType, checkWorkflowId } from './check-names.ts';
+import type { BlobId, LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
+
+/** 1 MB of serialized data. */
+export const MAX_ENTRY_BYTES = 1_048_576;
+/** What one statement to the database carries at most. */
+const MAX_BATCH_BYTES = 64 * MAX_ENTRY_BYTES;
+/** Postgres refuses JSON that is nested some thousand deep. */
+const MAX_DEPTH = 1_000;
+
+export interface EntryText {
+  type: string;
+  /** A JSON object: all fields but type and metadata. */
+  data: string;
+  snapshot?: BlobId | undefined;
+  history?: BlobId | undefined;
+  pending?: WorkflowId | undefined;
+}
+
+/** @throws InvalidInputError */
+export function encodeEntries(entries: readonly LogEntry[]): EntryText[] {
+  if (!Array.isArray(entries)) {
+    throw new InvalidInputError(`Entries are given as an array, not as ${typeof entries}.`);
+  }
+  let bytes = 0;
+  return entries.map((entry, index) => {
+    const encoded = encodeEntry(entry, entries.length === 1 ? 'The entry' : `Entry ${index} of ${entries.length}`);
+    bytes += encoded.data.length;
+    if (bytes > MAX_BATCH_BYTES) {
+      throw new InvalidInputError(
+        `These ${entries.length} entries are over ${MAX_BATCH_BYTES} bytes of JSON together, the most that one call takes. Add them in smaller batches.`,
+      );
+    }
+    return encoded;
+  });
+}
+
+function encodeEntry(entry: LogEntry, named: string): EntryText {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
+    throw new InvalidInputError(`${named} is not an object with a type.`);
+  }
+  const { type, snapshot, history, pending, ...fields } = entry;
+  checkEntryType(type);
+  const data = encodeData(fields, `${named} ('${type}')`);
+  return { type, data, ...checkMetadata({ snapshot, history, pending }) };
+}
+
+function encodeData(fields: Record<string, unknown>, named: string): string {
+  let problem: string | undefined;
+  try {
+    problem = jsonProblem(fields);
+  } catch (error) {
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
+    throw new InvalidInputError(`${named} refers to itself or is nested too deep: use at most ${MAX_DEPTH} levels.`);
+  }
+  if (problem !== undefined) {
+    throw new InvalidInputError(`${named} holds ${problem}, which JSON does not keep. Use text or a finite number for it.`);
+  }
+  const data = JSON.stringify(fields);
+  if (data.length > 2 * MAX_DEPTH && isDeeper(fields, MAX_DEPTH)) {
+    throw new InvalidInputError(`${named} is nested too deep: use at most ${MAX_DEPTH} levels.`);
+  }
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
+  const bytes = data.length * 3 <= MAX_ENTRY_BYTES ? 0 : Buffer.byteLength(data);
+  if (bytes > MAX_ENTRY_BYTES) {
+    throw new InvalidInputError(`${named} is ${bytes} bytes of JSON; at most ${MAX_ENTRY_BYTES} (1 MB) fit. Split it into several entries.`);
+  }
+  return data;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  return typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1)));
+}
+
+/**
+ * Own keys of snapshot, history and pending alone; a key whose value is undefined stays, with that value.
+ * @throws InvalidInputError
+ */
+export function ownMetadata(metadata: LogMetadata): LogMetadata {
+  if (typeof metadata !== 'object' || metadata === null) {
+    throw new InvalidInputError(`Metadata is given as an object with snapshot, history or pending, not as ${metadata === null ? 'null' : typeof metadata}.`);
+  }
+  const own: LogMetadata = {};
+  for (const key of ['snapshot', 'history', 'pending'] as const) {
+    if (Object.hasOwn(metadata, key)) {
+      own[key] = metadata[key];
+    }
+  }
+  checkMetadata(own);
+  return own;
+}
+
+/** @returns what is defined of it */
+export function checkMetadata({ snapshot, history, pending }: LogMetadata): LogMetadata {
+  return {
+    ...(snapshot === undefined ? {} : { snapshot: checkBlobId(snapshot) }),
+    ...(history === undefined ? {} : { history: checkBlobId(history) }),
+    ...(pending === undefined ? {} : { pending: checkWorkflowId(pending) }),
+  };
+}
+
+/** @throws TidemarkError `corrupt_entry` for data that another program has stored and that is no object */
+export function decodeEntry<T extends LogEntry>(type: string, data: unknown, metadata: LogMetadata, sequenceId: SequenceId): T {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    throw new TidemarkError('corrupt_entry', `The data of entry ${sequenceId} is no JSON object. Correct it in the database.`);
+  }
+  return { type, ...data, ...metadata } as unknown as T;
+}
