@@ -34,7 +34,6 @@ insert into installation default values;
 
 create table workflow_name (
   name text primary key check (name ~ '^[a-z][a-z0-9-]{0,62}$'),
-  last_claim_at timestamptz,
   registered_at timestamptz not null default now()
 );
 comment on table workflow_name is 'Workflows that workers of this installation can run. Only these may stand in pending, only these are claimed.';
@@ -139,7 +138,7 @@ create table work (
   check ((ordering_key is null) = (position is null)),
   check (state <> 'waiting' or ordering_key is not null),
   check ((log_id is null) = (sequence_id is null))
-) with (fillfactor = 60);
+) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 comment on table work is 'Outbox, queue, status and result of every unit of work. Its state is the truth.';
 comment on column work.priority is 'Lower first.';
 comment on column work.epoch is 'Which life of the unit this is: a redrive or a run that is gone begins a new one.';

@@ -115,6 +115,11 @@ declare
   v_ids text[];
   v_bursts text[];
 begin
+  -- An idle poll takes no lock and writes nothing.
+  if not exists (select 1 from work w where w.state = 'ready') and not exists (
+    select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()) then
+    return;
+  end if;
   -- A claim lost in a crash is claimed again under the same execution id, so it need not wait for the disk.
   perform set_config('synchronous_commit', 'off', true);
   select i.id into v_installation from installation i for update;
@@ -585,7 +590,8 @@ declare
 begin
   for v in
     select id, group_name, ordering_key from work
-    where expires_at is not null and expires_at < clock_timestamp() and state in ('waiting', 'ready') limit p_limit
+    where expires_at is not null and expires_at < clock_timestamp() and state in ('waiting', 'ready')
+    order by group_name, ordering_key, position limit p_limit
   loop
     if v.ordering_key is not null then
       perform lock_work_key(v.group_name, v.ordering_key);
@@ -618,6 +624,7 @@ begin
       and (w.id is null and e.committed_at < clock_timestamp() - p_age
         or w.state in ('done', 'cancelled', 'expired') and w.finished_at < clock_timestamp() - p_age)
       and e.pending in (select name from workflow_name)
+    order by e.log_id, e.sequence_id
     limit p_limit
   loop
     -- Lock order entry -> key -> work; whoever completed it meanwhile has cleared it.

@@ -7,15 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { TidemarkError } from '../errors.ts';
-import type { SequenceId } from '../event-log/event-log.ts';
 import { notify } from '../postgres/listen.ts';
 import { importCsv } from '../spreadsheet/import-csv.ts';
-import { workStats } from '../work/stats.ts';
+import type { SheetLog } from '../spreadsheet/open-sheet.ts';
 import { openCsv } from './open-csv.ts';
 import { openNamedSheet } from './open-named-sheet.ts';
 import { formatCount } from './print.ts';
-import type { Activity, Screen } from './screen.ts';
-import { type SheetToBe, sheetToBe } from './sheet-to-be.ts';
+import type { Screen } from './screen.ts';
+import { sheetToBe } from './sheet-to-be.ts';
 import type { DatabaseContext } from './with-database.ts';
 
 const FILE = fileURLToPath(new URL('../../examples/data/us-airports.csv', import.meta.url));
@@ -36,33 +35,36 @@ export interface DemoValue {
 /** @throws TidemarkError where a snapshot does not come, or a cell is not what the file says */
 export async function runDemoImport(context: DatabaseContext, screen: Screen, signal: AbortSignal): Promise<DemoValue> {
   const records: string[][] = parse(await readFile(FILE), { bom: true });
-  const target = await sheetToBe(context, DEMO_SHEET);
+  const { log, blobs } = await sheetToBe(context, DEMO_SHEET);
   const activity = screen.begin(`Importing ${DEMO_SHEET}.csv`);
   const startedAt = performance.now();
+  const seen = { rows: 0, rowsBefore: undefined as number | undefined };
+  const showSnapshots = ({ running, done }: SnapshotCounts) => {
+    const rate = Math.round(((seen.rows - (seen.rowsBefore ?? 0)) / Math.max(performance.now() - startedAt, 1)) * 1_000);
+    const rows = `${formatCount(seen.rows)} of ${formatCount(records.length)} rows, ${formatCount(rate)} rows/s`;
+    activity.update(`${rows}; snapshots: ${running} running, ${done} done`, seen.rows / records.length);
+  };
+  const settle = () => untilSettled(context, showSnapshots, signal);
   try {
-    let rowsBefore: number | undefined;
     const value = await importCsv({
-      ...target,
       ...(await openCsv(FILE)),
-      log: oneSnapshotAtATime(context, target, activity, signal),
+      log: oneSnapshotAtATime(context, log, settle),
+      blobs,
       rowsPerEntry: ROWS_PER_ENTRY,
       entriesPerAppend: ENTRIES_PER_APPEND,
       signal,
       onProgress({ rows }) {
-        rowsBefore ??= rows;
-        const rate = Math.round(((rows - rowsBefore) / Math.max(performance.now() - startedAt, 1)) * 1_000);
-        activity.update(`${formatCount(rows)} of ${formatCount(records.length)} rows, ${formatCount(rate)} rows/s`, rows / records.length);
+        seen.rowsBefore ??= rows;
+        seen.rows = rows;
       },
     });
-    await untilSettled(context, activity, signal);
+    await settle();
     const importMs = performance.now() - startedAt;
     activity.update('Comparing every cell with the file');
     const cells = await compareCells(context, records);
     const newRows = value.rows - value.rowsBefore;
-    const seconds = (importMs / 1_000).toFixed(1);
-    activity.done(
-      `${newRows === 0 ? 'All rows were there already' : `Imported ${formatCount(newRows)} rows in ${seconds} s`}; all ${formatCount(cells)} cells are as in the file`,
-    );
+    const imported = `Imported ${formatCount(newRows)} rows in ${(importMs / 1_000).toFixed(1)} s`;
+    activity.done(`${newRows === 0 ? 'All rows were there already' : imported}; all ${formatCount(cells)} cells are as in the file`);
     return { rows: value.rows, cells, newRows, importMs };
   } catch (error) {
     activity.clear();
@@ -71,38 +73,45 @@ export async function runDemoImport(context: DatabaseContext, screen: Screen, si
 }
 
 /** Without a pause all entries would be there before the first snapshot is, and one would do for all of them. */
-function oneSnapshotAtATime(context: DatabaseContext, { log }: SheetToBe, activity: Activity, signal: AbortSignal): SheetToBe['log'] {
+function oneSnapshotAtATime({ pool, targets }: DatabaseContext, log: SheetLog, settle: () => Promise<void>): SheetLog {
   return {
     ...log,
     async addEntries(entries, sequenceId, snapshotId) {
-      await untilSettled(context, activity, signal);
-      return log.addEntries(entries, sequenceId, snapshotId);
+      const value = await log.addEntries(entries, sequenceId, snapshotId);
+      await notify(pool, 'work', targets.schema);
+      await settle();
+      return value;
     },
   };
 }
 
-async function untilSettled({ pool, db, targets }: DatabaseContext, activity: Activity, signal: AbortSignal): Promise<void> {
+interface SnapshotCounts {
+  running: number;
+  done: number;
+}
+
+/** Until no snapshot of the sheet is asked for and not taken. */
+async function untilSettled({ db }: DatabaseContext, onLook: (counts: SnapshotCounts) => void, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + SNAPSHOT_DEADLINE_MS;
   for (;;) {
     signal.throwIfAborted();
     const { rows } = await db.query(
-      `select count(*) filter (where w.state in ('waiting', 'ready', 'claimed', 'started'))::integer as open, count(*) filter (where w.state = 'done')::integer as done,
-         max(w.error ->> 'message') filter (where w.state = 'dead') as error
+      `select count(*) filter (where w.state in ('waiting', 'ready', 'claimed', 'started'))::integer as running,
+         count(*) filter (where w.state = 'done')::integer as done, max(w.error ->> 'message') filter (where w.state = 'dead') as error
        from ${db.schema}.work w where w.log_id = $1::text`,
       [DEMO_SHEET],
     );
-    const { open, done, error } = rows[0];
+    const { running, done, error } = rows[0];
+    onLook({ running, done });
     if (error !== null) {
       throw new TidemarkError('demo_failed', `A snapshot of ${DEMO_SHEET} is dead: ${error} See 'tidemark work --state dead'.`);
     }
-    if (open === 0) {
+    if (running === 0) {
       return;
     }
     if (performance.now() > deadline) {
       throw new TidemarkError('demo_failed', `A snapshot of ${DEMO_SHEET} has not come for a minute. See 'tidemark doctor' and the worker's log.`);
     }
-    activity.update(`Snapshots: ${open} running, ${done} done`);
-    await notify(pool, 'work', targets.schema);
     await delay(20, undefined, { signal });
   }
 }

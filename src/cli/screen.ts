@@ -18,7 +18,7 @@ export interface Screen {
 }
 
 export interface Activity {
-  /** @param share of the whole, from 0 to 1: draws a bar */
+  /** @param share of the whole, from 0 to 1: draws a bar; absent: as before */
   update(text: string, share?: number): void;
   /** Ends it, with what became of it. */
   done(text: string): void;
@@ -104,7 +104,7 @@ function moving(output: WriteStream, first: string): Activity {
   return {
     update(text, newShare) {
       shown = text;
-      share = newShare;
+      share = newShare ?? share;
     },
     done(text) {
       end();

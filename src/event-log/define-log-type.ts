@@ -15,7 +15,7 @@ import { ownFieldNames } from './own-field-names.ts';
 const METADATA_FIELDS = ['snapshot', 'history', 'pending'] as const;
 const MAX_VERSION = 99_999;
 
-export type EntrySchema = z.ZodType<{ type: string }>;
+export type EntrySchema<TypeT extends string = string> = z.ZodType<{ type: TypeT }>;
 
 export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
   /** Name of the type and of its group: `[a-z0-9][a-z0-9._-]{0,99}`. */
@@ -31,7 +31,7 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
   /** The state after `entry`. Pure, but for `state`, which it may change in place and return. */
   apply: (state: NoInfer<StateT>, entry: z.output<SchemaT>, sequenceId: SequenceId) => NoInfer<StateT>;
   /** A stored entry of an older shape as it would be written today. Called with every stored entry, before `apply`. */
-  upcast?: (stored: LogEntry & Record<string, unknown>) => NoInfer<z.output<SchemaT>>;
+  upcast?: (stored: LogEntry & Record<string, unknown>) => z.output<SchemaT>;
   /** How the state is kept; default: as JSON in one blob, which needs a state of plain JSON values. */
   snapshots?: SnapshotFormat<NoInfer<StateT>>;
 }
@@ -46,7 +46,8 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
  * });
  * @throws InvalidInputError
  */
-export function defineLogType<SchemaT extends EntrySchema, StateT>(
+// TypeT is there so that `upcast` may return { type: 'Added' } without `as const`.
+export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<TypeT>, StateT>(
   definition: LogTypeDefinition<SchemaT, StateT>,
 ): LogType<z.output<SchemaT> & LogMetadata, StateT> {
   const { type, version, snapshotEvery, entry: schema, initial, apply, upcast, snapshots } = definition;

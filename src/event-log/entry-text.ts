@@ -10,8 +10,8 @@ import type { BlobId, LogEntry, LogMetadata, SequenceId, WorkflowId } from './ev
 
 /** 1 MB of serialized data. */
 export const MAX_ENTRY_BYTES = 1_048_576;
-/** What one statement to the database carries at most. */
-const MAX_BATCH_BYTES = 64 * MAX_ENTRY_BYTES;
+/** What one statement to the database carries at most, in characters. */
+const MAX_BATCH_LENGTH = 64 * MAX_ENTRY_BYTES;
 /** Postgres refuses JSON that is nested some thousand deep. */
 const MAX_DEPTH = 1_000;
 
@@ -29,13 +29,13 @@ export function encodeEntries(entries: readonly LogEntry[]): EntryText[] {
   if (!Array.isArray(entries)) {
     throw new InvalidInputError(`Entries are given as an array, not as ${typeof entries}.`);
   }
-  let bytes = 0;
+  let length = 0;
   return entries.map((entry, index) => {
     const encoded = encodeEntry(entry, entries.length === 1 ? 'The entry' : `Entry ${index} of ${entries.length}`);
-    bytes += encoded.data.length;
-    if (bytes > MAX_BATCH_BYTES) {
+    length += encoded.data.length;
+    if (length > MAX_BATCH_LENGTH) {
       throw new InvalidInputError(
-        `These ${entries.length} entries are over ${MAX_BATCH_BYTES} bytes of JSON together, the most that one call takes. Add them in smaller batches.`,
+        `These ${entries.length} entries are over ${MAX_BATCH_LENGTH} characters of JSON together, the most that one call takes. Add them in smaller batches.`,
       );
     }
     return encoded;
@@ -43,8 +43,9 @@ export function encodeEntries(entries: readonly LogEntry[]): EntryText[] {
 }
 
 function encodeEntry(entry: LogEntry, named: string): EntryText {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
-    throw new InvalidInputError(`${named} is not an object with a type.`);
+  const prototype: unknown = typeof entry === 'object' && entry !== null ? Object.getPrototypeOf(entry) : undefined;
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new InvalidInputError(`${named} is not a plain object with a type.`);
   }
   const { type, snapshot, history, pending, ...fields } = entry;
   checkEntryType(type);
@@ -109,9 +110,12 @@ export function checkMetadata({ snapshot, history, pending }: LogMetadata): LogM
 }
 
 /** @throws TidemarkError `corrupt_entry` for data that another program has stored and that is no object */
-export function decodeEntry<T extends LogEntry>(type: string, data: unknown, metadata: LogMetadata, sequenceId: SequenceId): T {
+export function decodeEntry<T extends LogEntry>(sequenceId: SequenceId, type: string, data: unknown, metadata?: LogMetadata): T {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     throw new TidemarkError('corrupt_entry', `The data of entry ${sequenceId} is no JSON object. Correct it in the database.`);
   }
-  return { type, ...data, ...metadata } as unknown as T;
+  const entry: LogEntry = metadata ? { type, ...data, ...metadata } : { type, ...data };
+  // Also where another program has stored a field of that name.
+  entry.type = type;
+  return entry as T;
 }

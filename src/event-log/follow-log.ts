@@ -30,7 +30,7 @@ const MAX_BACKOFF_MS = 5_000;
 
 /** @throws SequenceRangeError for a position that the log no longer holds, or does not hold yet */
 export async function* followLog<EntryT extends LogEntry>(
-  log: EventLog<EntryT>,
+  log: Pick<EventLog<EntryT>, 'query' | 'subscribe'>,
   { from = 'start', signal, pollMs = 200, onRetry }: FollowLogOptions = {},
 ): AsyncGenerator<SequencedEntry<EntryT>, void, undefined> {
   const hint = createBell();
@@ -68,7 +68,7 @@ export async function* followLog<EntryT extends LogEntry>(
 }
 
 async function queryOrRetry<EntryT extends LogEntry>(
-  log: EventLog<EntryT>,
+  log: Pick<EventLog<EntryT>, 'query'>,
   position: SequenceId | 'start',
   onError: (error: unknown) => void,
 ): Promise<QueryValue<EntryT> | undefined> {

@@ -1,7 +1,9 @@
 /** A typed log outside a transaction: what a transaction can do with it, and what only makes sense over time. */
+import type { Database } from '../postgres/queryable.ts';
 import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
 import { followLog, type SequencedEntry } from './follow-log.ts';
 import type { PostgresEventLog } from './postgres-event-log.ts';
+import { readLog } from './read-log.ts';
 import { asWrittenToday, type TypedLog } from './typed-log.ts';
 
 export interface FollowOptions {
@@ -28,27 +30,33 @@ export interface LogHandle<EntryT extends LogEntry, StateT> extends TypedLog<Ent
 export interface LogHandleParts<EntryT extends LogEntry, StateT> {
   log: TypedLog<EntryT, StateT>;
   eventLog: PostgresEventLog<EntryT>;
-  /** The next sequence id; 0n where there is no such log. */
-  readEnd: () => Promise<SequenceId>;
+  db: Database;
   subscribe: EventLog<EntryT>['subscribe'];
   defaultPollMs: number;
 }
 
-export function createLogHandle<EntryT extends LogEntry, StateT>({
-  log,
-  eventLog,
-  readEnd,
-  subscribe,
-  defaultPollMs,
-}: LogHandleParts<EntryT, StateT>): LogHandle<EntryT, StateT> {
+export function createLogHandle<EntryT extends LogEntry, StateT>(parts: LogHandleParts<EntryT, StateT>): LogHandle<EntryT, StateT> {
+  const { log, eventLog, db, subscribe, defaultPollMs } = parts;
+  const followed: Pick<EventLog<EntryT>, 'query' | 'subscribe'> = {
+    subscribe,
+    async query(start, end) {
+      // Refuses a log of another type; one that is known costs nothing.
+      await log.exists();
+      return eventLog.query(start, end);
+    },
+  };
   return {
     ...log,
     eventLog,
     async *follow({ from, pollMs = defaultPollMs, ...options } = {}) {
       const start = from === 'end' ? await readEnd() : from;
-      for await (const { entry, sequenceId } of followLog({ query: eventLog.query, subscribe }, { ...options, from: start, pollMs })) {
+      for await (const { entry, sequenceId } of followLog(followed, { ...options, from: start, pollMs })) {
         yield { entry: asWrittenToday(log.logType, entry), sequenceId };
       }
     },
   };
+
+  async function readEnd(): Promise<SequenceId> {
+    return (await log.exists()) ? (await readLog(db, log.id)).nextSequenceId : 0n;
+  }
 }

@@ -31,6 +31,8 @@ export interface EntriesOptions {
 export interface TypedLog<EntryT extends LogEntry, StateT> {
   readonly id: string;
   readonly logType: LogType<EntryT, StateT>;
+  /** @throws InvalidInputError where a log of another type has this id */
+  exists(): Promise<boolean>;
   /**
    * One entry, or several all or nothing. The first makes the log.
    * @throws ConflictError where `expect` is not the next sequence id (nothing was changed, and a transaction goes on), UnknownWorkflowError,
@@ -75,6 +77,7 @@ export function createTypedLog<EntryT extends LogEntry, StateT>(
   return {
     id,
     logType,
+    exists: () => store.exists(),
     append: (entries, options) => store.append(entries, options),
     read,
     state: async (options) => (await read(options)).state,

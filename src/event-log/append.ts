@@ -1,0 +1,68 @@
+import { ConflictError, LogNotFoundError, UnknownWorkflowError } from '../errors.ts';
+import type { Database } from '../postgres/queryable.ts';
+import { encodeEntries } from './entry-text.ts';
+import type { AddEntryValue, LogEntry, SequenceId } from './event-log.ts';
+import { checkSequenceId, sequenceIdParameter } from './sequence-id.ts';
+
+export interface AppendOptions {
+  logId: string;
+  /** Where the log must end for it; 'any': wherever it ends. */
+  sequenceId: SequenceId | 'any';
+  /** The newest snapshot that the caller knows of: a newer one is returned. */
+  snapshotId?: SequenceId | undefined;
+  /** Who, and in answer to what; kept with each entry and with the work it asks for. */
+  actor?: string | undefined;
+  correlationId?: string | undefined;
+  causationId?: string | undefined;
+}
+
+/**
+ * Adds entries at the end of a log: all or nothing, one round trip. Where the log's type takes snapshots by policy, the last
+ * entry may be given `pending`. A refusal leaves the caller's transaction usable.
+ * @throws ConflictError, LogNotFoundError, UnknownWorkflowError, InvalidInputError
+ */
+export async function appendEntries(db: Database, entries: readonly LogEntry[], options: AppendOptions): Promise<AddEntryValue> {
+  const { logId, sequenceId, snapshotId, actor, correlationId, causationId } = options;
+  if (sequenceId !== 'any') {
+    checkSequenceId(sequenceId);
+  }
+  const encoded = encodeEntries(entries);
+  const { rows } = await db.query(
+    `select status, next_sequence_id, snapshot_sequence_id, snapshot, unknown
+     from ${db.schema}.append_entries(
+       $1::text, $2::bigint, $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text, $9::text, $10::text, $11::bigint)`,
+    [
+      logId,
+      sequenceId === 'any' ? null : sequenceIdParameter(sequenceId),
+      encoded.map(({ type }) => type),
+      encoded.map(({ data }) => data),
+      columnOf(encoded, 'snapshot'),
+      columnOf(encoded, 'history'),
+      columnOf(encoded, 'pending'),
+      actor ?? null,
+      correlationId ?? null,
+      causationId ?? null,
+      snapshotId === undefined ? null : sequenceIdParameter(snapshotId),
+    ],
+  );
+  const [row] = rows;
+  switch (row.status) {
+    case 'log_not_found':
+      throw new LogNotFoundError(logId);
+    case 'unknown_workflow':
+      throw new UnknownWorkflowError(row.unknown);
+    case 'conflict':
+      throw new ConflictError(sequenceId as SequenceId, BigInt(row.next_sequence_id));
+  }
+  return {
+    nextSequenceId: BigInt(row.next_sequence_id),
+    ...(row.snapshot_sequence_id === null
+      ? {}
+      : { lastSnapshot: { sequenceId: BigInt(row.snapshot_sequence_id), blobId: row.snapshot } }),
+  };
+}
+
+/** null where no entry has it, which is nearly always. */
+function columnOf<K extends string>(entries: readonly { [Key in K]?: string | undefined }[], key: K): (string | null)[] | null {
+  return entries.some((entry) => entry[key] !== undefined) ? entries.map((entry) => entry[key] ?? null) : null;
+}

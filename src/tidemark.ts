@@ -1,0 +1,200 @@
+/**
+ * An application's own Tidemark: what it has defined, and the ways to write and read it.
+ *
+ * Whatever a transaction asks for commits or rolls back with the transaction; after the commit one coalesced hint wakes the starter, and a hint
+ * that is lost costs a poll interval. Nothing here needs Temporal: an application only writes facts.
+ */
+import type { BlobStore } from './blob-store/blob-store.ts';
+import { InvalidInputError, SetupError } from './errors.ts';
+import type { EntryWork } from './event-log/entry-work.ts';
+import type { LogEntry } from './event-log/event-log.ts';
+import { createKnownLogs } from './event-log/known-logs.ts';
+import { createLogHandle, type LogHandle } from './event-log/log-handle.ts';
+import type { LogType } from './event-log/log-type.ts';
+import { createPostgresEventLog } from './event-log/postgres-event-log.ts';
+import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postgres-typed-log.ts';
+import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
+import type { TypedLog } from './event-log/typed-log.ts';
+import { type ApplicationDatabase, isPool, runInTransaction } from './postgres/application-database.ts';
+import { createHintListener } from './postgres/hint-listener.ts';
+import { type AppendHint, createHintSender } from './postgres/hints.ts';
+import { DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
+import { type AnyLogType, blobsOfLog, createRegistry, type Registry } from './registry.ts';
+import { createSnapshotCache } from './snapshots/cache.ts';
+import { sheet } from './spreadsheet/sheet.ts';
+import { createRegistration } from './work/registration.ts';
+
+export interface TidemarkOptions {
+  /** A pg Pool, or an adapter over another driver. */
+  db: ApplicationDatabase;
+  /** Where `tidemark migrate` has put its tables. Default `tidemark`. */
+  schema?: string;
+  logTypes?: readonly AnyLogType[];
+  entryWork?: readonly EntryWork[];
+  /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
+  blobs?: BlobStore;
+  /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
+  defaults?: Provenance | (() => Provenance);
+  /** A direct connection for LISTEN, which makes `follow` hear of other processes' commits at once. Default: that of the pool, where it has one. */
+  connectionString?: string;
+  /** Bytes of decoded snapshots kept in memory. Default 64 MiB. */
+  cacheBytes?: number;
+}
+
+type LogOf<HandleT extends 'transaction' | 'handle'> = <EntryT extends LogEntry, StateT>(
+  logType: LogType<EntryT, StateT>,
+  id: string,
+) => HandleT extends 'transaction' ? TypedLog<EntryT, StateT> : LogHandle<EntryT, StateT>;
+
+export interface TidemarkTransaction {
+  /** The transaction itself, for the application's own statements. */
+  readonly tx: Queryable;
+  /** A log in this transaction. */
+  log: LogOf<'transaction'>;
+}
+
+export interface JoinedTransaction extends TidemarkTransaction {
+  /** Call it after the commit: tells starters and followers at once what a poll would find later. Nothing is lost without it. */
+  wake(): void;
+}
+
+export interface Tidemark {
+  readonly registry: Registry;
+  readonly db: ApplicationDatabase;
+  readonly schema: string;
+  readonly blobs: BlobStore | undefined;
+  /**
+   * Runs `body` in a transaction of its own: committed when it resolves, rolled back when it throws. Starters are woken after the commit.
+   * @throws SetupError where `db` cannot begin one; what `body` throws; the driver's error where the commit failed
+   */
+  transaction<T>(body: (transaction: TidemarkTransaction) => Promise<T>, provenance?: Provenance): Promise<T>;
+  /** Joins a transaction that the caller begins and commits. */
+  in(tx: Queryable, provenance?: Provenance): JoinedTransaction;
+  /** A log by itself: each append is a transaction of its own. */
+  log: LogOf<'handle'>;
+  /** Something may be claimable: for whoever wrote without `transaction`. Resolves when the hint was sent, or lost. */
+  wake(): Promise<void>;
+  /** Ends what this instance holds open beside the application's `db`. Idempotent. */
+  close(): Promise<void>;
+}
+
+const POLL_WITH_LISTEN_MS = 1_000;
+const POLL_ALONE_MS = 200;
+
+/** @throws InvalidInputError for two definitions of one name, or a bad schema name */
+export function createTidemark(options: TidemarkOptions): Tidemark {
+  const { db, schema = DEFAULT_SCHEMA, logTypes = [], entryWork = [], blobs, defaults = {}, cacheBytes } = options;
+  const database = inSchema(db, schema);
+  // Every worker knows sheets.
+  const registry = createRegistry(logTypes.some((logType) => logType.type === sheet.type) ? logTypes : [...logTypes, sheet], entryWork);
+  const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
+  const hints = createHintSender(database, schema);
+  const connectionString = options.connectionString ?? (isPool(db) ? db.options.connectionString : undefined);
+  const listener = createHintListener({ connectionString, schema });
+  const shared = {
+    schema,
+    known: createKnownLogs(),
+    cache: createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes }),
+    blobs: (logId: string) => blobsOfLog(blobs ?? missingBlobStore, logId),
+  };
+  const defaultProvenance = () => (typeof defaults === 'function' ? defaults() : defaults);
+
+  function sendHints(appended: readonly AppendHint[]): void {
+    if (appended.length > 0) {
+      hints.appended(appended);
+      for (const { logId } of appended) {
+        listener.ring(logId);
+      }
+    }
+  }
+
+  const alone: TypedLogDatabase = {
+    ...shared,
+    db: database,
+    isTransaction: false,
+    provenance: defaultProvenance,
+    beforeAppend: (workflow) => (workflow === undefined ? Promise.resolve() : registration.ensure()),
+    afterAppend: (hint) => sendHints([hint]),
+  };
+
+  function join(tx: Queryable, provenance: Provenance) {
+    const appended: AppendHint[] = [];
+    let over = false;
+    const txDatabase = inSchema(tx, schema);
+    const joined: TypedLogDatabase = {
+      ...shared,
+      db: txDatabase,
+      isTransaction: true,
+      provenance: () => mergeProvenance(provenance, defaultProvenance()),
+      async beforeAppend(workflow) {
+        if (over) {
+          throw new InvalidInputError('This transaction is over. Await every append before its body returns.');
+        }
+        if (workflow !== undefined) {
+          await registration.ensureWithin(txDatabase, workflow);
+        }
+      },
+      afterAppend: (hint) => appended.push(hint),
+    };
+    return {
+      transaction: { tx, log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined) } satisfies TidemarkTransaction,
+      end() {
+        over = true;
+      },
+      wake: () => sendHints(appended.splice(0)),
+    };
+  }
+
+  return {
+    registry,
+    db,
+    schema,
+    blobs,
+    async transaction(body, provenance = {}) {
+      await registration.ensure();
+      let wake = () => {};
+      const value = await runInTransaction(db, async (tx) => {
+        const joined = join(tx, provenance);
+        wake = joined.wake;
+        return body(joined.transaction).finally(joined.end);
+      });
+      wake();
+      return value;
+    },
+    in(tx, provenance = {}) {
+      const { transaction, wake } = join(tx, provenance);
+      return { ...transaction, wake };
+    },
+    log(logType, id) {
+      const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);
+      return createLogHandle({
+        log,
+        db: database,
+        eventLog: createPostgresEventLog({ pool: db, logId: id, schema }),
+        subscribe: (onChange) => listener.subscribe(id, onChange),
+        defaultPollMs: listener.listens ? POLL_WITH_LISTEN_MS : POLL_ALONE_MS,
+      });
+    },
+    async wake() {
+      hints.work();
+      await hints.settled();
+    },
+    async close() {
+      await Promise.all([listener.close(), hints.settled()]);
+    },
+  };
+}
+
+/** A worker finds log types by their names: one that it was not given would leave its snapshots undone. */
+function checkRegistered<LogTypeT extends AnyLogType>(registry: Registry, logType: LogTypeT): LogTypeT {
+  if (registry.logTypes.get(logType.type) !== logType) {
+    throw new InvalidInputError(`Log type '${logType.type}' is not one of this instance. Add it to createTidemark({ logTypes }).`);
+  }
+  return logType;
+}
+
+const missingBlobStore: BlobStore = {
+  getRootDir() {
+    throw new SetupError('Snapshots are in a blob store that this instance does not know. Give createTidemark({ blobs }) the one of the workers.');
+  },
+};
