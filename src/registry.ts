@@ -1,17 +1,13 @@
 /**
  * What an application has defined, and the handlers that carry it out. Knows no Temporal.
  */
-import type { BlobDir, BlobStore } from './blob-store/blob-store.ts';
 import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import { entryWorkHandler } from './event-log/entry-work.ts';
-import type { LogType } from './event-log/log-type.ts';
-import type { Pool } from './postgres/pool.ts';
+import type { AnyLogType } from './event-log/log-type.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
+import type { HandlerDependencies } from './work/handler-dependencies.ts';
 import type { UnitHandler } from './work/unit.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: a registry holds log types of any entry and state
-export type AnyLogType = LogType<any, any>;
 
 export interface Registry {
   readonly logTypes: ReadonlyMap<string, AnyLogType>;
@@ -38,14 +34,6 @@ function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) =>
   return map;
 }
 
-export interface HandlerDependencies {
-  pool: Pool;
-  schema: string;
-  blobs: BlobStore;
-  /** Bytes of decoded manifests and tiles kept in memory. */
-  cacheBytes?: number;
-}
-
 /** Handlers by the name of their workflow: `snapshot`, and a user's own entry work. */
 export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): ReadonlyMap<string, UnitHandler> {
   const handlers: UnitHandler[] = [snapshotHandler(registry.logTypes, dependencies)];
@@ -53,9 +41,4 @@ export function unitHandlers(registry: Registry, dependencies: HandlerDependenci
     handlers.push(entryWorkHandler(work, dependencies));
   }
   return new Map(handlers.map((handler) => [handler.workflow, handler]));
-}
-
-/** The directory of a log's blobs. */
-export async function blobsOfLog(blobs: BlobStore, logId: string): Promise<BlobDir> {
-  return (await blobs.getRootDir()).getDir(logId);
 }

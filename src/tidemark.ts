@@ -5,12 +5,14 @@
  * that is lost costs a poll interval. Nothing here needs Temporal: an application only writes facts.
  */
 import type { BlobStore } from './blob-store/blob-store.ts';
-import { InvalidInputError, SetupError } from './errors.ts';
+import { blobsOfLog } from './blob-store/blobs-of-log.ts';
+import { missingBlobStore } from './blob-store/missing-blob-store.ts';
+import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import type { LogEntry } from './event-log/event-log.ts';
 import { createKnownLogs } from './event-log/known-logs.ts';
 import { createLogHandle, type LogHandle } from './event-log/log-handle.ts';
-import type { LogType } from './event-log/log-type.ts';
+import type { AnyLogType, LogType } from './event-log/log-type.ts';
 import { createPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postgres-typed-log.ts';
 import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
@@ -19,7 +21,7 @@ import { type ApplicationDatabase, isPool, runInTransaction } from './postgres/a
 import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
 import { DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
-import { type AnyLogType, blobsOfLog, createRegistry, type Registry } from './registry.ts';
+import { createRegistry, type Registry } from './registry.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
@@ -120,16 +122,24 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   function join(tx: Queryable, provenance: Provenance) {
     const appended: AppendHint[] = [];
     let over = false;
-    const txDatabase = inSchema(tx, schema);
+    // Late, a statement would run in whatever transaction has the connection by then.
+    const txDatabase = inSchema(
+      {
+        async query(text, values) {
+          if (over) {
+            throw new InvalidInputError('This transaction is over. Await everything that uses its log() before its body returns.');
+          }
+          return tx.query(text, values);
+        },
+      },
+      schema,
+    );
     const joined: TypedLogDatabase = {
       ...shared,
       db: txDatabase,
       isTransaction: true,
       provenance: () => mergeProvenance(provenance, defaultProvenance()),
       async beforeAppend(workflow) {
-        if (over) {
-          throw new InvalidInputError('This transaction is over. Await every append before its body returns.');
-        }
         if (workflow !== undefined) {
           await registration.ensureWithin(txDatabase, workflow);
         }
@@ -137,7 +147,10 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
       afterAppend: (hint) => appended.push(hint),
     };
     return {
-      transaction: { tx, log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined) } satisfies TidemarkTransaction,
+      transaction: {
+        tx,
+        log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
+      } satisfies TidemarkTransaction,
       end() {
         over = true;
       },
@@ -192,9 +205,3 @@ function checkRegistered<LogTypeT extends AnyLogType>(registry: Registry, logTyp
   }
   return logType;
 }
-
-const missingBlobStore: BlobStore = {
-  getRootDir() {
-    throw new SetupError('Snapshots are in a blob store that this instance does not know. Give createTidemark({ blobs }) the one of the workers.');
-  },
-};

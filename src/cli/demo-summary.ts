@@ -1,8 +1,8 @@
 /** What the demo has made: for the end of its first screen. */
 import type { BlobDir } from '../blob-store/blob-store.ts';
+import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
 import { maskSecrets } from '../logging.ts';
-import { blobsOfLog } from '../registry.ts';
 import { listWork } from '../work/list.ts';
 import { DEMO_SHEET, type DemoValue } from './demo-import.ts';
 import { formatBytes, formatCount } from './print.ts';
@@ -27,7 +27,9 @@ export async function summarizeDemo({ db, targets }: DatabaseContext, { rows, ce
     `blobs      ${formatCount(written.blobs)}, ${formatBytes(written.bytes)}`,
     `seconds    ${seconds.toFixed(1)}`,
     '',
-    ...(targets.uiUrl && execution ? ['One of the executions that took a snapshot:', executionUrl(targets.uiUrl, targets.temporal.namespace, execution), ''] : []),
+    ...(targets.uiUrl && execution
+      ? ['One of the executions that took a snapshot:', executionUrl(targets.uiUrl, targets.temporal.namespace, execution), '']
+      : []),
     'The database:',
     maskSecrets(targets.databaseUrl),
   ];

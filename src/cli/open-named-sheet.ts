@@ -1,9 +1,9 @@
+import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { LogMetadata, SequenceId } from '../event-log/event-log.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readLog } from '../event-log/read-log.ts';
-import { blobsOfLog } from '../registry.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { openSheet, type Sheet } from '../spreadsheet/open-sheet.ts';
 import { sheet } from '../spreadsheet/sheet.ts';

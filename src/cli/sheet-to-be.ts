@@ -1,12 +1,13 @@
 /** The log of a sheet that is made with its first entry: an import that is refused before that leaves nothing behind. */
-import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
+
 import type { BlobDir } from '../blob-store/blob-store.ts';
+import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
+import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
 import { InvalidInputError, LogNotFoundError } from '../errors.ts';
 import { createLog } from '../event-log/create-log.ts';
 import type { LogMetadata } from '../event-log/event-log.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readLog } from '../event-log/read-log.ts';
-import { blobsOfLog } from '../registry.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import type { SheetLog } from '../spreadsheet/open-sheet.ts';
 import { sheet } from '../spreadsheet/sheet.ts';

@@ -56,9 +56,7 @@ export async function appendEntries(db: Database, entries: readonly LogEntry[], 
   }
   return {
     nextSequenceId: BigInt(row.next_sequence_id),
-    ...(row.snapshot_sequence_id === null
-      ? {}
-      : { lastSnapshot: { sequenceId: BigInt(row.snapshot_sequence_id), blobId: row.snapshot } }),
+    ...(row.snapshot_sequence_id === null ? {} : { lastSnapshot: { sequenceId: BigInt(row.snapshot_sequence_id), blobId: row.snapshot } }),
   };
 }
 

@@ -30,7 +30,9 @@ export function checkWorkflowId(workflow: WorkflowId): WorkflowId {
 /** @throws InvalidInputError */
 export function checkBlobId(blobId: BlobId): BlobId {
   if (typeof blobId !== 'string' || blobId.length < 1 || blobId.length > MAX_BLOB_ID_LENGTH || UNSTORABLE.test(blobId)) {
-    throw new InvalidInputError(`${shown(blobId)} is not a blob id: use a path of 1 to ${MAX_BLOB_ID_LENGTH} characters without control characters.`);
+    throw new InvalidInputError(
+      `${shown(blobId)} is not a blob id: use a path of 1 to ${MAX_BLOB_ID_LENGTH} characters without control characters.`,
+    );
   }
   return blobId;
 }
@@ -38,7 +40,9 @@ export function checkBlobId(blobId: BlobId): BlobId {
 /** @throws InvalidInputError */
 export function checkEntryType(type: string): string {
   if (typeof type !== 'string' || type.length < 1 || type.length > MAX_TYPE_LENGTH || UNSTORABLE.test(type)) {
-    throw new InvalidInputError(`An entry needs a type of 1 to ${MAX_TYPE_LENGTH} characters without control characters, not ${shown(type)}.`);
+    throw new InvalidInputError(
+      `An entry needs a type of 1 to ${MAX_TYPE_LENGTH} characters without control characters, not ${shown(type)}.`,
+    );
   }
   return type;
 }

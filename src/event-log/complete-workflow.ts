@@ -1,10 +1,15 @@
 import { LogNotFoundError, SequenceRangeError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
+import { checkWorkflowId } from './check-names.ts';
+import { checkMetadata } from './entry-text.ts';
 import type { BlobId, CompleteWorkflowValue, SequenceId, WorkflowId } from './event-log.ts';
-import { checkSequenceId, checkWorkflowName } from './names.ts';
-import { readLog } from './read-log.ts';
+import { checkSequenceId, sequenceIdParameter } from './sequence-id.ts';
 
-/** The compare-and-set of hosts that have no unit in hand. @throws LogNotFoundError, SequenceRangeError for an id the log never had */
+/**
+ * Where the entry's `pending` is still `workflow`: sets the result, clears `pending` and closes the unit of work, whoever runs it.
+ * For hosts that have no unit in hand; an attempt that has one finishes it, with its fence.
+ * @throws SequenceRangeError for an id that the log has not reached; LogNotFoundError, InvalidInputError
+ */
 export async function completeEntryWorkflow(
   db: Database,
   logId: string,
@@ -12,20 +17,22 @@ export async function completeEntryWorkflow(
   workflow: WorkflowId,
   result: { snapshot?: BlobId; history?: BlobId },
 ): Promise<CompleteWorkflowValue> {
-  const { rows } = await db.query(`select ${db.schema}.complete_workflow($1::text, $2::bigint, $3::text, $4::text, $5::text) as answer`, [
-    logId,
-    checkSequenceId(sequenceId).toString(),
-    checkWorkflowName(workflow),
-    result.snapshot ?? null,
-    result.history ?? null,
-  ]);
-  const { answer } = rows[0];
-  if (answer === 'log_not_found') {
-    throw new LogNotFoundError(logId);
+  checkSequenceId(sequenceId);
+  checkWorkflowId(workflow);
+  const { snapshot, history } = checkMetadata({ snapshot: result.snapshot, history: result.history });
+  const { rows } = await db.query(
+    `select c.status, l.first_sequence_id, l.next_sequence_id
+     from ${db.schema}.complete_workflow($1::text, $2::bigint, $3::text, $4::text, $5::text) c (status)
+     left join ${db.schema}.logs l on l.id = $1::text`,
+    [logId, sequenceIdParameter(sequenceId), workflow, snapshot ?? null, history ?? null],
+  );
+  const [row] = rows;
+  switch (row.status) {
+    case 'log_not_found':
+      throw new LogNotFoundError(logId);
+    case 'out_of_range':
+      throw new SequenceRangeError(sequenceId, BigInt(row.first_sequence_id), BigInt(row.next_sequence_id));
+    default:
+      return row.status;
   }
-  if (answer === 'out_of_range') {
-    const { firstSequenceId, nextSequenceId } = await readLog(db, logId);
-    throw new SequenceRangeError(sequenceId, firstSequenceId, nextSequenceId);
-  }
-  return answer;
 }

@@ -1,39 +1,49 @@
 import { InvalidInputError } from '../errors.ts';
-import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from '../postgres/queryable.ts';
-import { checkLogId } from './names.ts';
+import { DEFAULT_SCHEMA, inSchema, type Queryable } from '../postgres/queryable.ts';
+import { checkLogId } from './check-names.ts';
 
 export interface CreateLogOptions {
+  /** `[a-z0-9][a-z0-9._-]{0,99}` */
   id: string;
   /** Name of its log type. */
   type: string;
+  /** Default 1. */
   typeVersion?: number;
+  /** Kept as JSON, for the application. */
   settings?: Record<string, unknown>;
-  /** Entries after which a snapshot is asked for; absent: never by policy. */
-  snapshotEvery?: number;
+  /** Entries between two snapshots by policy; absent: none by policy. */
+  snapshotEvery?: number | undefined;
   schema?: string;
 }
 
 /**
- * Creates a log, in the caller's transaction where `queryable` is one.
- * @returns false where a log with this id and type exists already
- * @throws InvalidInputError for a bad name, or where the id belongs to a log of another type
+ * Makes an empty log. One that is there already, of the same type, stays as it is.
+ * @returns whether it was made
+ * @throws InvalidInputError also for a log of that id and another type
  */
-export async function createLog(queryable: Queryable | Database, options: CreateLogOptions): Promise<boolean> {
-  const { id, type, typeVersion = 1, settings = {}, snapshotEvery } = options;
-  const db = 'schema' in queryable ? queryable : inSchema(queryable, options.schema ?? DEFAULT_SCHEMA);
+export async function createLog(tx: Queryable, options: CreateLogOptions): Promise<'created' | 'exists'> {
+  const { id, type, typeVersion = 1, settings = {}, snapshotEvery, schema = DEFAULT_SCHEMA } = options;
   checkLogId(id);
   checkLogId(type);
+  for (const [name, value] of Object.entries({ typeVersion, snapshotEvery })) {
+    if (value !== undefined && (!Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1)) {
+      throw new InvalidInputError(`${name} ${value} of log '${id}' cannot be used: give a whole number from 1.`);
+    }
+  }
+  const db = inSchema(tx, schema);
   const inserted = await db.query(
     `insert into ${db.schema}.logs (id, type, type_version, settings, snapshot_every)
-     values ($1::text, $2::text, $3::integer, $4::jsonb, $5::integer) on conflict (id) do nothing returning id`,
+     values ($1::text, $2::text, $3::integer, $4::jsonb, $5::integer)
+     on conflict (id) do nothing
+     returning id`,
     [id, type, typeVersion, JSON.stringify(settings), snapshotEvery ?? null],
   );
   if (inserted.rows.length > 0) {
-    return true;
+    return 'created';
   }
-  const existing = await db.query(`select type from ${db.schema}.logs where id = $1::text`, [id]);
-  if (existing.rows[0] && existing.rows[0].type !== type) {
-    throw new InvalidInputError(`Log '${id}' exists already and is of type '${existing.rows[0].type}', not '${type}'. Use another id.`);
+  const { rows } = await db.query(`select type from ${db.schema}.logs where id = $1::text`, [id]);
+  if (rows[0] && rows[0].type !== type) {
+    throw new InvalidInputError(`Log '${id}' is of type '${rows[0].type}', not '${type}'. Choose another id.`);
   }
-  return false;
+  return 'exists';
 }

@@ -73,7 +73,9 @@ function encodeData(fields: Record<string, unknown>, named: string): string {
   // A UTF-16 unit is at most 3 bytes of UTF-8.
   const bytes = data.length * 3 <= MAX_ENTRY_BYTES ? 0 : Buffer.byteLength(data);
   if (bytes > MAX_ENTRY_BYTES) {
-    throw new InvalidInputError(`${named} is ${bytes} bytes of JSON; at most ${MAX_ENTRY_BYTES} (1 MB) fit. Split it into several entries.`);
+    throw new InvalidInputError(
+      `${named} is ${bytes} bytes of JSON; at most ${MAX_ENTRY_BYTES} (1 MB) fit. Split it into several entries.`,
+    );
   }
   return data;
 }
@@ -88,7 +90,9 @@ function isDeeper(value: unknown, levels: number): boolean {
  */
 export function ownMetadata(metadata: LogMetadata): LogMetadata {
   if (typeof metadata !== 'object' || metadata === null) {
-    throw new InvalidInputError(`Metadata is given as an object with snapshot, history or pending, not as ${metadata === null ? 'null' : typeof metadata}.`);
+    throw new InvalidInputError(
+      `Metadata is given as an object with snapshot, history or pending, not as ${metadata === null ? 'null' : typeof metadata}.`,
+    );
   }
   const own: LogMetadata = {};
   for (const key of ['snapshot', 'history', 'pending'] as const) {
@@ -109,10 +113,13 @@ export function checkMetadata({ snapshot, history, pending }: LogMetadata): LogM
   };
 }
 
-/** @throws TidemarkError `corrupt_entry` for data that another program has stored and that is no object */
-export function decodeEntry<T extends LogEntry>(sequenceId: SequenceId, type: string, data: unknown, metadata?: LogMetadata): T {
+/**
+ * @param data parsed already
+ * @throws TidemarkError `corrupt_entry` for data that another program has stored and that is no object
+ */
+export function decodeEntry<T extends LogEntry>(start: SequenceId, index: number, type: string, data: unknown, metadata?: LogMetadata): T {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    throw new TidemarkError('corrupt_entry', `The data of entry ${sequenceId} is no JSON object. Correct it in the database.`);
+    throw new TidemarkError('corrupt_entry', `The data of entry ${start + BigInt(index)} is no JSON object. Correct it in the database.`);
   }
   const entry: LogEntry = metadata ? { type, ...data, ...metadata } : { type, ...data };
   // Also where another program has stored a field of that name.

@@ -5,7 +5,7 @@
 import { InvalidInputError } from '../errors.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import type { HandlerDependencies } from '../registry.ts';
+import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { UnitHandler } from '../work/unit.ts';
 import type { BlobId, LogEntry, SequenceId } from './event-log.ts';
 import { readEntry } from './read-entry.ts';

@@ -32,6 +32,9 @@ export interface SnapshotOptions {
   signal?: AbortSignal | undefined;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: where log types of any entry and state stand side by side
+export type AnyLogType = LogType<any, any>;
+
 export interface SnapshotFormat<StateT> {
   /**
    * Writes `state` as it is before `sequenceId`; returns the root blob's id. Writes blobs before the root that names them.

@@ -1,51 +1,61 @@
 /**
- * The event log in Postgres: what the contract calls one operation is one statement, alone or in a caller's transaction.
+ * An event log in Postgres. Each call is one statement: alone it is a transaction, bound by `within` it is part of the caller's.
+ *
+ * A refusal (a conflict, a range, an unknown workflow) is an answer, not a failed statement, so a caller's transaction goes on.
+ * Where Postgres is away, calls fail with the driver's error and have done nothing, or, when it went away in between, all of it.
  */
+import { LogNotFoundError } from '../errors.ts';
+import { checkPageSize } from '../page-size.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from '../postgres/queryable.ts';
-import { appendEntries } from './append-entries.ts';
+import { appendEntries } from './append.ts';
+import { checkLogId } from './check-names.ts';
 import { completeEntryWorkflow } from './complete-workflow.ts';
-import type { EventLog, LogEntry } from './event-log.ts';
-import { checkLogId } from './names.ts';
-import { queryEntries } from './query-entries.ts';
+import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
+import { queryEntries } from './query.ts';
 import { setEntryMetadata } from './set-metadata.ts';
-import { subscribeToLog } from './subscribe-to-log.ts';
-import { truncateLog } from './truncate-log.ts';
+import { truncateLog } from './truncate.ts';
+import { watchLog } from './watch-log.ts';
 
 export interface PostgresEventLogOptions {
-  /** A pg pool, or anything that runs statements on connections of its own. */
+  /** A pg Pool, or anything that runs each statement in a transaction of its own. */
   pool: Queryable;
   logId: string;
-  /** Entries per page of a query. Default 1,000. */
+  /** Most entries in one page of `query`. */
   pageSize?: number;
   schema?: string;
+  /** How late a hint of `subscribe` may be, in ms. */
+  watchMs?: number;
 }
 
 export interface PostgresEventLog<T extends LogEntry> extends EventLog<T> {
   readonly logId: string;
-  /** The same log in the caller's transaction: what is done with it commits or rolls back there. */
+  /** The same log as part of the caller's transaction: what it adds is there when, and only if, that commits. */
   within(tx: Queryable): EventLog<T>;
 }
 
-/** @throws InvalidInputError for a bad log id; each operation throws LogNotFoundError where the log was not created */
 export function createPostgresEventLog<T extends LogEntry = LogEntry>(options: PostgresEventLogOptions): PostgresEventLog<T> {
-  const { pool, logId, pageSize = 1_000, schema = DEFAULT_SCHEMA } = options;
+  const { pool, logId, pageSize = 1_000, schema = DEFAULT_SCHEMA, watchMs = 250 } = options;
   checkLogId(logId);
-  return {
-    logId,
-    ...bind<T>(inSchema(pool, schema), inSchema(pool, schema), logId, pageSize),
-    within: (tx) => bind<T>(inSchema(tx, schema), inSchema(pool, schema), logId, pageSize),
-  };
+  checkPageSize(pageSize);
+  const db = inSchema(pool, schema);
+  // Through the pool also when bound: a transaction is for its own statements.
+  const subscribe = watchLog({ readEnd: () => readEnd(db, logId), intervalMs: watchMs });
+  const boundTo = (database: Database): EventLog<T> => ({
+    addEntry: (entry, sequenceId, snapshotId) => appendEntries(database, [entry], { logId, sequenceId, snapshotId }),
+    addEntries: (entries, sequenceId, snapshotId) => appendEntries(database, entries, { logId, sequenceId, snapshotId }),
+    setMetadata: (sequenceId, metadata) => setEntryMetadata(database, logId, sequenceId, metadata),
+    completeWorkflow: (sequenceId, workflow, result) => completeEntryWorkflow(database, logId, sequenceId, workflow, result),
+    query: (start, end, snapshotId) => queryEntries<T>(database, { logId, start, end, snapshotId, pageSize }),
+    truncate: (start) => truncateLog(database, logId, start),
+    subscribe,
+  });
+  return { ...boundTo(db), logId, within: (tx) => boundTo(inSchema(tx, schema)) };
 }
 
-function bind<T extends LogEntry>(db: Database, pool: Database, logId: string, pageSize: number): EventLog<T> {
-  return {
-    addEntry: (entry, sequenceId, snapshotId) => appendEntries(db, logId, [entry], { expect: sequenceId, snapshotId }),
-    addEntries: (entries, sequenceId, snapshotId) => appendEntries(db, logId, entries, { expect: sequenceId, snapshotId }),
-    setMetadata: (sequenceId, metadata) => setEntryMetadata(db, logId, sequenceId, metadata),
-    completeWorkflow: (sequenceId, workflow, result) => completeEntryWorkflow(db, logId, sequenceId, workflow, result),
-    query: (start, end, snapshotId) => queryEntries<T>(db, logId, { start, end, snapshotId, pageSize }),
-    truncate: (start) => truncateLog(db, logId, start),
-    // Hints are of what is committed, never of the transaction at hand.
-    subscribe: (onChange) => subscribeToLog(pool, logId, onChange),
-  };
+async function readEnd(db: Database, logId: string): Promise<SequenceId> {
+  const { rows } = await db.query(`select next_sequence_id from ${db.schema}.logs where id = $1::text`, [logId]);
+  if (!rows[0]) {
+    throw new LogNotFoundError(logId);
+  }
+  return BigInt(rows[0].next_sequence_id);
 }

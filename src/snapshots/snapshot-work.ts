@@ -4,13 +4,16 @@
  * A log type that this worker does not know, a corrupt entry, an unreadable snapshot or a fold that throws makes the unit dead;
  * everything else (Postgres, the blob store) is tried again for ever.
  */
+
+import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
+import type { AnyLogType } from '../event-log/log-type.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readEntry } from '../event-log/read-entry.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { type AnyLogType, blobsOfLog, type HandlerDependencies } from '../registry.ts';
 import { classifyError } from '../work/classify-error.ts';
+import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { UnitHandler } from '../work/unit.ts';
 import { createSnapshotCache } from './cache.ts';
 import { takeSnapshot } from './take-snapshot.ts';

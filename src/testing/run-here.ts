@@ -24,6 +24,8 @@ export interface RunHereOptions {
 /** As many as a claim takes; a test's backlog runs in a few rounds. */
 const UNITS_PER_ROUND = 500;
 const LEASE_MS = 60_000;
+/** A long unit may be silent for as long as under a worker. */
+const LONG_SILENCE_MS = 15 * 60_000;
 const MAX_INFRASTRUCTURE_ERRORS = 3;
 
 /** One round: what is claimable now. @returns how many units it carried out */
@@ -69,8 +71,12 @@ async function carryOut({ id, epoch, workflow }: ClaimedUnit, { pool, schema, ha
     if (!unit || unit.state === 'dead') {
       return;
     }
-    const deadline = handler.long ? [] : [AbortSignal.timeout(handler.deadlineMs)];
-    const outcome = await runUnit(unit, handler, { pool, schema, signal: AbortSignal.any([signal, ...deadline]) });
+    const outcome = await runUnit(unit, handler, {
+      pool,
+      schema,
+      signal,
+      deadlineMs: handler.long ? LONG_SILENCE_MS : handler.deadlineMs,
+    });
     if (outcome.type === 'finished' || outcome.type === 'dead') {
       return;
     }

@@ -1,0 +1,20 @@
+/** Stands where no blob store was given: a log without snapshots is read all the same, one with a snapshot says what is missing. */
+import { SetupError } from '../errors.ts';
+import type { BlobDir, BlobStore } from './blob-store.ts';
+
+async function refuse(): Promise<never> {
+  throw new SetupError(
+    'This log has a snapshot, in a blob store that this instance does not know. Give createTidemark({ blobs }) the store of the workers.',
+  );
+}
+
+const missingDir: BlobDir = {
+  readBlob: refuse,
+  writeBlob: refuse,
+  removeBlob: refuse,
+  query: refuse,
+  removeAll: refuse,
+  getDir: async () => missingDir,
+};
+
+export const missingBlobStore: BlobStore = { getRootDir: async () => missingDir };

@@ -1,0 +1,12 @@
+import type { BlobStore } from '../blob-store/blob-store.ts';
+import type { Pool } from '../postgres/pool.ts';
+
+/** What a worker gives to the handlers of its units. */
+export interface HandlerDependencies {
+  pool: Pool;
+  /** Name of the schema, unquoted. */
+  schema: string;
+  blobs: BlobStore;
+  /** Bytes of decoded manifests and tiles kept in memory. */
+  cacheBytes?: number;
+}
