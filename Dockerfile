@@ -1,14 +1,11 @@
 # syntax=docker/dockerfile:1
 # One image for every process of Tidemark: the worker by default, `node dist/cli.js starter`, `migrate`, … as the command.
 # Debian, because Temporal's SDK has no build for musl (Alpine). Give it an init (`docker run --init`, `init: true`).
-#
-# `npm install --no-save` keeps to package-lock.json. `npm ci` also wants the packages of every other platform in it, which a lock
-# made on one platform may lack.
 
 FROM node:22.22.2-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
@@ -17,7 +14,7 @@ RUN npm run build
 FROM node:22.22.2-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund \
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
   && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 ! -name '*-linux-gnu' -exec rm -r {} +
 
 FROM node:22.22.2-bookworm-slim

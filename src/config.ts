@@ -46,12 +46,21 @@ const whole = (least: number, most: number) =>
 const VARIABLES = z.object({
   DATABASE_URL: z.string().refine(isPostgresUrl, 'use postgres://USER:PASSWORD@HOST:PORT/DATABASE').optional(),
   TEMPORAL_ADDRESS: z.string().refine(isHostAndPort, 'use HOST:PORT, without http://').optional(),
-  TEMPORAL_NAMESPACE: z.string().regex(/^\S{1,255}$/, 'use 1 to 255 characters without spaces').optional(),
+  TEMPORAL_NAMESPACE: z
+    .string()
+    .regex(/^\S{1,255}$/, 'use 1 to 255 characters without spaces')
+    .optional(),
   TEMPORAL_API_KEY: z.string().optional(),
-  TEMPORAL_CONFIG_FILE: z.string().refine((path) => existsSync(path), 'there is no such file').optional(),
+  TEMPORAL_CONFIG_FILE: z
+    .string()
+    .refine((path) => existsSync(path), 'there is no such file')
+    .optional(),
   TEMPORAL_PROFILE: z.string().optional(),
   TEMPORAL_CLI: z.string().optional(),
-  TIDEMARK_SCHEMA: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, 'use 1 to 63 of a-z, 0-9 and _, not starting with a digit').default('tidemark'),
+  TIDEMARK_SCHEMA: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'use 1 to 63 of a-z, 0-9 and _, not starting with a digit')
+    .default('tidemark'),
   TIDEMARK_BLOBS: z.string().optional(),
   TIDEMARK_DATA: z.string().default('.tidemark'),
   TIDEMARK_POSTGRES_PORT: whole(1, 65_535),

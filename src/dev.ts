@@ -1,10 +1,11 @@
 /** Door: a whole environment on this machine. Servers, migrations, worker with starter loop; the demo on top. */
-import { removeDevFile, readDevFile, writeDevFile } from './cli/dev-file.ts';
+
+import { runDemoImport } from './cli/demo-import.ts';
+import { summarizeDemo } from './cli/demo-summary.ts';
+import { readDevFile, removeDevFile, writeDevFile } from './cli/dev-file.ts';
 import { showReady, showWorkFound } from './cli/dev-screen.ts';
 import { startDevServers } from './cli/dev-servers.ts';
 import { startDevWorker } from './cli/dev-worker.ts';
-import { runDemoImport } from './cli/demo-import.ts';
-import { summarizeDemo } from './cli/demo-summary.ts';
 import { createScreen } from './cli/screen.ts';
 import { stopOnSignal, untilAborted } from './cli/stop-signal.ts';
 import { withDatabase } from './cli/with-database.ts';
@@ -25,7 +26,9 @@ export async function runDev({ app, watch = false, demo = false }: DevOptions): 
   const config = loadConfig();
   const other = await readDevFile(config.dataDir);
   if (other) {
-    throw new SetupError(`tidemark dev is already running in ${config.dataDir} (process ${other.pid}): stop it, or set TIDEMARK_DATA to another folder.`);
+    throw new SetupError(
+      `tidemark dev is already running in ${config.dataDir} (process ${other.pid}): stop it, or set TIDEMARK_DATA to another folder.`,
+    );
   }
   const screen = createScreen({ output: process.stdout, ci: config.ci });
   const signal = stopOnSignal((_, isFirst) => isFirst && screen.line('Stopping …'));

@@ -16,6 +16,7 @@ import type { AnyLogType, LogType } from './event-log/log-type.ts';
 import { createPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postgres-typed-log.ts';
 import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
+import { readLog } from './event-log/read-log.ts';
 import type { TypedLog } from './event-log/typed-log.ts';
 import { type ApplicationDatabase, isPool, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
@@ -180,9 +181,9 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     },
     log(logType, id) {
       const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);
-      return createLogHandle({
-        log,
-        db: database,
+      return createLogHandle(log, {
+        blobs: () => shared.blobs(id),
+        readEnd: async () => (await readLog(database, id)).nextSequenceId,
         eventLog: createPostgresEventLog({ pool: db, logId: id, schema }),
         subscribe: (onChange) => listener.subscribe(id, onChange),
         defaultPollMs: listener.listens ? POLL_WITH_LISTEN_MS : POLL_ALONE_MS,

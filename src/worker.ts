@@ -29,9 +29,12 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
   const config = loadConfig();
   const { databaseUrl, schema, temporal, blobsDir } = await findTargets(config);
   const log = createLogger({ level: config.logLevel, name: 'worker', secrets: [temporal.apiKey] });
-  installRuntime({ verbose: config.logLevel === 'trace' || config.logLevel === 'debug', log: (level, message, details) => log[level](details, message) });
+  installRuntime({
+    verbose: config.logLevel === 'trace' || config.logLevel === 'debug',
+    log: (level, message, details) => log[level](details, message),
+  });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
-  const { registry, file } = await loadApp(app);
+  const { registry, file, blobs = createDirectoryBlobStore({ path: blobsDir }) } = await loadApp(app, schema);
   const pool = createPool({
     connectionString: databaseUrl,
     max: WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS,
@@ -42,7 +45,14 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
     await waitUntilReachable({ name: 'Temporal', probe: () => probeTemporal(temporal), log, signal });
     if (signal.aborted) return;
-    log.info({ app: file, logTypes: [...registry.logTypes.keys()], entryWork: [...registry.entryWork.keys()], starter, schema, temporal: temporal.address });
+    log.info({
+      app: file,
+      logTypes: [...registry.logTypes.keys()],
+      entryWork: [...registry.entryWork.keys()],
+      starter,
+      schema,
+      temporal: temporal.address,
+    });
     const claim = config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } };
     const ofStarter = { connectionString: databaseUrl, ...claim, log: (level: 'info' | 'warn', message: string) => log[level](message) };
     const start = () =>
@@ -50,7 +60,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
         registry,
         pool,
         schema,
-        blobs: createDirectoryBlobStore({ path: blobsDir }),
+        blobs,
         temporal,
         starter: starter && ofStarter,
         ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),

@@ -1,10 +1,10 @@
-/** Stands where no blob store was given: a log without snapshots is read all the same, one with a snapshot says what is missing. */
+/** Stands where no blob store was given: logs without snapshots are read all the same, and what needs a snapshot says what is missing. */
 import { SetupError } from '../errors.ts';
 import type { BlobDir, BlobStore } from './blob-store.ts';
 
 async function refuse(): Promise<never> {
   throw new SetupError(
-    'This log has a snapshot, in a blob store that this instance does not know. Give createTidemark({ blobs }) the store of the workers.',
+    'Snapshots are in a blob store that this instance does not know. Give createTidemark({ blobs }) the store of the workers.',
   );
 }
 

@@ -19,6 +19,8 @@ export interface DemoEnvironment extends DevEnvironment {
   /** Variables with which `tidemark worker` finds this environment and no other. */
   variables: Record<string, string>;
   folder: string;
+  /** Its servers end with it. */
+  isTemporary: boolean;
   end(): Promise<void>;
 }
 
@@ -31,7 +33,8 @@ export async function openDemoEnvironment(config: Config, screen: Screen): Promi
     for (const cleanup of cleanups.toReversed()) await cleanup();
   };
   try {
-    let environment = await readDevFile(config.dataDir);
+    const ofDev = await readDevFile(config.dataDir);
+    let environment = ofDev;
     if (environment) {
       screen.done(`On the servers of tidemark dev (process ${environment.pid})`);
     } else {
@@ -46,7 +49,7 @@ export async function openDemoEnvironment(config: Config, screen: Screen): Promi
     await migrate({ connectionString: environment.databaseUrl, schema: SCHEMA });
     const own = { ...environment, pid: process.pid, schema: SCHEMA, blobsDir: join(folder, 'blobs') };
     await writeDevFile(folder, own);
-    return { ...own, folder, end, variables: { ...NOT_CONFIGURED, TIDEMARK_DATA: folder } };
+    return { ...own, folder, isTemporary: ofDev === undefined, end, variables: { ...NOT_CONFIGURED, TIDEMARK_DATA: folder } };
   } catch (error) {
     await end();
     throw error;

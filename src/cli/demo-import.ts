@@ -110,7 +110,10 @@ async function untilSettled({ db }: DatabaseContext, onLook: (counts: SnapshotCo
       return;
     }
     if (performance.now() > deadline) {
-      throw new TidemarkError('demo_failed', `A snapshot of ${DEMO_SHEET} has not come for a minute. See 'tidemark doctor' and the worker's log.`);
+      throw new TidemarkError(
+        'demo_failed',
+        `A snapshot of ${DEMO_SHEET} has not come for a minute. See 'tidemark doctor' and the worker's log.`,
+      );
     }
     await delay(20, undefined, { signal });
   }
@@ -129,7 +132,10 @@ async function compareCells(context: DatabaseContext, records: readonly string[]
       const value = cells[row]?.[column]?.value ?? '';
       // A number is only made of a text that is exactly how it is written.
       if (String(value) !== wanted) {
-        throw new TidemarkError('demo_failed', `Row ${row + 1}, column ${column + 1} of ${DEMO_SHEET} is '${String(value)}'; the file says '${wanted}'.`);
+        throw new TidemarkError(
+          'demo_failed',
+          `Row ${row + 1}, column ${column + 1} of ${DEMO_SHEET} is '${String(value)}'; the file says '${wanted}'.`,
+        );
       }
       compared += 1;
     }

@@ -1,15 +1,14 @@
 /** A worker dies in the middle of a snapshot, and another one finishes it: shown with real processes and a real SIGKILL. */
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config.ts';
-import { TidemarkError } from '../errors.ts';
+import { createLog } from '../event-log/create-log.ts';
+import type { SequenceId } from '../event-log/event-log.ts';
 import { createPool } from '../postgres/pool.ts';
-import { type Database, inSchema } from '../postgres/queryable.ts';
+import { inSchema } from '../postgres/queryable.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
-import { connectClient } from '../temporal/connection.ts';
-import { runnerIdentity } from '../temporal/runner-identity.ts';
+import { sheet } from '../spreadsheet/sheet.ts';
 import { type DemoEnvironment, openDemoEnvironment } from './demo-environment.ts';
-import { openNamedSheet } from './open-named-sheet.ts';
+import { watchTakeover } from './demo-takeover.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { createScreen, type Screen } from './screen.ts';
 import { sheetToBe } from './sheet-to-be.ts';
@@ -17,43 +16,60 @@ import { executionUrl } from './targets.ts';
 import type { DatabaseContext } from './with-database.ts';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
-const SHEET = 'killed';
+const SHEET = 'demo-kill';
 const ROWS = 10;
 const COLUMNS = 50;
-const ENTRIES_PER_APPEND = 200;
-const DEADLINE_MS = 60_000;
-/** Into the snapshot, before the kill. */
-const HEAD_START_MS = 100;
+const ENTRIES_PER_APPEND = 100;
 
 export async function runDemoKill({ entries, json }: { entries: number; json?: boolean }): Promise<void> {
   const config = loadConfig();
   const screen = createScreen({ output: json ? process.stderr : process.stdout, ci: config.ci });
   const environment = await openDemoEnvironment(config, screen);
-  const pool = createPool({ connectionString: environment.databaseUrl, max: 3, applicationName: 'tidemark demo' });
-  const { temporalAddress: address, namespace, schema, databaseUrl, blobsDir, uiUrl } = environment;
-  const context: DatabaseContext = {
-    pool,
-    db: inSchema(pool, schema),
-    targets: { databaseUrl, schema, blobsDir, temporal: { address, namespace }, ...(uiUrl ? { uiUrl } : {}) },
-  };
+  const context = contextOf(environment);
   const workers: WorkerProcess[] = [];
   try {
-    for (const name of ['one', 'two']) workers.push(await startWorkerProcess({ env: environment.variables, logFile: join(environment.folder, `${name}.log`) }));
-    await writeEntries(context, entries, screen);
+    const last = await writeEntries(context, entries, screen);
     const activity = screen.begin('Starting two workers');
+    for (const name of ['one', 'two']) {
+      workers.push(await startWorkerProcess({ env: environment.variables, logFile: join(environment.folder, `${name}.log`) }));
+    }
     await Promise.all(workers.map((worker) => worker.untilRunning()));
-    activity.done(`Two workers: process ${workers.map(({ pid }) => pid).join(' and process ')}`);
-    const outcome = await killAndWatch(context, workers, entries, screen);
-    if (json) print(formatJson({ ...outcome, entries }));
-    else if (uiUrl && isShared(environment)) screen.box('Its history in the web UI', [executionUrl(uiUrl, namespace, outcome.execution)]);
+    activity.done(`Two workers: processes ${workers.map(({ pid }) => pid).join(' and ')}`);
+    const takeover = await watchTakeover({ context, workers, sheet: SHEET, sequenceId: last, cells: entries * ROWS * COLUMNS, screen });
+    const { uiUrl, namespace, isTemporary } = environment;
+    if (json) print(formatJson(takeover));
+    else if (uiUrl && !isTemporary) screen.box('Its history in the web UI', [executionUrl(uiUrl, namespace, takeover.execution)]);
   } finally {
     await Promise.all(workers.map((worker) => worker.stop(10_000)));
-    await pool.end();
+    await context.pool.end();
     await environment.end();
   }
 }
 
-/** On servers that stay when the demonstration is over. */
-function isShared({ databaseUrl, folder }: DemoEnvironment): boolean {
-  return databaseUrl !== '' && folder !== '';
+function contextOf({ databaseUrl, schema, blobsDir, temporalAddress: address, namespace }: DemoEnvironment): DatabaseContext {
+  const pool = createPool({ connectionString: databaseUrl, max: 3, applicationName: 'tidemark demo' });
+  return { pool, db: inSchema(pool, schema), targets: { databaseUrl, schema, blobsDir, temporal: { address, namespace } } };
+}
+
+/** A sheet whose snapshot takes long enough to die in. @returns the entry that is to ask for it */
+async function writeEntries(context: DatabaseContext, entries: number, screen: Screen): Promise<SequenceId> {
+  const activity = screen.begin('Writing a sheet');
+  // No snapshots by policy: they would make the one to watch small.
+  await createLog(context.pool, { id: SHEET, type: sheet.type, typeVersion: sheet.version, schema: context.targets.schema });
+  const { log } = await sheetToBe(context, SHEET);
+  let position = 0n;
+  while (position < entries) {
+    const batch = Array.from({ length: Math.min(ENTRIES_PER_APPEND, entries - Number(position)) }, (_, index) =>
+      rectangle((Number(position) + index) * ROWS),
+    );
+    ({ nextSequenceId: position } = await log.addEntries(batch, position));
+    activity.update(`Writing a sheet: ${formatCount(position)} entries`, Number(position) / entries);
+  }
+  activity.done(`A sheet of ${formatCount(entries * ROWS * COLUMNS)} cells in ${formatCount(entries)} entries`);
+  return position - 1n;
+}
+
+function rectangle(row: number): SheetEntry {
+  const values = Array.from({ length: ROWS }, (_, down) => Array.from({ length: COLUMNS }, (_, across) => (row + down) * COLUMNS + across));
+  return { type: 'SetCellRange', row, column: 0, values };
 }

@@ -14,7 +14,9 @@ export async function showWorkFound({ db }: DatabaseContext, screen: Screen): Pr
   for (const { depth } of groups) {
     for (const state of Object.keys(sum) as (keyof typeof sum)[]) sum[state] += depth[state];
   }
-  const { rows } = await db.query(`select count(*)::integer as logs, coalesce(sum(next_sequence_id - first_sequence_id), 0)::text as entries from ${db.schema}.logs`);
+  const { rows } = await db.query(
+    `select count(*)::integer as logs, coalesce(sum(next_sequence_id - first_sequence_id), 0)::text as entries from ${db.schema}.logs`,
+  );
   const { logs, entries } = rows[0];
   if (logs === 0 && groups.length === 0) {
     screen.done('A new database: nothing in it yet');
@@ -23,7 +25,7 @@ export async function showWorkFound({ db }: DatabaseContext, screen: Screen): Pr
   const pending = sum.waiting + sum.running;
   const more = sum.dead > 0 ? `, ${formatCount(sum.dead)} dead (see tidemark work --state dead)` : '';
   screen.done(
-    `Going on with what was kept: ${formatCount(logs)} logs with ${formatCount(BigInt(entries))} entries; work: ${formatCount(pending)} pending, ${formatCount(sum.done)} finished${more}`,
+    `Going on with what was kept: ${logs === 1 ? '1 log' : `${formatCount(logs)} logs`}, ${formatCount(BigInt(entries))} entries; work: ${formatCount(pending)} pending, ${formatCount(sum.done)} finished${more}`,
   );
 }
 
@@ -31,6 +33,8 @@ export function showReady({ databaseUrl, uiUrl }: DevEnvironment, screen: Screen
   const commands = demo
     ? [`npx tidemark show ${DEMO_SHEET} A1:G10`, 'npx tidemark work --stats', 'npx tidemark demo kill']
     : ['npx tidemark init', 'npx tidemark work --stats', 'npx tidemark doctor'];
-  const addresses = demo ? [] : [`database  ${maskSecrets(databaseUrl)}`, ...(uiUrl ? [`web UI    ${uiUrl}`] : []), ''];
+  const addresses = demo
+    ? []
+    : [`database  ${maskSecrets(databaseUrl)}   (its password: .tidemark/dev.json)`, ...(uiUrl ? [`web UI    ${uiUrl}`] : []), ''];
   screen.box(`Running until Ctrl-C. To try, in another terminal in this folder`, [...addresses, ...commands]);
 }

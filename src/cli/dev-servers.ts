@@ -76,7 +76,11 @@ async function startOwnPostgres(config: Config, screen: Screen, running: Record<
   }
 }
 
-async function startOwnTemporal(config: Config, screen: Screen, running: Record<string, Server>): Promise<{ address: string; uiUrl: string }> {
+async function startOwnTemporal(
+  config: Config,
+  screen: Screen,
+  running: Record<string, Server>,
+): Promise<{ address: string; uiUrl: string }> {
   const startedAt = performance.now();
   const activity = screen.begin('Starting Temporal');
   try {

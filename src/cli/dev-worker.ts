@@ -20,6 +20,7 @@ const STOP_DEADLINE_MS = 20_000;
 const MAX_PAUSE_MS = 10_000;
 /** An editor writes a file in several steps, and several files at once. */
 const SETTLE_MS = 200;
+const SOURCE = /\.([cm]?[jt]s|json|sql)$/;
 
 /** @throws SetupError where the worker does not start, unless a change of the app can mend it */
 export async function startDevWorker({ app, watch: isWatching, dataDir, screen }: DevWorkerOptions): Promise<{ stop(): Promise<void> }> {
@@ -39,6 +40,7 @@ export async function startDevWorker({ app, watch: isWatching, dataDir, screen }
 
   /** One turn a process: it starts, works, and ends because it was stopped, because the app has changed, or by itself. */
   const loop = (async () => {
+    let told = '';
     for (let failures = 0; !stop.signal.aborted; ) {
       const changed = changes.next();
       const worker = await start();
@@ -52,6 +54,7 @@ export async function startDevWorker({ app, watch: isWatching, dataDir, screen }
           problem = `The worker ended: ${lastWords(worker)}`;
         } else if (change.path !== undefined) {
           failures = 0;
+          told = '';
           screen.done(`${change.path} changed: starting the worker anew`);
         }
       } catch (error) {
@@ -61,7 +64,8 @@ export async function startDevWorker({ app, watch: isWatching, dataDir, screen }
       await worker.stop(STOP_DEADLINE_MS);
       if (problem !== undefined && !stop.signal.aborted) {
         failures += 1;
-        screen.warn(`${problem} Starting it again${isWatching ? ' in a moment, or when the app changes' : ''}.`);
+        if (problem !== told) screen.warn(`${problem} Trying again until it works.`);
+        told = problem;
         await Promise.race([delay(Math.min(500 * 2 ** failures, MAX_PAUSE_MS)), changed, stopped]);
       }
     }
@@ -91,7 +95,8 @@ export async function startDevWorker({ app, watch: isWatching, dataDir, screen }
 function show(line: string, screen: Screen): void {
   const entry = messageOf(line);
   if (entry === undefined) {
-    screen.line(line);
+    // The last words of one that ends are told with the reason.
+    if (!line.startsWith('tidemark: ')) screen.line(line);
   } else if (entry.level >= WARN) {
     screen.warn(entry.message);
   }
@@ -109,7 +114,7 @@ function watchFolder(folder: string): Changes {
   let timer: NodeJS.Timeout | undefined;
   let tell: (change: { path: string }) => void = () => {};
   const watcher = watch(folder, { recursive: true }, (_, path) => {
-    if (path === null || path.split(/[/\\]/).some((part) => part === 'node_modules' || part.startsWith('.'))) return;
+    if (path === null || !SOURCE.test(path) || path.split(/[/\\]/).some((part) => part === 'node_modules' || part.startsWith('.'))) return;
     clearTimeout(timer);
     timer = setTimeout(() => tell({ path }), SETTLE_MS);
   });

@@ -36,7 +36,9 @@ export async function checkPostgres(targets: Targets): Promise<Finding[]> {
 }
 
 async function checkServer(pool: Pool, { databaseUrl }: Targets): Promise<Finding> {
-  const { rows } = await pool.query(`select current_setting('server_version') as version, current_setting('server_version_num')::integer as number`);
+  const { rows } = await pool.query(
+    `select current_setting('server_version') as version, current_setting('server_version_num')::integer as number`,
+  );
   const isOld = rows[0].number < OLDEST_VERSION * 10_000;
   return {
     check: 'postgres',
@@ -54,14 +56,29 @@ async function checkSettings(pool: Pool): Promise<Finding[]> {
   const bad: Finding[] = [];
   for (const name of ['fsync', 'full_page_writes']) {
     if (settings[name] !== 'on') {
-      bad.push({ check: 'settings', state: 'wrong', found: `${name} is ${settings[name]}: a crash of the machine can corrupt the database`, fix: `Set ${name} = on.` });
+      bad.push({
+        check: 'settings',
+        state: 'wrong',
+        found: `${name} is ${settings[name]}: a crash of the machine can corrupt the database`,
+        fix: `Set ${name} = on.`,
+      });
     }
   }
   if (settings.synchronous_commit === 'off') {
-    bad.push({ check: 'settings', state: 'warning', found: 'synchronous_commit is off: a crash loses the last commits, and the work they ask for', fix: 'Set synchronous_commit = on.' });
+    bad.push({
+      check: 'settings',
+      state: 'warning',
+      found: 'synchronous_commit is off: a crash loses the last commits, and the work they ask for',
+      fix: 'Set synchronous_commit = on.',
+    });
   }
   if (Number(settings.max_connections) < FEW_CONNECTIONS) {
-    bad.push({ check: 'settings', state: 'warning', found: `max_connections is ${settings.max_connections}; one worker takes up to 40`, fix: `Set max_connections to ${FEW_CONNECTIONS} or more for each worker.` });
+    bad.push({
+      check: 'settings',
+      state: 'warning',
+      found: `max_connections is ${settings.max_connections}; one worker takes up to 40`,
+      fix: `Set max_connections to ${FEW_CONNECTIONS} or more for each worker.`,
+    });
   }
   const all = ['fsync', 'full_page_writes', 'synchronous_commit', 'max_connections'].map((name) => `${name} ${settings[name]}`).join(', ');
   return bad.length > 0 ? bad : [{ check: 'settings', state: 'ok', found: all }];
@@ -75,12 +92,26 @@ async function checkRole(pool: Pool): Promise<Finding> {
   );
   const { name, super: isSuper, roles, is_app: isApp } = rows[0];
   if (roles < 3) {
-    return { check: 'roles', state: 'wrong', found: 'tidemark_owner, tidemark_app or tidemark_reader is missing', fix: "Run 'tidemark migrate' as a superuser." };
+    return {
+      check: 'roles',
+      state: 'wrong',
+      found: 'tidemark_owner, tidemark_app or tidemark_reader is missing',
+      fix: "Run 'tidemark migrate' as a superuser.",
+    };
   }
   if (!isApp) {
-    return { check: 'roles', state: 'wrong', found: `${name} is not a member of tidemark_app`, fix: `Run, as the owner: grant tidemark_app to "${name}";` };
+    return {
+      check: 'roles',
+      state: 'wrong',
+      found: `${name} is not a member of tidemark_app`,
+      fix: `Run, as the owner: grant tidemark_app to "${name}";`,
+    };
   }
-  return { check: 'roles', state: 'ok', found: isSuper ? `${name} is a superuser (a member of tidemark_app is enough)` : `${name} is a member of tidemark_app` };
+  return {
+    check: 'roles',
+    state: 'ok',
+    found: isSuper ? `${name} is a superuser (a member of tidemark_app is enough)` : `${name} is a member of tidemark_app`,
+  };
 }
 
 /** Behind a transaction pooler LISTEN hears nothing: all works, a little later. */
@@ -101,7 +132,12 @@ async function checkHints(pool: Pool, { databaseUrl, schema }: Targets): Promise
     const works = await Promise.race([arrived, delay(2_000, false)]);
     return works
       ? { check: 'hints', state: 'ok', found: 'LISTEN and NOTIFY work on this connection' }
-      : { check: 'hints', state: 'warning', found: 'LISTEN hears nothing, so work starts up to 200 ms later', fix: 'Give workers and starters a direct connection, not one through a transaction pooler.' };
+      : {
+          check: 'hints',
+          state: 'warning',
+          found: 'LISTEN hears nothing, so work starts up to 200 ms later',
+          fix: 'Give workers and starters a direct connection, not one through a transaction pooler.',
+        };
   } finally {
     await stop();
   }
@@ -113,7 +149,12 @@ async function checkWork(pool: Pool, schema: string): Promise<Finding[]> {
   const old = groups.filter(({ oldestWaitingMs, paused }) => !paused && (oldestWaitingMs ?? 0) > OLD_MS);
   const findings: Finding[] = [];
   if (dead > 0) {
-    findings.push({ check: 'work', state: 'warning', found: `${formatCount(dead)} dead`, fix: "See 'tidemark work --state dead', then redrive or discard." });
+    findings.push({
+      check: 'work',
+      state: 'warning',
+      found: `${formatCount(dead)} dead`,
+      fix: "See 'tidemark work --state dead', then redrive or discard.",
+    });
   }
   for (const { group, depth, oldestWaitingMs } of old) {
     findings.push({

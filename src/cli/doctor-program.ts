@@ -59,6 +59,11 @@ async function checkBlobs(directory: string): Promise<Finding> {
     await access(nearest, constants.R_OK | constants.W_OK);
     return { check: 'blobs', state: 'ok', found: nearest === directory ? directory : `${directory} (made when it is needed)` };
   } catch (error) {
-    return { check: 'blobs', state: 'wrong', found: errorMessage(error), fix: 'Give this user the folder, or set TIDEMARK_BLOBS to another.' };
+    return {
+      check: 'blobs',
+      state: 'wrong',
+      found: errorMessage(error),
+      fix: 'Give this user the folder, or set TIDEMARK_BLOBS to another.',
+    };
   }
 }

@@ -49,10 +49,20 @@ async function checkNamespace(client: Client): Promise<Finding> {
     return { check: 'namespace', state: 'ok', found: `${namespace}, keeps closed executions for ${days} days` };
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === NOT_FOUND) {
-      return { check: 'namespace', state: 'wrong', found: `there is no namespace '${namespace}'`, fix: `Run: temporal operator namespace create ${namespace} — or correct TEMPORAL_NAMESPACE.` };
+      return {
+        check: 'namespace',
+        state: 'wrong',
+        found: `there is no namespace '${namespace}'`,
+        fix: `Run: temporal operator namespace create ${namespace} — or correct TEMPORAL_NAMESPACE.`,
+      };
     }
     if (isGrpcServiceError(error) && error.code === PERMISSION_DENIED) {
-      return { check: 'namespace', state: 'wrong', found: `this key may not use namespace '${namespace}'`, fix: 'Correct TEMPORAL_API_KEY or TEMPORAL_NAMESPACE.' };
+      return {
+        check: 'namespace',
+        state: 'wrong',
+        found: `this key may not use namespace '${namespace}'`,
+        fix: 'Correct TEMPORAL_API_KEY or TEMPORAL_NAMESPACE.',
+      };
     }
     throw error;
   }
@@ -82,7 +92,12 @@ async function checkPollers(client: Client, { databaseUrl, schema }: Targets): P
     const workers = new Set((pollers ?? []).map(({ identity }) => identity));
     return workers.size > 0
       ? { check: 'workers', state: 'ok', found: `${workers.size} seen on ${name} in the last minutes: ${[...workers].join(', ')}` }
-      : { check: 'workers', state: 'warning', found: `none on ${name} in the last minutes: nothing is carried out`, fix: "Start one: 'tidemark worker'." };
+      : {
+          check: 'workers',
+          state: 'warning',
+          found: `none on ${name} in the last minutes: nothing is carried out`,
+          fix: "Start one: 'tidemark worker'.",
+        };
   } catch (error) {
     return { check: 'workers', state: 'warning', found: `unknown: ${errorMessage(error)}` };
   } finally {

@@ -25,7 +25,9 @@ export function explainError(error: unknown): Explanation {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
     case 'EHOSTUNREACH':
-      return explained(`Nothing answers${address ? ` at ${address}:${port}` : ''} (${code}). Is Postgres running? See DATABASE_URL and 'tidemark doctor'.`);
+      return explained(
+        `Nothing answers${address ? ` at ${address}:${port}` : ''} (${code}). Is Postgres running? See DATABASE_URL and 'tidemark doctor'.`,
+      );
     case '28P01':
     case '28000':
       return explained(`Postgres refuses to let this user in (${said}). Correct DATABASE_URL.`);

@@ -71,11 +71,16 @@ async function runImport(file: string, { sheet: name, delimiter, rowsPerEntry, j
       const value = await importCsv({ log, blobs, ...source, delimiter, rowsPerEntry, signal, onProgress });
       await notify(context.pool, 'work', context.targets.schema);
       activity.clear();
-      const { rowsBefore: already, columns, entries, sequenceId } = value;
+      const { rowsBefore: already, entries, sequenceId } = value;
       if (json) {
-        print(formatJson({ sheet: name, rows: value.rows, columns, rowsBefore: already, entries, sequenceId }));
+        print(formatJson({ sheet: name, rows: value.rows, rowsBefore: already, entries, sequenceId }));
       } else {
-        const news = already === 0 ? '' : already === value.rows ? ' (all of them were there before)' : ` (${formatCount(already)} of them were there before)`;
+        const news =
+          already === 0
+            ? ''
+            : already === value.rows
+              ? ' (all of them were there before)'
+              : ` (${formatCount(already)} of them were there before)`;
         print(`${name}: ${formatCount(value.rows)} rows of ${source.name}${news}, in ${formatCount(entries)} new entries.`);
       }
     } catch (error) {

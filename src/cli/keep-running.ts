@@ -22,7 +22,13 @@ export async function keepRunning(start: () => Promise<Running>, { signal, log }
     if (running) {
       log.info('running');
       const aborted = untilAborted(signal);
-      const end = await Promise.race([aborted, running.ended.then(() => new Error('it ended by itself'), (error: unknown) => error)]);
+      const end = await Promise.race([
+        aborted,
+        running.ended.then(
+          () => new Error('it ended by itself'),
+          (error: unknown) => error,
+        ),
+      ]);
       if (signal.aborted) {
         log.info('draining');
       } else {

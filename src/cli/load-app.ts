@@ -1,18 +1,23 @@
 /** The application whose work a worker runs: the default export of a file, made by createTidemark. */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { BlobStore } from '../blob-store/blob-store.ts';
 import { errorMessage, SetupError } from '../errors.ts';
 import { createRegistry, type Registry } from '../registry.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
+import type { Tidemark } from '../tidemark.ts';
 
 /** Looked for in this order, in the folder the command runs in. */
 const DEFAULT_FILES = ['tidemark.config.js', 'tidemark.config.mjs', 'tidemark.config.ts'];
 
+/** What of it a worker needs. */
 export interface App {
-  /** What the application has defined, and sheets. */
   registry: Registry;
-  /** Absolute; undefined where there is none, and sheets are all there is. */
+  /** The application's own; absent: the folder of the settings. */
+  blobs?: BlobStore;
+  /** Absolute; absent where there is none, and sheets are all there is. */
   file?: string;
 }
 
@@ -23,37 +28,55 @@ export function findAppFile(given: string | undefined, directory: string = proce
   }
   const file = resolve(directory, given);
   if (!existsSync(file)) {
-    throw new SetupError(`There is no app file '${given}'. Name the file whose default export is the createTidemark instance, or run 'tidemark init'.`);
+    throw new SetupError(
+      `There is no app file '${given}'. Name the file whose default export is the createTidemark instance, or run 'tidemark init'.`,
+    );
   }
   return file;
 }
 
-/** @throws SetupError naming the file and what is wrong with it */
-export async function loadApp(given: string | undefined, directory: string = process.cwd()): Promise<App> {
+/** @throws SetupError naming the file and what is wrong with it; also where the app means another schema than this process */
+export async function loadApp(given: string | undefined, schema: string, directory: string = process.cwd()): Promise<App> {
   const file = findAppFile(given, directory);
   if (file === undefined) {
     return { registry: createRegistry([sheet], []) };
   }
-  let loaded: { default?: { registry?: Registry } };
+  let loaded: { default?: unknown };
   try {
     loaded = await import(pathToFileURL(file).href);
   } catch (error) {
-    throw new SetupError(`The app ${file} does not load: ${whyNot(error)}`, { cause: error });
+    throw new SetupError(`The app ${file} does not load: ${whyNot(error, file)}`, { cause: error });
   }
-  const registry = loaded.default?.registry;
-  if (!(registry?.logTypes instanceof Map) || !(registry.entryWork instanceof Map)) {
-    throw new SetupError(`The app ${file} does not load: its default export is not a createTidemark instance. Write: export default createTidemark({ … })`);
+  const app = loaded.default;
+  if (!isTidemark(app)) {
+    throw new SetupError(
+      `The app ${file} does not load: its default export is not a createTidemark instance. Write: export default createTidemark({ … })`,
+    );
   }
-  const logTypes = [...registry.logTypes.values()];
-  return { file, registry: createRegistry(registry.logTypes.has(sheet.type) ? logTypes : [...logTypes, sheet], [...registry.entryWork.values()]) };
+  if (app.schema !== schema) {
+    throw new SetupError(
+      `The app ${file} uses schema '${app.schema}', this process '${schema}'. Set TIDEMARK_SCHEMA=${app.schema}, or change the app.`,
+    );
+  }
+  return { file, registry: app.registry, ...(app.blobs ? { blobs: app.blobs } : {}) };
 }
 
-function whyNot(error: unknown): string {
-  const { code, stack } = error as { code?: string; stack?: string };
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {
+/** By its shape: an app may bring a copy of this package of its own. */
+function isTidemark(value: unknown): value is Tidemark {
+  const { registry, schema } = (value ?? {}) as Partial<Tidemark>;
+  return registry?.logTypes instanceof Map && registry.entryWork instanceof Map && typeof schema === 'string';
+}
+
+function whyNot(error: unknown, file: string): string {
+  if ((error as { code?: string }).code === 'ERR_UNKNOWN_FILE_EXTENSION') {
     return `Node ${process.versions.node} cannot load this kind of file. Use Node 22.18 or newer for TypeScript, or name the compiled file.`;
   }
-  // The message of a syntax error does not say where; its stack begins with that.
-  const place = error instanceof SyntaxError ? /^file:\/\/\S+?:\d+/m.exec(stack ?? '')?.[0] : undefined;
-  return `${errorMessage(error)}${place ? ` (${place})` : ''}`;
+  return `${errorMessage(error)}${error instanceof SyntaxError ? placeOfSyntaxError(file) : ''}`;
+}
+
+/** The error of an import does not say where; Node's own check does, where the file itself is what is wrong. */
+function placeOfSyntaxError(file: string): string {
+  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', timeout: 10_000 });
+  const line = /:(\d+)$/.exec(stderr.split('\n')[0] ?? '')?.[1];
+  return line ? ` (line ${line})` : '';
 }

@@ -74,7 +74,10 @@ function finishCommand(command: Command): void {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/^error: /, '').trim().replaceAll(/\s*\n\s*/g, ' ');
+  return text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ');
 }
 
 function readVersion(): string {

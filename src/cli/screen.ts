@@ -3,8 +3,9 @@
  * The moving line is our own: the spinner of the library takes over the keyboard, where Ctrl-C then ends the process on the spot
  * and `-` could not be read.
  */
-import { log } from '@clack/prompts';
+
 import type { WriteStream } from 'node:tty';
+import { log } from '@clack/prompts';
 
 export interface Screen {
   /** Something that is done. */

@@ -35,7 +35,14 @@ export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: st
   let isThere = found !== undefined;
   const make = async () => {
     const { type, version: typeVersion, snapshotEvery } = sheet;
-    if (!isThere) await createLog(db, { id: name, type, typeVersion, ...(snapshotEvery === undefined ? {} : { snapshotEvery }) });
+    if (!isThere)
+      await createLog(pool, {
+        id: name,
+        type,
+        typeVersion,
+        schema: targets.schema,
+        ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+      });
     isThere = true;
   };
   return {

@@ -38,7 +38,9 @@ export function addShow(program: Command): void {
 async function runShow(name: string, rangeText: string, { at, json }: ShowOptions): Promise<void> {
   const range = asUsage(() => parseRange(rangeText));
   if (range.rowCount * range.columnCount > MAX_CELLS) {
-    throw new UsageError(`${rangeText} is ${formatCount(range.rowCount * range.columnCount)} cells; the limit is ${formatCount(MAX_CELLS)}. Ask for a part of it.`);
+    throw new UsageError(
+      `${rangeText} is ${formatCount(range.rowCount * range.columnCount)} cells; the limit is ${formatCount(MAX_CELLS)}. Ask for a part of it.`,
+    );
   }
   const { openNamedSheet } = await import('./open-named-sheet.ts');
   await withDatabase(async (context) => {
@@ -58,7 +60,10 @@ async function runShow(name: string, rangeText: string, { at, json }: ShowOption
 
 function formatCells({ row, column, columnCount }: CellRange, cells: readonly (readonly Cell[])[]): string {
   const head = ['', ...Array.from({ length: columnCount }, (_, across) => columnName(column + across))];
-  return formatTable(head, cells.map((line, down) => [row + down + 1, ...line.map(({ value }) => formatValue(value))]));
+  return formatTable(
+    head,
+    cells.map((line, down) => [row + down + 1, ...line.map(({ value }) => formatValue(value))]),
+  );
 }
 
 function formatValue(value: CellValue): string | number {

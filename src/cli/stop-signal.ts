@@ -4,6 +4,8 @@ import { constants } from 'node:os';
 /** Aborted by the first signal. The second one ends the process with 128 + its number. */
 export function stopOnSignal(onSignal: (signal: NodeJS.Signals, isFirst: boolean) => void): AbortSignal {
   const stop = new AbortController();
+  // Whoever waits for a signal may have nothing else that keeps the process alive. Commands end it themselves.
+  setInterval(() => {}, 60_000);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       const isFirst = !stop.signal.aborted;

@@ -27,7 +27,9 @@ export async function withDatabase<T>(body: (context: DatabaseContext) => Promis
 export async function requireMigrated(queryable: Queryable, schema: string): Promise<void> {
   const applied = await appliedMigrations(queryable, schema);
   if (applied === undefined) {
-    throw new SetupError(`There is no Tidemark in schema '${schema}' of this database: run 'tidemark migrate', or correct TIDEMARK_SCHEMA.`);
+    throw new SetupError(
+      `There is no Tidemark in schema '${schema}' of this database: run 'tidemark migrate', or correct TIDEMARK_SCHEMA.`,
+    );
   }
   const missing = (await migrationNames()).filter((name) => !applied.includes(name));
   if (missing.length > 0) {

@@ -51,7 +51,9 @@ Examples:
 async function run(verb: Verb, ids: string[], options: RedriveOptions): Promise<void> {
   const { state, yes, json } = options;
   if (state !== undefined && state !== 'dead') {
-    throw new UsageError(`Only dead units can be ${verb === 'redrive' ? 'redriven' : 'discarded'}, not those that are ${state}. Leave --state out.`);
+    throw new UsageError(
+      `Only dead units can be ${verb === 'redrive' ? 'redriven' : 'discarded'}, not those that are ${state}. Leave --state out.`,
+    );
   }
   const selection: DeadSelection = selectionOf(ids, options);
   if (Object.keys(selection).length === 0 && state === undefined) {
@@ -69,7 +71,14 @@ async function run(verb: Verb, ids: string[], options: RedriveOptions): Promise<
     if (json) {
       print(formatJson({ dead, counts, notDead: others, ...(yes ? { changed: changed ?? 0 } : {}) }));
     } else {
-      print(dead === 0 ? 'No dead units match.' : formatTable(['group', 'error', 'units', 'newest message'], counts.map((count) => [count.group, count.code, count.units, count.message.slice(0, 100)])));
+      print(
+        dead === 0
+          ? 'No dead units match.'
+          : formatTable(
+              ['group', 'error', 'units', 'newest message'],
+              counts.map((count) => [count.group, count.code, count.units, count.message.slice(0, 100)]),
+            ),
+      );
       for (const { id, state: found } of others) print(`${id} is ${found}: left as it is.`);
       if (changed !== undefined) {
         print(`${verb === 'redrive' ? 'Redriven' : 'Discarded'}: ${formatCount(changed)}.`);

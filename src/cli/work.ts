@@ -64,7 +64,8 @@ async function runWork(ids: string[], options: WorkOptions): Promise<void> {
       print(formatJson(page));
     } else if (ids.length > 0) {
       for (const unit of page.units) print(formatUnit(unit, targets));
-      for (const id of missing) print(`${id}: there is no such unit${Object.keys(options).length > 1 ? ', or it is not one of those asked for' : ''}.`);
+      for (const id of missing)
+        print(`${id}: there is no such unit${Object.keys(options).length > 1 ? ', or it is not one of those asked for' : ''}.`);
     } else {
       print(formatUnits(page.units, limit));
       if (page.next) print(`More: --after ${page.next}`);
@@ -86,7 +87,11 @@ function formatUnits(units: readonly ListedUnit[], limit: number): string {
 }
 
 function formatUnit(unit: ListedUnit, { uiUrl, temporal }: Targets): string {
-  const lines = [unit.id, `  state       ${unit.state}, group ${unit.group}, attempts ${unit.attempt}`, `  added       ${unit.createdAt.toISOString()}`];
+  const lines = [
+    unit.id,
+    `  state       ${unit.state}, group ${unit.group}, attempts ${unit.attempt}`,
+    `  added       ${unit.createdAt.toISOString()}`,
+  ];
   if (unit.begunAt) lines.push(`  last begun  ${unit.begunAt.toISOString()}`);
   if (unit.finishedAt) lines.push(`  ended       ${unit.finishedAt.toISOString()}`);
   if (unit.orderingKey !== undefined) lines.push(`  key         ${unit.orderingKey}`);

@@ -6,7 +6,7 @@
  */
 import { ConflictError, InvalidInputError, LogNotFoundError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { appendEntries } from './append-entries.ts';
+import { appendEntries } from './append.ts';
 import { createLog } from './create-log.ts';
 import type { LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 import type { KnownLogs } from './known-logs.ts';
@@ -34,17 +34,19 @@ export interface LogToAppendTo<EntryT extends LogEntry> {
   // biome-ignore lint/suspicious/noExplicitAny: the state plays no part
   logType: LogType<EntryT, any>;
   known: KnownLogs;
+  /** Name of the schema, unquoted. */
+  schema: string;
 }
 
 /** @param entries as `checkEntries` returns them. @throws ConflictError, UnknownWorkflowError; InvalidInputError for a log of another type */
 export async function appendTyped<EntryT extends LogEntry>(
   db: Database,
-  { id, logType, known }: LogToAppendTo<EntryT>,
+  { id, logType, known, schema }: LogToAppendTo<EntryT>,
   entries: readonly EntryT[],
   { expect, actor, correlationId, causationId }: AppendTypedOptions,
 ): Promise<AppendTypedValue> {
   const append = async () => {
-    const { nextSequenceId } = await appendEntries(db, id, entries, { expect, actor, correlationId, causationId });
+    const { nextSequenceId } = await appendEntries(db, entries, { logId: id, sequenceId: expect, actor, correlationId, causationId });
     return { sequenceId: nextSequenceId - BigInt(entries.length), nextSequenceId };
   };
   if (known.has(logType.type, id)) {
@@ -62,7 +64,7 @@ export async function appendTyped<EntryT extends LogEntry>(
       throw new ConflictError(expect, 0n);
     }
     const { type, version, snapshotEvery } = logType;
-    await createLog(db, { id, type, typeVersion: version, ...(snapshotEvery === undefined ? {} : { snapshotEvery }) });
+    await createLog(db, { id, type, typeVersion: version, snapshotEvery, schema });
   }
   return append();
 }

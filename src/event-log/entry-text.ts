@@ -104,12 +104,33 @@ export function ownMetadata(metadata: LogMetadata): LogMetadata {
   return own;
 }
 
-/** @returns what is defined of it */
-export function checkMetadata({ snapshot, history, pending }: LogMetadata): LogMetadata {
+/**
+ * @returns what is defined of it
+ * @throws InvalidInputError
+ */
+export function checkMetadata(metadata: LogMetadata): LogMetadata {
+  const { snapshot, history, pending } = metadata;
+  if (snapshot !== undefined) {
+    checkBlobId(snapshot);
+  }
+  if (history !== undefined) {
+    checkBlobId(history);
+  }
+  if (pending !== undefined) {
+    checkWorkflowId(pending);
+  }
+  return metadataIn(metadata) ?? {};
+}
+
+/** What is defined of an entry's metadata; undefined where nothing is. */
+export function metadataIn({ snapshot, history, pending }: LogMetadata): LogMetadata | undefined {
+  if (snapshot === undefined && history === undefined && pending === undefined) {
+    return undefined;
+  }
   return {
-    ...(snapshot === undefined ? {} : { snapshot: checkBlobId(snapshot) }),
-    ...(history === undefined ? {} : { history: checkBlobId(history) }),
-    ...(pending === undefined ? {} : { pending: checkWorkflowId(pending) }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(history === undefined ? {} : { history }),
+    ...(pending === undefined ? {} : { pending }),
   };
 }
 

@@ -7,10 +7,13 @@ import type { Queryable } from '../postgres/queryable.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { UnitHandler } from '../work/unit.ts';
+import { asWrittenToday } from './as-written-today.ts';
 import type { BlobId, LogEntry, SequenceId } from './event-log.ts';
+import type { LogType } from './log-type.ts';
+import type { Provenance } from './provenance.ts';
 import { readEntry } from './read-entry.ts';
 
-export interface EntryWorkInput<EntryT extends LogEntry = LogEntry> {
+export interface EntryWorkInput<EntryT extends LogEntry = LogEntry> extends Provenance {
   entry: EntryT;
   logId: string;
   sequenceId: SequenceId;
@@ -31,6 +34,9 @@ export interface EntryWorkContext {
 export interface EntryWork<EntryT extends LogEntry = LogEntry> {
   /** Lower case: what stands in `pending`. */
   readonly name: string;
+  /** The log type of the entries it handles: types `entry`, and gives it as it would be written today. Work on another type's entry is dead. */
+  // biome-ignore lint/suspicious/noExplicitAny: the state plays no part
+  readonly logType?: LogType<EntryT, any>;
   /** Runs in a heartbeating activity: for work of more than a few seconds. Default false. */
   readonly long?: boolean;
   /** How long one attempt may go without an end or progress, in ms. Default 10,000; long ones get at least 15 minutes. */
@@ -61,8 +67,8 @@ export function entryWorkHandler(work: EntryWork, { pool, schema }: HandlerDepen
   return {
     workflow: work.name,
     ...(work.long ? { long: true } : {}),
-    deadlineMs: work.deadlineMs ?? 10_000,
-    maxAttempts: work.maxAttempts ?? 5,
+    deadlineMs: work.deadlineMs ?? DEFAULT_DEADLINE_MS,
+    maxAttempts: work.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
     async run(unit, context) {
       const { logId, sequenceId } = unit.entry as { logId: string; sequenceId: SequenceId };
       const entry = await readEntry(inSchema(pool, schema), logId, sequenceId);
@@ -70,18 +76,33 @@ export function entryWorkHandler(work: EntryWork, { pool, schema }: HandlerDepen
       if (entry?.pending !== work.name) {
         return {};
       }
-      return (
-        (await work.handler(
-          { entry, logId, sequenceId },
-          {
-            db: context.db,
-            signal: context.signal,
-            progress: context.recordProgress,
-            lastProgress: unit.progress,
-            attempt: unit.attempt,
-          },
-        )) ?? {}
+      const { actor, correlationId, causationId, attempt, progress } = unit;
+      const { db, signal, recordProgress } = context;
+      return callEntryWork(
+        work,
+        unit.group, // of a log: its type
+        { entry, logId, sequenceId, actor, correlationId, causationId },
+        { db, signal, attempt, lastProgress: progress, progress: recordProgress },
       );
     },
   };
+}
+
+const DEFAULT_DEADLINE_MS = 10_000;
+export const DEFAULT_MAX_ATTEMPTS = 5;
+
+/** @throws InvalidInputError for an entry of another log type than the work is for; what the handler throws */
+export async function callEntryWork(
+  work: EntryWork,
+  logType: string,
+  input: EntryWorkInput,
+  context: EntryWorkContext,
+): Promise<{ result?: unknown; snapshot?: BlobId; history?: BlobId }> {
+  if (work.logType && work.logType.type !== logType) {
+    throw new InvalidInputError(
+      `'${work.name}' is for entries of log type '${work.logType.type}'; log '${input.logId}' is of type '${logType}'.`,
+    );
+  }
+  const entry = work.logType ? asWrittenToday(work.logType, input.entry) : input.entry;
+  return (await work.handler({ ...input, entry }, context)) ?? {};
 }

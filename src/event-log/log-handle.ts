@@ -1,10 +1,9 @@
 /** A typed log outside a transaction: what a transaction can do with it, and what only makes sense over time. */
-import type { Database } from '../postgres/queryable.ts';
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import { asWrittenToday } from './as-written-today.ts';
 import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
 import { followLog, type SequencedEntry } from './follow-log.ts';
-import type { PostgresEventLog } from './postgres-event-log.ts';
-import { readLog } from './read-log.ts';
-import { asWrittenToday, type TypedLog } from './typed-log.ts';
+import type { TypedLog } from './typed-log.ts';
 
 export interface FollowOptions {
   /** The first sequence id wanted; 'start': the first one held; 'end': only what is appended from now on. Default 'start'. */
@@ -24,19 +23,25 @@ export interface LogHandle<EntryT extends LogEntry, StateT> extends TypedLog<Ent
    */
   follow(options?: FollowOptions): AsyncGenerator<SequencedEntry<EntryT>, void, undefined>;
   /** The same log without types and checks: query by page, set metadata, truncate. */
-  readonly eventLog: PostgresEventLog<EntryT>;
+  readonly eventLog: EventLog<EntryT> & { readonly logId: string };
+  /** The directory of its blobs. */
+  blobs(): Promise<BlobDir>;
 }
 
-export interface LogHandleParts<EntryT extends LogEntry, StateT> {
-  log: TypedLog<EntryT, StateT>;
-  eventLog: PostgresEventLog<EntryT>;
-  db: Database;
+export interface LogHandleParts<EntryT extends LogEntry> {
+  eventLog: LogHandle<EntryT, unknown>['eventLog'];
+  blobs: () => Promise<BlobDir>;
+  /** The next sequence id of a log that exists. */
+  readEnd: () => Promise<SequenceId>;
+  /** Hints for followers. */
   subscribe: EventLog<EntryT>['subscribe'];
   defaultPollMs: number;
 }
 
-export function createLogHandle<EntryT extends LogEntry, StateT>(parts: LogHandleParts<EntryT, StateT>): LogHandle<EntryT, StateT> {
-  const { log, eventLog, db, subscribe, defaultPollMs } = parts;
+export function createLogHandle<EntryT extends LogEntry, StateT>(
+  log: TypedLog<EntryT, StateT>,
+  { eventLog, blobs, readEnd, subscribe, defaultPollMs }: LogHandleParts<EntryT>,
+): LogHandle<EntryT, StateT> {
   const followed: Pick<EventLog<EntryT>, 'query' | 'subscribe'> = {
     subscribe,
     async query(start, end) {
@@ -45,18 +50,18 @@ export function createLogHandle<EntryT extends LogEntry, StateT>(parts: LogHandl
       return eventLog.query(start, end);
     },
   };
+  // A log that does not exist yet is empty.
+  const readEndOrZero = async () => ((await log.exists()) ? readEnd() : 0n);
+
   return {
     ...log,
     eventLog,
+    blobs,
     async *follow({ from, pollMs = defaultPollMs, ...options } = {}) {
-      const start = from === 'end' ? await readEnd() : from;
+      const start = from === 'end' ? await readEndOrZero() : from;
       for await (const { entry, sequenceId } of followLog(followed, { ...options, from: start, pollMs })) {
         yield { entry: asWrittenToday(log.logType, entry), sequenceId };
       }
     },
   };
-
-  async function readEnd(): Promise<SequenceId> {
-    return (await log.exists()) ? (await readLog(db, log.id)).nextSequenceId : 0n;
-  }
 }

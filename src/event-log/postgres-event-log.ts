@@ -12,6 +12,7 @@ import { checkLogId } from './check-names.ts';
 import { completeEntryWorkflow } from './complete-workflow.ts';
 import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
 import { queryEntries } from './query.ts';
+import { type PendingEntry, queryPendingEntries } from './query-pending.ts';
 import { setEntryMetadata } from './set-metadata.ts';
 import { truncateLog } from './truncate.ts';
 import { watchLog } from './watch-log.ts';
@@ -31,6 +32,7 @@ export interface PostgresEventLog<T extends LogEntry> extends EventLog<T> {
   readonly logId: string;
   /** The same log as part of the caller's transaction: what it adds is there when, and only if, that commits. */
   within(tx: Queryable): EventLog<T>;
+  queryPending(): Promise<PendingEntry[]>;
 }
 
 export function createPostgresEventLog<T extends LogEntry = LogEntry>(options: PostgresEventLogOptions): PostgresEventLog<T> {
@@ -49,7 +51,12 @@ export function createPostgresEventLog<T extends LogEntry = LogEntry>(options: P
     truncate: (start) => truncateLog(database, logId, start),
     subscribe,
   });
-  return { ...boundTo(db), logId, within: (tx) => boundTo(inSchema(tx, schema)) };
+  return {
+    ...boundTo(db),
+    logId,
+    within: (tx) => boundTo(inSchema(tx, schema)),
+    queryPending: () => queryPendingEntries(db, logId),
+  };
 }
 
 async function readEnd(db: Database, logId: string): Promise<SequenceId> {

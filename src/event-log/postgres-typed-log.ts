@@ -7,10 +7,10 @@ import { LogNotFoundError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { appendTyped, checkEntries, findLogOfType } from './append-typed.ts';
+import { checkLogId } from './check-names.ts';
 import type { LogEntry, SequenceId } from './event-log.ts';
 import type { KnownLogs } from './known-logs.ts';
 import type { LogType } from './log-type.ts';
-import { checkLogId } from './names.ts';
 import { createPostgresEventLog } from './postgres-event-log.ts';
 import { mergeProvenance, type Provenance } from './provenance.ts';
 import { createTypedLog, type TypedLog } from './typed-log.ts';
@@ -71,7 +71,7 @@ export function createPostgresTypedLog<EntryT extends LogEntry, StateT>(
       const merged = { ...options, ...mergeProvenance(options, provenance()) };
       const entries = checkEntries({ id, logType }, given, merged);
       await beforeAppend(options.pending);
-      const appended = await appendTyped(db, { id, logType, known }, entries, merged);
+      const appended = await appendTyped(db, { id, logType, known, schema }, entries, merged);
       if (!isTransaction) {
         known.add(type, id);
       }

@@ -10,7 +10,8 @@ import type { SnapshotCache } from '../snapshots/cache.ts';
 import { readEntries } from '../snapshots/read-entries.ts';
 import { type ReadStateValue, readState } from '../snapshots/read-state.ts';
 import type { AppendTypedOptions, AppendTypedValue, NewEntry } from './append-typed.ts';
-import type { EventLog, LogEntry, LogMetadata, SequenceId } from './event-log.ts';
+import { asWrittenToday } from './as-written-today.ts';
+import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
 import type { SequencedEntry } from './follow-log.ts';
 import type { LogType } from './log-type.ts';
 
@@ -95,19 +96,4 @@ export function createTypedLog<EntryT extends LogEntry, StateT>(
       }
     },
   };
-}
-
-/** Stored entries may be of an older shape; what workflows have set stays with them. */
-// biome-ignore lint/suspicious/noExplicitAny: the state plays no part
-export function asWrittenToday<EntryT extends LogEntry>({ upcast }: LogType<EntryT, any>, stored: LogEntry): EntryT {
-  if (!upcast) {
-    return stored as EntryT;
-  }
-  const { snapshot, history, pending } = stored;
-  const metadata: LogMetadata = {
-    ...(snapshot === undefined ? {} : { snapshot }),
-    ...(history === undefined ? {} : { history }),
-    ...(pending === undefined ? {} : { pending }),
-  };
-  return { ...upcast(stored), ...metadata };
 }

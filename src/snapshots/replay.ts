@@ -64,11 +64,12 @@ async function foldFrom<EntryT extends LogEntry, StateT>(
       state = applyEntry(logType, state, entry, cursor.position);
       cursor.position += 1n;
       since += 1;
+      if (breather.isDue()) {
+        await breather.breathe();
+      }
       if (checkpoint?.isDue(state, since) && cursor.position !== to) {
         state = await checkpoint.take(cursor.position, state, base.sequenceId);
         since = 0;
-      } else if ((since & 7) === 0 && breather.isDue()) {
-        await breather.breathe();
       }
     }
   }

@@ -27,41 +27,34 @@ export interface ReadCsvOptions {
 /** A quote that is never closed would take the rest of the file for one record. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-interface ParsedRecord {
-  record: string[];
-  raw: string;
-  info: { lines: number; bytes: number };
-}
-
 export async function* readCsv(
   source: AsyncIterable<Uint8Array>,
   { name, delimiter = ',' }: ReadCsvOptions,
 ): AsyncGenerator<CsvRecord, void, undefined> {
+  let last: CsvRecord | undefined;
   const parser = parse({
     bom: true,
     delimiter,
-    info: true,
     raw: true,
     relax_column_count: true,
     record_delimiter: ['\r\n', '\n', '\r'],
     max_record_size: MAX_RECORD_BYTES,
+    // Here and not in the loop below: an error overtakes the records that the stream still holds.
+    on_record: (parsed, { lines, bytes }) => {
+      const { record, raw } = parsed as unknown as { record: string[]; raw: string }; // so because of `raw`
+      last = { fields: record, line: lines, column: lastLineLength(raw), bytes };
+      return last as never;
+    },
   });
   const piped = pipeline(Readable.from(checkUtf8(source, name)), parser);
   piped.catch(() => {}); // the same error ends the loop below
-  let last = { line: 0, column: 0 };
   try {
-    for await (const { record, raw, info } of parser as AsyncIterable<ParsedRecord>) {
-      last = { line: info.lines, column: lastLineLength(raw) };
-      yield { fields: record, ...last, bytes: info.bytes };
-    }
+    yield* parser as AsyncIterable<CsvRecord>;
   } catch (error) {
     if (error instanceof CsvError) {
-      throw new InvalidInputError(
-        `'${name}' ${reasonOf(error)}${last.line === 0 ? ' in its first record' : `; its last good record ended at line ${last.line}, column ${last.column}`}.`,
-        {
-          cause: error,
-        },
-      );
+      const where =
+        last === undefined ? ' in its first record' : `; its last good record ended at line ${last.line}, column ${last.column}`;
+      throw new InvalidInputError(`'${name}' ${reasonOf(error)}${where}.`, { cause: error });
     }
     throw error;
   }

@@ -12,6 +12,7 @@ import { beginWork } from '../work/begin.ts';
 import { type ClaimedExecution, claimWork, releaseClaim, renewWork } from '../work/claim.ts';
 import { runUnit } from '../work/run-unit.ts';
 import type { UnitHandler } from '../work/unit.ts';
+import { MAX_INFRASTRUCTURE_ERRORS, refuseToWait } from './infrastructure-error.ts';
 import { compareIds } from './work-view.ts';
 
 export interface RunHereOptions {
@@ -26,7 +27,6 @@ const UNITS_PER_ROUND = 500;
 const LEASE_MS = 60_000;
 /** A long unit may be silent for as long as under a worker. */
 const LONG_SILENCE_MS = 15 * 60_000;
-const MAX_INFRASTRUCTURE_ERRORS = 3;
 
 /** One round: what is claimable now. @returns how many units it carried out */
 export async function runClaimable(options: RunHereOptions): Promise<number> {
@@ -83,9 +83,7 @@ async function carryOut({ id, epoch, workflow }: ClaimedUnit, { pool, schema, ha
     if (outcome.type === 'failed' && outcome.kind === 'infrastructure') {
       infrastructureErrors += 1;
       if (infrastructureErrors === MAX_INFRASTRUCTURE_ERRORS || signal.aborted) {
-        throw new TidemarkError('attempt_failed', `${id} fails for a reason that a worker would wait out: ${outcome.error.message}`, {
-          cause: outcome.cause,
-        });
+        throw refuseToWait(id, signal, outcome.cause);
       }
     }
   }

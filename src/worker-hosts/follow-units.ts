@@ -115,7 +115,8 @@ function describeProgress(progress: unknown): { fraction: number; message?: stri
     return { fraction: clamp(progress) };
   }
   const { fraction, message, entries, total } = progress as Partial<Record<'fraction' | 'message' | 'entries' | 'total', unknown>>;
-  const part = typeof fraction === 'number' ? fraction : typeof entries === 'number' && typeof total === 'number' && total > 0 ? entries / total : 0;
+  const part =
+    typeof fraction === 'number' ? fraction : typeof entries === 'number' && typeof total === 'number' && total > 0 ? entries / total : 0;
   return { fraction: clamp(part), ...(typeof message === 'string' ? { message } : {}) };
 }
 

@@ -8,10 +8,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage, InvalidInputError, UnknownWorkflowError } from '../errors.ts';
 import { notify } from '../postgres/listen.ts';
-import { DEFAULT_SCHEMA, inSchema, type Database, type Queryable } from '../postgres/queryable.ts';
+import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
-import { followUnits, type UnitFollower } from './follow-units.ts';
 import { ensureEntryWork } from './ensure-entry-work.ts';
+import { followUnits, type UnitFollower } from './follow-units.ts';
 import type { PendingWorkflowMessage, PostMessageWorkerHost, WorkerReport } from './worker-host.ts';
 
 export interface TemporalWorkerHostOptions {

@@ -98,7 +98,13 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
     logLevel: 'info',
     temporal: { configured: true, address: 'temporal:7233', namespace: 'default' },
   });
-  expect(Object.keys(environment).sort()).toEqual(['DATABASE_URL', 'LOG_LEVEL', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TIDEMARK_BLOBS']);
+  expect(Object.keys(environment).sort()).toEqual([
+    'DATABASE_URL',
+    'LOG_LEVEL',
+    'TEMPORAL_ADDRESS',
+    'TEMPORAL_NAMESPACE',
+    'TIDEMARK_BLOBS',
+  ]);
   const role = name === 'migrate' ? 'tidemark_migrator' : 'app';
   expect(new URL(environment.DATABASE_URL ?? '')).toMatchObject({ username: role, host: 'postgres:5432', pathname: '/tidemark' });
 });

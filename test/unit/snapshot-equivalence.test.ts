@@ -13,7 +13,9 @@ import { anyBankEntry, anySheetEntry, COLUMNS, contentOf, expectedContent, newBl
 
 /** Where snapshots are taken and with which options, and what is truncated, as fractions of the log's length. */
 const anyPlan = fc.record({
-  snapshots: fc.array(fc.record({ at: fc.nat(1_000), chunkEntries: fc.integer({ min: 1, max: 30 }), cached: fc.boolean() }), { maxLength: 5 }),
+  snapshots: fc.array(fc.record({ at: fc.nat(1_000), chunkEntries: fc.integer({ min: 1, max: 30 }), cached: fc.boolean() }), {
+    maxLength: 5,
+  }),
   truncateAt: fc.option(fc.nat(4), { nil: undefined }),
   pageSize: fc.integer({ min: 1, max: 20 }),
   newVersion: fc.boolean(),
@@ -29,7 +31,9 @@ async function carryOut<EntryT extends LogEntry, StateT>(
   const log = await newLog<EntryT>(entries, pageSize);
   const blobs = await newBlobs();
   const cache = createSnapshotCache();
-  const points = snapshots.map(({ at, ...rest }) => ({ at: BigInt(at % entries.length), ...rest })).sort((one, other) => Number(one.at - other.at));
+  const points = snapshots
+    .map(({ at, ...rest }) => ({ at: BigInt(at % entries.length), ...rest }))
+    .sort((one, other) => Number(one.at - other.at));
   for (const { at, chunkEntries, cached } of points) {
     const snapshot = await takeSnapshot({ log, blobs, logType, sequenceId: at, chunkEntries, cache: cached ? cache : undefined });
     await log.setMetadata(at, { snapshot });
@@ -66,7 +70,9 @@ test('a sheet: snapshot and tail equal a full replay, at the end and at a random
       for (const at of [undefined, between]) {
         const opened = await openSheet({ log, blobs, at });
         expect(opened.sequenceId).toBe(at ?? BigInt(entries.length));
-        expect(await contentOf(opened, { rows: ROWS, columns: COLUMNS })).toEqual(expectedContent(entries.slice(0, Number(opened.sequenceId))));
+        expect(await contentOf(opened, { rows: ROWS, columns: COLUMNS })).toEqual(
+          expectedContent(entries.slice(0, Number(opened.sequenceId))),
+        );
       }
     }),
     { numRuns: 150 },

@@ -90,7 +90,10 @@ export function expectedContent(entries: readonly SheetEntry[]) {
 export const openAt = (log: SheetLog, blobs: BlobDir, at?: SequenceId) => openSheet({ log, blobs, at });
 
 /** The same log, with something done before each query. */
-export function withQueries<T extends LogEntry>(log: EventLog<T>, before: (start: unknown, end: unknown) => void | Promise<void>): EventLog<T> {
+export function withQueries<T extends LogEntry>(
+  log: EventLog<T>,
+  before: (start: unknown, end: unknown) => void | Promise<void>,
+): EventLog<T> {
   return {
     addEntry: (...args) => log.addEntry(...args),
     addEntries: (...args) => log.addEntries(...args),

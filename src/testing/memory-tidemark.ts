@@ -1,0 +1,151 @@
+/**
+ * An application in this process' memory: the same definitions and the same logs, without Postgres and without Temporal.
+ *
+ * Made of the memory event log, a blob store and SimpleWorkerHost. Work waits until `runUntilIdle` carries it out. There are no transactions, and
+ * nothing outlives the process. A handler's `db` is what the test gives; without one, a handler that uses it fails with what to do.
+ */
+import type { BlobStore } from '../blob-store/blob-store.ts';
+import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
+import { createMemoryBlobStore } from '../blob-store/memory-blob-store.ts';
+import { ConflictError, InvalidInputError, SetupError } from '../errors.ts';
+import { checkEntries } from '../event-log/append-typed.ts';
+import type { EntryWork } from '../event-log/entry-work.ts';
+import type { AddEntryValue, LogEntry, SequenceId } from '../event-log/event-log.ts';
+import { createLogHandle, type LogHandle } from '../event-log/log-handle.ts';
+import type { AnyLogType, LogType } from '../event-log/log-type.ts';
+import { createMemoryEventLog, type MemoryEventLog } from '../event-log/memory-event-log.ts';
+import { mergeProvenance, type Provenance } from '../event-log/provenance.ts';
+import { createTypedLog } from '../event-log/typed-log.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+import { createRegistry, type Registry } from '../registry.ts';
+import { SimpleWorker, SimpleWorkerHost } from '../worker-hosts/simple-worker-host.ts';
+import { createMemoryWork, type MemoryWork } from './memory-work.ts';
+
+export interface MemoryTidemarkOptions {
+  logTypes: readonly AnyLogType[];
+  entryWork?: readonly EntryWork[];
+  /** Default: in memory too. */
+  blobs?: BlobStore;
+  /** The `db` of handlers. */
+  db?: Queryable;
+  defaults?: Provenance;
+}
+
+/** There from its first append on. */
+interface MemoryLog {
+  logType: AnyLogType;
+  events: MemoryEventLog<LogEntry>;
+  exists: boolean;
+}
+
+export interface MemoryTidemark {
+  readonly registry: Registry;
+  readonly blobs: BlobStore;
+  /** Its units, where a real application has a table. */
+  readonly memoryWork: MemoryWork;
+  log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
+}
+
+const noDatabase: Queryable = {
+  async query() {
+    throw new SetupError('A memory application has no database. Give createMemoryTidemark({ db }), or run this test on Postgres.');
+  },
+};
+
+/** @example const tidemark = createMemoryTidemark({ logTypes: [order], entryWork: [sendInvoice] }); … await runUntilIdle(tidemark) */
+export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTidemark {
+  const { logTypes, entryWork = [], blobs = createMemoryBlobStore(), db = noDatabase, defaults = {} } = options;
+  const registry = createRegistry(logTypes, entryWork);
+  const logs = new Map<string, MemoryLog>();
+  const blobsOf = (id: string) => blobsOfLog(blobs, id);
+  const work = createMemoryWork({ registry, db, logOf: (id) => logs.get(id), blobsOf });
+  const worker = new SimpleWorker();
+  worker.onReceiveMessage = work.receive;
+  const workerHost = new SimpleWorkerHost(worker);
+  const workflows = ['snapshot', ...registry.entryWork.keys()];
+
+  /** Shared by all handles of this id and type; another type may have it as long as nothing was appended. */
+  function logOfType(logType: AnyLogType, id: string): MemoryLog {
+    const found = logs.get(id);
+    if (found && (found.exists || found.logType === logType)) {
+      return found;
+    }
+    const events = createMemoryEventLog({ logId: id, workerHost, snapshotEvery: logType.snapshotEvery, workflows });
+    const made: MemoryLog = { logType, events, exists: false };
+    logs.set(id, made);
+    return made;
+  }
+
+  return {
+    registry,
+    blobs,
+    memoryWork: work,
+    log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string) {
+      if (registry.logTypes.get(logType.type) !== logType) {
+        throw new InvalidInputError(
+          `Log type '${logType.type}' is not one of this instance. Add it to createMemoryTidemark({ logTypes }).`,
+        );
+      }
+      /** Looked up at each call: a handle may be older than its log. */
+      const current = (): MemoryLog => {
+        const log = logOfType(logType, id);
+        if (log.logType !== logType) {
+          throw new InvalidInputError(
+            `Log '${id}' is of type '${log.logType.type}', not '${logType.type}'. Use its own log type, or another log id.`,
+          );
+        }
+        return log;
+      };
+      const events = logOfType(logType, id).events as MemoryEventLog<EntryT>;
+      const log = createTypedLog(id, logType, {
+        events,
+        blobs: () => blobsOf(id),
+        exists: async () => current().exists,
+        async append(given, appendOptions) {
+          const entries = checkEntries({ id, logType }, given, appendOptions);
+          const target = current();
+          const { nextSequenceId } = await appendAt(target.events, entries, appendOptions.expect);
+          target.exists = true;
+          const sequenceId = nextSequenceId - BigInt(entries.length);
+          work.remember(id, sequenceId, nextSequenceId, mergeProvenance(appendOptions, defaults));
+          return { sequenceId, nextSequenceId };
+        },
+      });
+      return createLogHandle(log, {
+        eventLog: events,
+        blobs: () => blobsOf(id),
+        readEnd: () => readEnd(events),
+        subscribe: events.subscribe,
+        defaultPollMs: POLL_MS,
+      });
+    },
+  };
+}
+
+/** Hints of a memory log arrive at once; the poll is for nothing but the contract. */
+const POLL_MS = 200;
+
+async function appendAt(
+  events: MemoryEventLog<LogEntry>,
+  entries: readonly LogEntry[],
+  expect: SequenceId | 'any',
+): Promise<AddEntryValue> {
+  for (let sequenceId = expect === 'any' ? 0n : expect; ; ) {
+    try {
+      return await events.addEntries(entries, sequenceId);
+    } catch (error) {
+      if (expect !== 'any' || !(error instanceof ConflictError)) {
+        throw error;
+      }
+      sequenceId = error.nextSequenceId;
+    }
+  }
+}
+
+async function readEnd(events: MemoryEventLog<LogEntry>): Promise<SequenceId> {
+  let page = await events.query('snapshot', 'end');
+  while (!page.isComplete) {
+    page = await events.query(page.endSequenceId, 'end');
+  }
+  return page.endSequenceId;
+}

@@ -1,0 +1,160 @@
+/**
+ * The units of a memory application: what the work table is to a real one, as far as a test sees it.
+ *
+ * Messages of the worker host queue up, `runReady` carries them out one after another in the order they came. A handler's own error is tried
+ * again at once until the unit is dead; what a worker would try for ever is thrown after a few attempts.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import { callEntryWork, DEFAULT_MAX_ATTEMPTS, type EntryWork } from '../event-log/entry-work.ts';
+import type { EventLog, LogEntry, SequenceId } from '../event-log/event-log.ts';
+import type { AnyLogType } from '../event-log/log-type.ts';
+import type { Provenance } from '../event-log/provenance.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+import type { Registry } from '../registry.ts';
+import { takeSnapshot } from '../snapshots/take-snapshot.ts';
+import { classifyError, unitError } from '../work/classify-error.ts';
+import { invokeWorkflow, type WorkflowFunction } from '../worker-hosts/invoke-workflow.ts';
+import type { PendingWorkflowMessage } from '../worker-hosts/worker-host.ts';
+import { MAX_INFRASTRUCTURE_ERRORS, refuseToWait } from './infrastructure-error.ts';
+import type { WorkView } from './work-view.ts';
+
+export interface MemoryWork {
+  /** For the worker: the entry's unit, where it has none that is alive or dead. */
+  receive(message: PendingWorkflowMessage): void;
+  /** Who appended the entries from `first` to before `end`, and why. */
+  remember(logId: string, first: SequenceId, end: SequenceId, provenance: Provenance): void;
+  list(): WorkView[];
+  /** @returns how many units it carried out */
+  runReady(signal: AbortSignal): Promise<number>;
+}
+
+export interface MemoryWorkOptions {
+  registry: Registry;
+  db: Queryable;
+  logOf: (id: string) => { logType: AnyLogType; events: EventLog<LogEntry> } | undefined;
+  blobsOf: (id: string) => Promise<BlobDir>;
+}
+
+type MemoryUnit = WorkView & { message: PendingWorkflowMessage };
+
+export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOptions): MemoryWork {
+  const units = new Map<string, MemoryUnit>();
+  const ready: MemoryUnit[] = [];
+  const provenanceOf = new Map<string, Provenance>();
+
+  function receive(message: PendingWorkflowMessage): void {
+    const { workflow, logId, sequenceId } = message;
+    const id = `${workflow}/${logId}/${sequenceId}`;
+    const known = units.get(id);
+    if (known && known.state !== 'done' && known.state !== 'cancelled') {
+      return;
+    }
+    const { actor, correlationId, causationId } = provenanceOf.get(`${logId}/${sequenceId}`) ?? {};
+    const unit: MemoryUnit = {
+      message,
+      id,
+      workflow,
+      state: 'ready',
+      attempt: 0,
+      log: logId,
+      sequenceId,
+      group: logOf(logId)?.logType.type ?? '',
+      progress: null,
+      result: null,
+      ...(actor === undefined ? {} : { actor }),
+      ...(correlationId === undefined ? {} : { correlationId }),
+      ...(causationId === undefined ? {} : { causationId }),
+    };
+    units.set(id, unit);
+    ready.push(unit);
+  }
+
+  const snapshot: WorkflowFunction = async ({ log, logId, sequenceId, signal }) => {
+    const logType = logOf(logId)?.logType as AnyLogType;
+    return { snapshot: await takeSnapshot({ log, blobs: await blobsOf(logId), logType, sequenceId, signal }) };
+  };
+
+  function workflowOf(unit: MemoryUnit, work: EntryWork): WorkflowFunction {
+    return async ({ entry, logId, sequenceId, signal }) => {
+      const { actor, correlationId, causationId, attempt, progress: lastProgress } = unit;
+      const progress = async (value: unknown) => {
+        unit.progress = value;
+      };
+      const outcome = await callEntryWork(
+        work,
+        unit.group,
+        { entry, logId, sequenceId, actor, correlationId, causationId },
+        { db, signal, attempt, lastProgress, progress },
+      );
+      unit.result = outcome.result ?? null;
+      return outcome;
+    };
+  }
+
+  async function carryOut(unit: MemoryUnit, signal: AbortSignal): Promise<void> {
+    const work = registry.entryWork.get(unit.workflow);
+    const workflows = { snapshot, ...(work ? { [work.name]: workflowOf(unit, work) } : {}) };
+    const log = (logId: string) => logOf(logId)?.events as EventLog<LogEntry>;
+    unit.state = 'started';
+    for (let infrastructureErrors = 0; ; ) {
+      unit.attempt += 1;
+      try {
+        const outcome = await orAborted(invokeWorkflow(unit.message, { log, workflows, signal }), signal);
+        unit.state = outcome === 'truncated' ? 'cancelled' : 'done';
+        delete unit.error;
+        return;
+      } catch (error) {
+        unit.error = unitError(error);
+        const kind = signal.aborted ? 'infrastructure' : classifyError(error);
+        if (kind === 'fatal' || (kind === 'handler' && unit.attempt >= (work?.maxAttempts ?? DEFAULT_MAX_ATTEMPTS))) {
+          unit.state = 'dead';
+          return;
+        }
+        if (kind === 'infrastructure') {
+          infrastructureErrors += 1;
+          if (infrastructureErrors === MAX_INFRASTRUCTURE_ERRORS || signal.aborted) {
+            unit.state = 'ready';
+            ready.unshift(unit);
+            throw refuseToWait(unit.id, signal, error);
+          }
+        }
+      }
+    }
+  }
+
+  return {
+    receive,
+    remember(logId, first, end, provenance) {
+      for (let sequenceId = first; sequenceId < end; sequenceId += 1n) {
+        provenanceOf.set(`${logId}/${sequenceId}`, provenance);
+      }
+    },
+    list: () => [...units.values()].map(({ message: _, ...view }) => ({ ...view })),
+    async runReady(signal) {
+      // A host hands its messages over in a later turn of the event loop.
+      await turn();
+      let count = 0;
+      for (let unit = ready.shift(); unit; unit = ready.shift()) {
+        signal.throwIfAborted();
+        await carryOut(unit, signal);
+        count += 1;
+      }
+      return count;
+    },
+  };
+}
+
+/** A handler that ignores its signal must not hold the test. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,83 @@
+/** What kills, freezes and starts again: one lane a kind, none knowing of the others, so that outages overlap as they please. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from './clock.ts';
+import type { ProcessTarget } from './process-target.ts';
+import type { Random } from './random.ts';
+import type { Kind, Target } from './target.ts';
+
+export interface KillLaneOptions {
+  /** Of one kind. One of them is killed at a time, now and then all of them at once. */
+  targets: readonly Target[];
+  clock: Clock;
+  random: Random;
+  /** From one kill to the next, on average. */
+  everyMs: number;
+  /** The lane goes on past the end of the clock until there were so many. */
+  least: number;
+  onKill: (kind: Kind) => void;
+  /** Now would be a good time for the next one. */
+  hurry?: Hurry;
+}
+
+export interface Hurry {
+  now(): void;
+  /** Of the next `now`. */
+  next(): Promise<void>;
+}
+
+export function createHurry(): Hurry {
+  const waiting: (() => void)[] = [];
+  return {
+    now() {
+      for (const resolve of waiting.splice(0)) resolve();
+    },
+    next: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+      }),
+  };
+}
+
+const LONGEST_OUTAGE_MS = 2_000;
+const AFTER_TIME_GAP_MS = 1_000;
+
+export async function runKillLane({ targets, clock, random, everyMs, least, onKill, hurry }: KillLaneOptions): Promise<void> {
+  let kills = 0;
+  while (!clock.isOver() || kills < least) {
+    const gapMs = random.waitMs(everyMs);
+    const gap = clock.isOver() ? delay(Math.min(gapMs, AFTER_TIME_GAP_MS)) : clock.pause(gapMs);
+    await (hurry ? Promise.race([gap, hurry.next()]) : gap);
+    const victims = random.chance(0.2) ? targets : [random.pick(targets)];
+    // At once or a while after it began to work: both are times to die at.
+    await Promise.all(victims.map((victim) => victim.untilUp()));
+    for (const victim of victims) {
+      await victim.kill();
+      kills += 1;
+      onKill(victim.kind);
+    }
+    await delay(random.integer(0, LONGEST_OUTAGE_MS));
+    await Promise.all(victims.map((victim) => victim.start()));
+  }
+  await Promise.all(targets.map((target) => target.untilUp()));
+}
+
+/** Processes that sleep past their leases and heartbeats, and wake up in the belief that nothing has happened. */
+export async function runFreezeLane(options: {
+  processes: readonly ProcessTarget[];
+  clock: Clock;
+  random: Random;
+  everyMs: number;
+  onFreeze: () => void;
+}): Promise<void> {
+  const { processes, clock, random, everyMs, onFreeze } = options;
+  while (!clock.isOver()) {
+    await clock.pause(random.waitMs(everyMs));
+    const sleeper = random.pick(processes);
+    const sleepMs = random.integer(1_000, 8_000);
+    if (clock.isOver()) return;
+    sleeper.freeze();
+    onFreeze();
+    await delay(sleepMs);
+    sleeper.thaw();
+  }
+}

@@ -1,0 +1,80 @@
+/** What a drill did and found, for a person and for a program. */
+import type { Queryable } from '../../src/postgres/queryable.ts';
+import type { AppendCounts } from './appender.ts';
+import type { CheckedCounts } from './checker/check.ts';
+import { SCHEMA } from './drill-settings.ts';
+import type { Kind } from './target.ts';
+
+export interface DrillReport {
+  seed: number;
+  minutes: number;
+  seconds: { total: number; killing: number; settling: number; checking: number };
+  kills: Record<Kind, number>;
+  freezes: number;
+  /** Processes that ended without having been killed, and were started again. */
+  endedByThemselves: number;
+  appends: AppendCounts;
+  truncations: number;
+  askedAgain: number;
+  backlogs: number;
+  snapshots: {
+    /** Units that ended with their effect. */
+    taken: number;
+    /** Units whose entry was truncated away. */
+    cancelled: number;
+    /** Units that recorded progress on the way: too long for one short attempt. */
+    long: number;
+    /** Units that ended in another epoch than their first, or in a later attempt. */
+    takenOver: number;
+  };
+  bursts: { executions: number; units: number; finishedInside: number };
+  sweep: Record<string, number>;
+  checked: CheckedCounts;
+  findings: string[];
+  /** Where the data is; absent where it was removed. */
+  directory?: string;
+}
+
+/** What only the database knows. */
+export async function readDatabaseCounts(owner: Queryable): Promise<Pick<DrillReport, 'snapshots' | 'bursts' | 'sweep'>> {
+  const { rows } = await owner.query(
+    `select
+       (select count(*)::integer from drill.ended where state = 'done') as taken,
+       (select count(*)::integer from drill.ended where state = 'cancelled') as cancelled,
+       (select count(distinct work_id)::integer from drill.progressed) as long,
+       (select count(*)::integer from drill.ended e where state = 'done' and (attempt > 1
+          or exists (select 1 from ${SCHEMA}.work w where w.log_id = e.log_id and w.sequence_id = e.sequence_id and w.alone))) as taken_over,
+       (select count(distinct burst_id)::integer from drill.burst_member) as executions,
+       (select count(*)::integer from drill.burst_member) as units,
+       (select count(*)::integer from drill.ended where state = 'done' and burst_id is not null) as finished_inside,
+       (select json_object_agg(name, value order by name) from ${SCHEMA}.sweep_counter) as sweep`,
+  );
+  const { taken, cancelled, long, taken_over, executions, units, finished_inside, sweep } = rows[0];
+  return {
+    snapshots: { taken, cancelled, long, takenOver: taken_over },
+    bursts: { executions, units, finishedInside: finished_inside },
+    sweep,
+  };
+}
+
+export function describeReport(report: DrillReport): string {
+  const { seconds, kills, appends, snapshots, bursts, sweep, checked, findings, directory } = report;
+  const list = (counts: object) =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ');
+  const lines = [
+    `seed       ${report.seed}, ${report.minutes} minutes; ${list(seconds)} (seconds)`,
+    `kills      ${list(kills)}; freezes ${report.freezes}; ended by themselves ${report.endedByThemselves}`,
+    `appends    ${list(appends)}; truncations ${report.truncations}; asked again ${report.askedAgain}; backlogs ${report.backlogs}`,
+    `snapshots  ${list(snapshots)}`,
+    `bursts     ${list(bursts)}`,
+    `sweep      ${list(sweep)}`,
+    `checked    ${list(checked)}`,
+  ];
+  lines.push(
+    findings.length === 0 ? 'findings   none' : `findings   ${findings.length}\n${findings.map((finding) => `  - ${finding}`).join('\n')}`,
+  );
+  if (directory !== undefined) lines.push(`data       ${directory}`);
+  return lines.join('\n');
+}

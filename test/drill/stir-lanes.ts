@@ -1,0 +1,144 @@
+/** What the drill does to logs besides appending one entry after another: backlogs, long snapshots, truncation, pending set again. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { SequenceRangeError } from '../../src/errors.ts';
+import type { SequenceId } from '../../src/event-log/event-log.ts';
+import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
+import type { Pool } from '../../src/postgres/pool.ts';
+import type { Appender } from './appender.ts';
+import type { Clock } from './clock.ts';
+import { type DrillLog, LONG_LOG } from './drill-logs.ts';
+import { SCHEMA } from './drill-settings.ts';
+import { denseEntryOf } from './entries.ts';
+import { unlessOut } from './outage.ts';
+import type { ProcessTarget } from './process-target.ts';
+import type { Random } from './random.ts';
+
+export interface StirOptions {
+  clock: Clock;
+  random: Random;
+  pool: Pool;
+  logs: readonly DrillLog[];
+  appender: Appender;
+}
+
+/** Keeps starters from being started while it is closed. */
+export interface Gate {
+  /** Resolves while it is open. */
+  pass(): Promise<void>;
+  close(): () => void;
+}
+
+export function createGate(): Gate {
+  let open: Promise<void> = Promise.resolve();
+  return {
+    async pass() {
+      await open;
+    },
+    close() {
+      let reopen = () => {};
+      open = new Promise((resolve) => {
+        reopen = resolve;
+      });
+      return reopen;
+    },
+  };
+}
+
+const LONGEST_BACKLOG_MS = 6_000;
+
+/** Every starter sleeps while every log asks for a snapshot; then all of them wake. `onRelease`: bursts are about to run. */
+export async function runBacklogLane(
+  options: StirOptions & { starters: readonly ProcessTarget[]; gate: Gate; everyMs: number; onRelease: () => void },
+): Promise<number> {
+  const { clock, random, logs, appender, starters, gate, everyMs, onRelease } = options;
+  for (let backlogs = 0; ; backlogs += 1) {
+    await clock.pause(random.waitMs(everyMs));
+    if (clock.isOver() && backlogs > 0) return backlogs;
+    const reopen = gate.close();
+    for (const starter of starters) starter.freeze();
+    const asked = Promise.all(
+      logs.map((log, index) =>
+        appender.append({
+          name: `backlog-${backlogs}-${index}`,
+          logId: log.id,
+          entries: [{ ...log.makeEntry(random), pending: 'snapshot' }],
+          expect: 'any',
+        }),
+      ),
+    );
+    await Promise.race([asked, delay(LONGEST_BACKLOG_MS)]);
+    for (const starter of starters) starter.thaw();
+    reopen();
+    onRelease();
+    await asked;
+  }
+}
+
+const DENSE_ENTRIES = 45;
+const DENSE_ENTRIES_PER_APPEND = 15;
+
+/** More cells at once than one chunk of a snapshot takes. `onAsked`: a long snapshot is about to run. */
+export async function runLongLane(options: StirOptions & { everyMs: number; onAsked: () => void }): Promise<number> {
+  const { clock, random, appender, everyMs, onAsked } = options;
+  for (let asked = 0; ; asked += 1) {
+    if (asked > 0) await clock.pause(random.waitMs(everyMs));
+    if (clock.isOver() && asked > 0) return asked;
+    for (let start = 0; start < DENSE_ENTRIES; start += DENSE_ENTRIES_PER_APPEND) {
+      const entries = Array.from({ length: DENSE_ENTRIES_PER_APPEND }, () => denseEntryOf(random));
+      await appender.append({ name: `long-${asked}-${start}`, logId: LONG_LOG, entries, expect: 'any' });
+    }
+    const last = { ...denseEntryOf(random), pending: 'snapshot' };
+    await appender.append({ name: `long-${asked}-ask`, logId: LONG_LOG, entries: [last], expect: 'any' });
+    onAsked();
+  }
+}
+
+/** Drops what is before one of the snapshots: the newest one, or an older one. */
+export async function runTruncationLane({ clock, random, pool, logs, everyMs }: StirOptions & { everyMs: number }): Promise<number> {
+  // Half of the logs keep everything.
+  const ids = [...logs.filter((_, index) => index % 4 < 2).map((log) => log.id), LONG_LOG];
+  for (let truncations = 0; ; ) {
+    await clock.pause(random.waitMs(everyMs));
+    if (clock.isOver()) return truncations;
+    const logId = random.pick(ids);
+    await unlessOut(async () => {
+      const { rows } = await pool.query(
+        `select sequence_id from ${SCHEMA}.entries where log_id = $1 and snapshot is not null order by sequence_id desc limit 3`,
+        [logId],
+      );
+      if (rows.length === 0) return;
+      await unlessGone(() => eventLog(pool, logId).truncate(BigInt(random.pick(rows).sequence_id)));
+      truncations += 1;
+    });
+  }
+}
+
+/** Asks again for snapshots that were taken, and for some of older entries that never had one. */
+export async function runAskAgainLane({ clock, random, pool, logs, everyMs }: StirOptions & { everyMs: number }): Promise<number> {
+  for (let asked = 0; ; ) {
+    await clock.pause(random.waitMs(everyMs));
+    if (clock.isOver()) return asked;
+    const log = random.pick(logs);
+    await unlessOut(async () => {
+      const { rows } = await pool.query(
+        `select sequence_id from ${SCHEMA}.entries where log_id = $1 and pending is null and ($2::boolean or snapshot is not null)
+         order by random() limit 1`,
+        [log.id, random.chance(0.3)],
+      );
+      if (rows.length === 0) return;
+      await unlessGone(() => eventLog(pool, log.id).setMetadata(BigInt(rows[0].sequence_id) as SequenceId, { pending: 'snapshot' }));
+      asked += 1;
+    });
+  }
+}
+
+const eventLog = (pool: Pool, logId: string) => createPostgresEventLog({ pool, logId, schema: SCHEMA });
+
+/** Truncated by the other lane meanwhile. */
+async function unlessGone(body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    if (!(error instanceof SequenceRangeError)) throw error;
+  }
+}

@@ -1,0 +1,141 @@
+/** The package as a user gets it: packed, installed into an empty project, imported, type-checked, and its command run there. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
+let scratch: string;
+let project: string;
+let packed: string[];
+
+beforeAll(() => {
+  expect(existsSync(join(repository, 'dist/index.js')), 'build first: npm run build').toBe(true);
+  scratch = mkdtempSync(join(tmpdir(), 'tidemark-package-'));
+  project = join(scratch, 'project');
+  mkdirSync(project);
+  // What `prepack` builds is built: the suites run after it.
+  const [pack] = JSON.parse(run(repository, 'npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch]));
+  packed = pack.files.map(({ path }: { path: string }) => path);
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }));
+  // What an application brings itself, in the versions that are tested here.
+  const own = [`pg@${manifest.dependencies.pg}`, `zod@${manifest.dependencies.zod}`, `@types/pg@${manifest.devDependencies['@types/pg']}`];
+  run(project, 'npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(scratch, pack.filename), ...own]);
+}, 180_000);
+
+afterAll(() => {
+  if (scratch) rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
+});
+
+test('it holds what is run and what is read, and nothing of the making', () => {
+  for (const path of [
+    'README.md',
+    'LICENSE',
+    'package.json',
+    'temporal.toml',
+    'dist/cli.js',
+    'dist/index.d.ts',
+    'dist/workflow-bundle.js',
+  ]) {
+    expect(packed).toContain(path);
+  }
+  expect(packed.filter((path) => path.startsWith('migrations/'))).toEqual(
+    readdirSync(join(repository, 'migrations')).map((name) => `migrations/${name}`),
+  );
+  expect(packed.filter((path) => path.startsWith('examples/data/'))).toContain('examples/data/SOURCES.md');
+  expect(packed.filter((path) => /^(src|test|bench|scripts|docs|\.ci)\//.test(path))).toEqual([]);
+});
+
+test('the library can be imported, and loads no Temporal', () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    import * as tidemark from 'tidemark';
+    const loaded = Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('@temporalio'));
+    console.log(JSON.stringify({ names: Object.keys(tidemark), loaded }));`;
+  const { names, loaded } = JSON.parse(run(project, process.execPath, ['--input-type=module', '-e', script]));
+  expect(names).toEqual(
+    expect.arrayContaining(['createTidemark', 'defineLogType', 'defineEntryWork', 'createPostgresEventLog', 'openSheet', 'ConflictError']),
+  );
+  expect(loaded).toEqual([]);
+});
+
+test('what loads Temporal would be seen', () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    await import('@temporalio/worker');
+    console.log(Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('@temporalio')).length);`;
+  const installed = join(project, 'node_modules/tidemark/dist');
+  expect(Number(run(installed, process.execPath, ['--input-type=module', '-e', script]))).toBeGreaterThan(1);
+});
+
+test('its types are checked and inferred', () => {
+  const source = `
+    import { createTidemark, defineEntryWork, defineLogType, type SequenceId } from 'tidemark';
+    import { z } from 'zod';
+    const db = { query: async (_text: string, _values?: unknown[]) => ({ rows: [] }) };
+    const order = defineLogType({
+      type: 'order', version: 1, snapshotEvery: 100,
+      entry: z.object({ type: z.literal('Placed'), quantity: z.int() }),
+      initial: () => ({ open: 0 }),
+      apply: (state, entry) => ({ open: state.open + entry.quantity }),
+    });
+    const pick = defineEntryWork({ name: 'pick', handler: async ({ entry }) => ({ result: entry.type }) });
+    const tidemark = createTidemark({ db, logTypes: [order], entryWork: [pick] });
+    export async function place(): Promise<SequenceId> {
+      const { open } = await tidemark.log(order, 'o1').state();
+      const quantity: number = open;
+      const appended = await tidemark.log(order, 'o1').append({ type: 'Placed', quantity }, { expect: 'any' });
+      // @ts-expect-error an entry that is none of this log type's
+      await tidemark.log(order, 'o1').append({ type: 'Sent' }, { expect: 'any' });
+      // @ts-expect-error a state has a type: this would pass if it were any
+      const wrong: string = open;
+      return appended.sequenceId ?? BigInt(wrong);
+    }`;
+  checkTypes(source);
+});
+
+test("the README's application is one", () => {
+  const [, source] = /```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'README.md'), 'utf8')) ?? [];
+  expect(source).toContain('createTidemark');
+  checkTypes(source ?? '');
+});
+
+test("'tidemark' is there, and 'tidemark init' writes an application that a worker loads", () => {
+  const command = join(project, 'node_modules/.bin/tidemark');
+  expect(run(project, command, ['--version']).trim()).toBe(manifest.version);
+  const { written, missing } = JSON.parse(run(project, command, ['init', '--json']));
+  expect(missing).toEqual([]);
+  expect(written.length).toBeGreaterThan(0);
+  const script = `
+    const { default: app, pool } = await import('./${written[0]}');
+    console.log(JSON.stringify({ logTypes: [...app.registry.logTypes.keys()], entryWork: [...app.registry.entryWork.keys()] }));
+    await app.close();
+    await pool.end();`;
+  const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+  const { logTypes, entryWork } = JSON.parse(run(project, process.execPath, ['--input-type=module', '-e', script], env));
+  expect(logTypes).toEqual(expect.arrayContaining(['order', 'sheet']));
+  expect(entryWork).toHaveLength(1);
+});
+
+/** As strictly as an application may, with the errors of other packages' own types left out. */
+function checkTypes(source: string): void {
+  writeFileSync(join(project, 'app.ts'), source);
+  const options = ['--noEmit', '--strict', '--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--skipLibCheck', '--types', ''];
+  const compiler = join(repository, 'node_modules/typescript/bin/tsc');
+  run(project, process.execPath, [compiler, ...options, '--module', 'nodenext', '--target', 'es2023', 'app.ts']);
+}
+
+/** @returns what it prints; an error with all it printed where it fails */
+function run(cwd: string, program: string, args: string[], env: Record<string, string> = {}): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    encoding: 'utf8',
+    timeout: 150_000,
+    env: { ...process.env, ...env },
+  });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}${error ?? ''}`);
+  return stdout;
+}
