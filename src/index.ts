@@ -1,15 +1,37 @@
 /**
  * The public surface of the library. Light: nothing here loads Temporal, so an application's web process can import it.
+ * Tests have more in `tidemark/testing`; workers and starters are the command `tidemark`.
  */
+import type { MigrateOptions } from './postgres/migrate.ts';
+
+// Blob stores.
 export type { BlobDir, BlobQueryValue, BlobStore } from './blob-store/blob-store.ts';
 export { blobsOfLog } from './blob-store/blobs-of-log.ts';
-export { createDirectoryBlobStore } from './blob-store/directory-blob-store.ts';
-export { createMemoryBlobStore } from './blob-store/memory-blob-store.ts';
-export * from './errors.ts';
+export { createDirectoryBlobStore, type DirectoryBlobStoreOptions } from './blob-store/directory-blob-store.ts';
+export { createMemoryBlobStore, type MemoryBlobStoreOptions } from './blob-store/memory-blob-store.ts';
+export {
+  BlobNotFoundError,
+  BlobWrongKindError,
+  ConflictError,
+  CorruptBlobError,
+  FencedError,
+  HistoryGoneError,
+  InvalidBlobNameError,
+  InvalidInputError,
+  LogNotFoundError,
+  NoContinuationError,
+  SequenceRangeError,
+  SetupError,
+  TidemarkError,
+  UnavailableError,
+  UnknownWorkflowError,
+} from './errors.ts';
 export type { AppendTypedOptions, AppendTypedValue, NewEntry } from './event-log/append-typed.ts';
+// An application: what it defines, writes and reads.
 export { type CreateLogOptions, createLog } from './event-log/create-log.ts';
 export { defineLogType, type LogTypeDefinition } from './event-log/define-log-type.ts';
 export { defineEntryWork, type EntryWork, type EntryWorkContext, type EntryWorkInput } from './event-log/entry-work.ts';
+// Event logs.
 export type {
   AddEntryValue,
   BlobId,
@@ -25,12 +47,40 @@ export type {
 export type { SequencedEntry } from './event-log/follow-log.ts';
 export type { FollowOptions, LogHandle } from './event-log/log-handle.ts';
 export type { AnyLogType, LogType, SnapshotFormat, SnapshotOptions } from './event-log/log-type.ts';
+export { createMemoryEventLog, type MemoryEventLog, type MemoryEventLogOptions } from './event-log/memory-event-log.ts';
 export { createPostgresEventLog, type PostgresEventLog, type PostgresEventLogOptions } from './event-log/postgres-event-log.ts';
 export type { Provenance } from './event-log/provenance.ts';
+export { parseSequenceId } from './event-log/sequence-id.ts';
 export type { EntriesOptions, ReadOptions, TypedLog } from './event-log/typed-log.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
+
+// Snapshots and sheets.
 export { type TakeSnapshotOptions, takeSnapshot } from './snapshots/take-snapshot.ts';
 export { type OpenSheetOptions, openSheet, type Sheet } from './spreadsheet/open-sheet.ts';
 export { sheet } from './spreadsheet/sheet.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
+// Workers and their hosts.
+export { type InvokeWorkflowOptions, invokeWorkflow, type WorkflowContext, type WorkflowFunction } from './worker-hosts/invoke-workflow.ts';
+export { type PendingLog, resendPending } from './worker-hosts/resend-pending.ts';
+export { SimpleWorker, SimpleWorkerHost } from './worker-hosts/simple-worker-host.ts';
+export { TemporalWorkerHost, type TemporalWorkerHostOptions } from './worker-hosts/temporal-worker-host.ts';
+export type {
+  InfiniSheetWorker,
+  MessageHandler,
+  PendingWorkflowMessage,
+  PostMessageWorkerHost,
+  WorkerHost,
+  WorkerMessage,
+  WorkerReport,
+} from './worker-hosts/worker-host.ts';
+
+/**
+ * Brings a database to this version's schema; what `tidemark migrate` does. Its parts are loaded when it is called.
+ * @returns names of the migrations that ran now
+ */
+export async function migrate(options: MigrateOptions): Promise<string[]> {
+  const migrations = await import('./postgres/migrate.ts');
+  return migrations.migrate(options);
+}
+export type { MigrateOptions };

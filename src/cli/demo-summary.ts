@@ -2,9 +2,9 @@
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
-import { maskSecrets } from '../logging.ts';
 import { listWork } from '../work/list.ts';
 import { DEMO_SHEET, type DemoValue } from './demo-import.ts';
+import { shownDatabase } from './dev-screen.ts';
 import { formatBytes, formatCount } from './print.ts';
 import { executionUrl } from './targets.ts';
 import type { DatabaseContext } from './with-database.ts';
@@ -31,7 +31,7 @@ export async function summarizeDemo({ db, targets }: DatabaseContext, { rows, ce
       ? ['One of the executions that took a snapshot:', executionUrl(targets.uiUrl, targets.temporal.namespace, execution), '']
       : []),
     'The database:',
-    maskSecrets(targets.databaseUrl),
+    shownDatabase(targets.databaseUrl),
   ];
 }
 

@@ -33,8 +33,13 @@ export function showReady({ databaseUrl, uiUrl }: DevEnvironment, screen: Screen
   const commands = demo
     ? [`npx tidemark show ${DEMO_SHEET} A1:G10`, 'npx tidemark work --stats', 'npx tidemark demo kill']
     : ['npx tidemark init', 'npx tidemark work --stats', 'npx tidemark doctor'];
-  const addresses = demo
-    ? []
-    : [`database  ${maskSecrets(databaseUrl)}   (its password: .tidemark/dev.json)`, ...(uiUrl ? [`web UI    ${uiUrl}`] : []), ''];
-  screen.box(`Running until Ctrl-C. To try, in another terminal in this folder`, [...addresses, ...commands]);
+  const webUi = uiUrl ? [`web UI    ${uiUrl}`] : [];
+  const addresses = demo ? [] : [`database  ${shownDatabase(databaseUrl)}`, ...webUi, ''];
+  screen.box('Running until Ctrl-C. To try, in another terminal in this folder', [...addresses, ...commands]);
+}
+
+/** Its address, and where whoever wants to connect finds the password. */
+export function shownDatabase(databaseUrl: string): string {
+  const masked = maskSecrets(databaseUrl);
+  return masked === databaseUrl ? masked : `${masked}   (password: dev.json in the data folder)`;
 }

@@ -5,7 +5,7 @@
  * sees: inside a transaction its own entries too.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
-import { SequenceRangeError } from '../errors.ts';
+import { LogNotFoundError, SequenceRangeError } from '../errors.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { readEntries } from '../snapshots/read-entries.ts';
 import { type ReadStateValue, readState } from '../snapshots/read-state.ts';
@@ -64,15 +64,22 @@ export function createTypedLog<EntryT extends LogEntry, StateT>(
   logType: LogType<EntryT, StateT>,
   store: TypedLogStore<EntryT>,
 ): TypedLog<EntryT, StateT> {
-  async function read({ at = undefined, signal }: ReadOptions = {}): Promise<ReadStateValue<StateT>> {
-    if (!(await store.exists())) {
-      if (at !== undefined && at !== 0n) {
-        throw new SequenceRangeError(at, 0n, 0n);
+  async function read({ at, signal }: ReadOptions = {}): Promise<ReadStateValue<StateT>> {
+    try {
+      if (await store.exists()) {
+        const log = store.events as EventLog<EntryT>;
+        return await readState({ log, blobs: await store.blobs(), logType, at, signal, cache: store.cache });
       }
-      return { state: logType.initial(), sequenceId: 0n };
+    } catch (error) {
+      // Known a moment ago, and gone.
+      if (!(error instanceof LogNotFoundError)) {
+        throw error;
+      }
     }
-    const log = store.events as EventLog<EntryT>;
-    return readState({ log, blobs: await store.blobs(), logType, at, signal, cache: store.cache });
+    if (at !== undefined && at !== 0n) {
+      throw new SequenceRangeError(at, 0n, 0n);
+    }
+    return { state: logType.initial(), sequenceId: 0n };
   }
 
   return {

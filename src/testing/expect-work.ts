@@ -46,8 +46,8 @@ export async function expectWork(app: Tidemark | MemoryTidemark, expected: Expec
 
 async function listWork(app: Tidemark | MemoryTidemark, filter: WorkFilter): Promise<WorkView[]> {
   if ('memoryWork' in app) {
-    const units = app.memoryWork.list().filter((unit) => matchesFilter(unit, filter));
-    return units.sort((a, b) => compareIds(a.id, b.id));
+    const units = await app.memoryWork.list();
+    return units.filter((unit) => matchesFilter(unit, filter)).sort((a, b) => compareIds(a.id, b.id));
   }
   return readWork(inSchema(app.db, app.schema), filter);
 }

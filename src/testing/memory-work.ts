@@ -4,7 +4,7 @@
  * Messages of the worker host queue up, `runReady` carries them out one after another in the order they came. A handler's own error is tried
  * again at once until the unit is dead; what a worker would try for ever is thrown after a few attempts.
  */
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { callEntryWork, DEFAULT_MAX_ATTEMPTS, type EntryWork } from '../event-log/entry-work.ts';
 import type { EventLog, LogEntry, SequenceId } from '../event-log/event-log.ts';
@@ -24,7 +24,7 @@ export interface MemoryWork {
   receive(message: PendingWorkflowMessage): void;
   /** Who appended the entries from `first` to before `end`, and why. */
   remember(logId: string, first: SequenceId, end: SequenceId, provenance: Provenance): void;
-  list(): WorkView[];
+  list(): Promise<WorkView[]>;
   /** @returns how many units it carried out */
   runReady(signal: AbortSignal): Promise<number>;
 }
@@ -35,6 +35,9 @@ export interface MemoryWorkOptions {
   logOf: (id: string) => { logType: AnyLogType; events: EventLog<LogEntry> } | undefined;
   blobsOf: (id: string) => Promise<BlobDir>;
 }
+
+/** A host hands its messages over in the next turn of the event loop: what was asked for before is known after one. */
+const turn = () => setImmediate();
 
 type MemoryUnit = WorkView & { message: PendingWorkflowMessage };
 
@@ -130,9 +133,11 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
         provenanceOf.set(`${logId}/${sequenceId}`, provenance);
       }
     },
-    list: () => [...units.values()].map(({ message: _, ...view }) => ({ ...view })),
+    async list() {
+      await turn();
+      return [...units.values()].map(({ message: _, ...view }) => view);
+    },
     async runReady(signal) {
-      // A host hands its messages over in a later turn of the event loop.
       await turn();
       let count = 0;
       for (let unit = ready.shift(); unit; unit = ready.shift()) {

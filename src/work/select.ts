@@ -27,7 +27,7 @@ export interface WorkSelection {
 
 /** @throws InvalidInputError */
 export function parseShownState(text: string): ShownState {
-  if (!(text in SHOWN_STATES)) {
+  if (!Object.hasOwn(SHOWN_STATES, text)) {
     throw new InvalidInputError(`'${text}' is not a state of work: use one of ${Object.keys(SHOWN_STATES).join(', ')}.`);
   }
   return text as ShownState;

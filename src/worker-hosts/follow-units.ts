@@ -4,7 +4,7 @@
  * because the row keeps the outcome, and where the row was pruned the entry's `pending` tells.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { TidemarkError } from '../errors.ts';
+import { InvalidInputError, TidemarkError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { PendingWorkflowMessage, WorkerReport } from './worker-host.ts';
 
@@ -75,12 +75,15 @@ interface UnitRow {
   progress: unknown;
   error: { code: string; message: string } | null;
   pending: boolean;
+  /** Of an entry that the log does not have yet. */
+  early: boolean;
 }
 
 async function readUnits(db: Database, units: readonly Followed[]): Promise<UnitRow[]> {
   const { rows } = await db.query(
     `select m.workflow || '/' || m.log_id || '/' || m.sequence_id as id, w.state, w.progress, w.error,
-       exists (select 1 from ${db.schema}.entries e where e.log_id = m.log_id and e.sequence_id = m.sequence_id and e.pending = m.workflow) as pending
+       exists (select 1 from ${db.schema}.entries e where e.log_id = m.log_id and e.sequence_id = m.sequence_id and e.pending = m.workflow) as pending,
+       not exists (select 1 from ${db.schema}.logs l where l.id = m.log_id and l.next_sequence_id > m.sequence_id) as early
      from unnest($1::text[], $2::text[], $3::bigint[]) m (workflow, log_id, sequence_id)
      left join ${db.schema}.work w on w.id = m.workflow || '/' || m.log_id || '/' || m.sequence_id`,
     [
@@ -92,8 +95,14 @@ async function readUnits(db: Database, units: readonly Followed[]): Promise<Unit
   return rows;
 }
 
-function reportOf(unit: Followed, { id, state, progress, error, pending }: UnitRow): WorkerReport | undefined {
-  const { workflow, sequenceId } = unit.message;
+function reportOf(unit: Followed, { id, state, progress, error, pending, early }: UnitRow): WorkerReport | undefined {
+  const { workflow, logId, sequenceId } = unit.message;
+  if (early) {
+    const refusal = new InvalidInputError(
+      `There is no entry ${sequenceId} of log '${logId}' yet. Post a message after its entry is committed.`,
+    );
+    return { type: 'error', workflow, sequenceId, error: refusal };
+  }
   if (state === 'dead' || state === 'cancelled' || state === 'expired') {
     const code = error?.code ?? `work_${state}`;
     return { type: 'error', workflow, sequenceId, error: new TidemarkError(code, error?.message ?? `${id} is ${state}.`) };

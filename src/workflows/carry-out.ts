@@ -6,7 +6,6 @@
  * a unit that gave up makes its execution fail, with the error that is kept in its row.
  */
 import {
-  ActivityFailure,
   ApplicationFailure,
   continueAsNew,
   isCancellation,
@@ -14,6 +13,7 @@ import {
   proxyLocalActivities,
   setCurrentDetails,
   sleep,
+  TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CarryOutActivities, CarryOutOutcome } from '../activities/types.ts';
@@ -43,7 +43,8 @@ export async function carryOut(workId: string, epoch: number): Promise<unknown> 
         outcome = await heartbeating.runLongUnit(workId, epoch);
       }
     } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure)) {
+      // A heartbeating activity's failure comes wrapped in an ActivityFailure, a local one's comes as it was thrown.
+      if (isCancellation(error) || (error as Error).name !== 'ActivityFailure') {
         throw error;
       }
       const interval = Math.min(FIRST_INTERVAL_MS * 2 ** Math.min(failures, 20), MAX_INTERVAL_MS);

@@ -74,7 +74,10 @@ export function createAppender(pool: Pool, file: AcknowledgedFile): Appender {
       for (;;) {
         const end = ends.get(logId) ?? 0n;
         try {
-          const { nextSequenceId } = await appendEntries(db, logId, entries, { expect: expect === 'any' ? 'any' : end, correlationId: name });
+          const { nextSequenceId } = await appendEntries(db, logId, entries, {
+            expect: expect === 'any' ? 'any' : end,
+            correlationId: name,
+          });
           ends.set(logId, nextSequenceId);
           await record('acknowledged', nextSequenceId - BigInt(entries.length));
           counts.acknowledged += 1;

@@ -19,16 +19,16 @@ export function cellEntryOf(random: Random): SheetEntry {
   const row = isFar ? FAR_ROW : random.integer(0, ROWS);
   const column = isFar ? FAR_COLUMN : random.integer(0, COLUMNS);
   if (isFar || random.chance(0.8)) {
-    return { type: 'SetCellValueAndFormat', row, column, value: valueOf(random), ...format };
+    return { type: 'SetCellValueAndFormat', row, column, value: cellValueOf(random), ...format };
   }
   const width = random.integer(1, 6);
-  const values = Array.from({ length: random.integer(1, 6) }, () => Array.from({ length: width }, () => valueOf(random)));
+  const values = Array.from({ length: random.integer(1, 6) }, () => Array.from({ length: width }, () => cellValueOf(random)));
   return { type: 'SetCellRange', row, column, values, ...format };
 }
 
 /** Nearly each in a tile of its own. */
 export function scatteredEntryOf(random: Random): SheetEntry {
-  return { type: 'SetCellValueAndFormat', row: random.integer(0, 60_000), column: random.integer(0, 600), value: valueOf(random) };
+  return { type: 'SetCellValueAndFormat', row: random.integer(0, 60_000), column: random.integer(0, 600), value: cellValueOf(random) };
 }
 
 /** 20,000 cells in one entry, over those of others. */
@@ -37,7 +37,7 @@ export function denseEntryOf(random: Random): SheetEntry {
   return { type: 'SetCellRange', row: random.integer(0, 12_000), column: random.integer(0, 12), values };
 }
 
-function valueOf(random: Random): CellValue {
+function cellValueOf(random: Random): CellValue {
   switch (random.integer(0, 9)) {
     case 0:
       return null;

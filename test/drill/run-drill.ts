@@ -38,7 +38,10 @@ export async function runDrill({ minutes, seed, keep }: DrillOptions, say: (line
   const closing: (() => Promise<unknown>)[] = [];
   try {
     const [postgres, temporal] = await Promise.all([createPostgresTarget(directory), createTemporalTarget(directory)]);
-    closing.push(() => postgres.stop(), () => temporal.stop());
+    closing.push(
+      () => postgres.stop(),
+      () => temporal.stop(),
+    );
     const { appUrl, ownerUrl } = await prepareDatabase(postgres.current().url);
     const pool = openPool(appUrl, closing);
     const owner = openPool(ownerUrl, closing);
@@ -122,7 +125,11 @@ export async function runDrill({ minutes, seed, keep }: DrillOptions, say: (line
     await Promise.all(processes.map((process) => process.end()));
     const counts = await readDatabaseCounts(owner);
     const checkedFrom = performance.now();
-    const { findings, checked } = await checkDrill({ connectionString: ownerUrl, blobsDir, acknowledgedFile: join(directory, 'acknowledged.jsonl') });
+    const { findings, checked } = await checkDrill({
+      connectionString: ownerUrl,
+      blobsDir,
+      acknowledgedFile: join(directory, 'acknowledged.jsonl'),
+    });
     findings.unshift(...settling.findings);
 
     const isKept = keep || findings.length > 0;

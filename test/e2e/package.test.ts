@@ -1,10 +1,13 @@
 /** The package as a user gets it: packed, installed into an empty project, imported, type-checked, and its command run there. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { temporalAddress } from '../support/servers.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
@@ -53,12 +56,14 @@ test('the library can be imported, and loads no Temporal', () => {
   const script = `
     import { createRequire } from 'node:module';
     import * as tidemark from 'tidemark';
+    import * as testing from 'tidemark/testing';
     const loaded = Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('@temporalio'));
-    console.log(JSON.stringify({ names: Object.keys(tidemark), loaded }));`;
-  const { names, loaded } = JSON.parse(run(project, process.execPath, ['--input-type=module', '-e', script]));
+    console.log(JSON.stringify({ names: Object.keys(tidemark), forTests: Object.keys(testing), loaded }));`;
+  const { names, forTests, loaded } = JSON.parse(run(project, process.execPath, ['--input-type=module', '-e', script]));
   expect(names).toEqual(
     expect.arrayContaining(['createTidemark', 'defineLogType', 'defineEntryWork', 'createPostgresEventLog', 'openSheet', 'ConflictError']),
   );
+  expect(forTests).toEqual(expect.arrayContaining(['runUntilIdle', 'expectWork']));
   expect(loaded).toEqual([]);
 });
 
@@ -103,22 +108,31 @@ test("the README's application is one", () => {
   checkTypes(source ?? '');
 });
 
-test("'tidemark' is there, and 'tidemark init' writes an application that a worker loads", () => {
+test("'tidemark' is there, and what 'tidemark init' writes runs: its script's work is done by a worker", async () => {
   const command = join(project, 'node_modules/.bin/tidemark');
   expect(run(project, command, ['--version']).trim()).toBe(manifest.version);
-  const { written, missing } = JSON.parse(run(project, command, ['init', '--json']));
-  expect(missing).toEqual([]);
-  expect(written.length).toBeGreaterThan(0);
-  const script = `
-    const { default: app, pool } = await import('./${written[0]}');
-    console.log(JSON.stringify({ logTypes: [...app.registry.logTypes.keys()], entryWork: [...app.registry.entryWork.keys()] }));
-    await app.close();
-    await pool.end();`;
-  const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
-  const { logTypes, entryWork } = JSON.parse(run(project, process.execPath, ['--input-type=module', '-e', script], env));
-  expect(logTypes).toEqual(expect.arrayContaining(['order', 'sheet']));
-  expect(entryWork).toHaveLength(1);
-});
+  expect(JSON.parse(run(project, command, ['init', '--json']))).toMatchObject({
+    missing: [],
+    written: expect.arrayContaining(['tidemark-example.mjs']),
+  });
+
+  const database = await createTestDatabase();
+  const env = { DATABASE_URL: database.appUrl, TEMPORAL_ADDRESS: temporalAddress(), TIDEMARK_BLOBS: join(scratch, 'blobs') };
+  const worker = spawn(command, ['worker'], { cwd: project, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    expect(run(project, process.execPath, ['tidemark-example.mjs'], env)).toContain('state { items: { tea: 2 } }');
+    const unit = () => JSON.parse(run(project, command, ['work', 'confirm-order/order-1/0', '--json'], env)).units[0];
+    await vi.waitFor(() => expect(unit()).toMatchObject({ state: 'done', result: { confirmed: 'tea' } }), {
+      timeout: 30_000,
+      interval: 200,
+    });
+  } finally {
+    worker.kill('SIGTERM');
+    if (worker.exitCode === null) await once(worker, 'exit');
+    await database.drop();
+  }
+  expect(worker.exitCode).toBe(0);
+}, 60_000);
 
 /** As strictly as an application may, with the errors of other packages' own types left out. */
 function checkTypes(source: string): void {

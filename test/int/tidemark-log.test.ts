@@ -103,10 +103,17 @@ describe('the state', () => {
 describe('an append', () => {
   test('of entries that the log type refuses sends nothing, and says which field', async () => {
     const log = tidemark.log(order, newId());
-    const bad = [{ type: 'Placed' as const, qty: 1 }, { type: 'Placed' as const, qty: 1.5 }];
+    const bad = [
+      { type: 'Placed' as const, qty: 1 },
+      { type: 'Placed' as const, qty: 1.5 },
+    ];
     await expect(log.append(bad, { expect: 'any' })).rejects.toThrow(/'Placed' of log type 'order' is refused: qty/);
-    await expect(log.append({ type: 'Placed', qty: 1, snapshot: 'x' } as never, { expect: 'any' })).rejects.toThrow(/cannot bring its own 'snapshot'/);
-    await expect(log.append({ type: 'Placed', qty: 1, pending: 'snapshot' } as never, { expect: 'any' })).rejects.toThrow(/append's option `pending`/);
+    await expect(log.append({ type: 'Placed', qty: 1, snapshot: 'x' } as never, { expect: 'any' })).rejects.toThrow(
+      /cannot bring its own 'snapshot'/,
+    );
+    await expect(log.append({ type: 'Placed', qty: 1, pending: 'snapshot' } as never, { expect: 'any' })).rejects.toThrow(
+      /append's option `pending`/,
+    );
     await expect(log.append([], { expect: 'any' })).rejects.toThrow(InvalidInputError);
     await expect(log.append({ type: 'Placed', qty: 1 }, { expect: 3 as never })).rejects.toThrow(/expect '3' cannot be used/);
     await expect(log.append({ type: 'Placed', qty: 1 }, { expect: 'any', actor: 'a\0b' })).rejects.toThrow(/actor .* cannot be used/);
@@ -124,7 +131,13 @@ describe('an append', () => {
   test('asks for a snapshot by itself when `pending` says so', async () => {
     const log = tidemark.log(note, newId());
     await log.append({ type: 'Wrote', text: 'a' }, { expect: 'any' });
-    await log.append([{ type: 'Wrote', text: 'b' }, { type: 'Wrote', text: 'c' }], { expect: 'any', pending: 'snapshot' });
+    await log.append(
+      [
+        { type: 'Wrote', text: 'b' },
+        { type: 'Wrote', text: 'c' },
+      ],
+      { expect: 'any', pending: 'snapshot' },
+    );
     await runUntilIdle(tidemark);
     const { lastSnapshot } = await log.eventLog.query('snapshot', 'end', -1n);
     expect(lastSnapshot?.sequenceId).toBe(2n);
@@ -163,7 +176,10 @@ describe('an instance', () => {
 
 describe('following', () => {
   /** Collects in the background; `stop` ends it and answers with what it got or threw. */
-  function collect(log: ReturnType<typeof tidemark.log<never, never>> | ReturnType<Tidemark['log']>, options: Parameters<typeof log.follow>[0] = {}) {
+  function collect(
+    log: ReturnType<typeof tidemark.log<never, never>> | ReturnType<Tidemark['log']>,
+    options: Parameters<typeof log.follow>[0] = {},
+  ) {
     const got: string[] = [];
     const abort = new AbortController();
     const ended = (async () => {
@@ -202,7 +218,10 @@ describe('following', () => {
     const follower = collect(tidemark.log(order, id), { pollMs: 60_000 });
     await until('the first', () => follower.got.length === 1);
     await until('listening', async () => {
-      const { rows } = await database.ownerPool.query("select 1 from pg_stat_activity where application_name = 'tidemark listen' and datname = $1", [database.name]);
+      const { rows } = await database.ownerPool.query(
+        "select 1 from pg_stat_activity where application_name = 'tidemark listen' and datname = $1",
+        [database.name],
+      );
       return rows.length > 0;
     });
     await other.log(order, id).append(placed(1), { expect: 'any' });
@@ -211,7 +230,10 @@ describe('following', () => {
     await other.close();
     await tidemark.close();
     await until('not listening any more', async () => {
-      const { rows } = await database.ownerPool.query("select 1 from pg_stat_activity where application_name = 'tidemark listen' and datname = $1", [database.name]);
+      const { rows } = await database.ownerPool.query(
+        "select 1 from pg_stat_activity where application_name = 'tidemark listen' and datname = $1",
+        [database.name],
+      );
       return rows.length === 0;
     });
   });
@@ -311,6 +333,9 @@ const renamedOrder = defineLogType({
   version: 3,
   entry: z.object({ type: z.literal('Ordered'), pieces: z.int() }),
   initial: () => ({ pieces: 0 }),
-  upcast: (stored) => ('qty' in stored ? { type: 'Ordered' as const, pieces: stored.qty as number } : (stored as unknown as { type: 'Ordered'; pieces: number })),
+  upcast: (stored) =>
+    'qty' in stored
+      ? { type: 'Ordered' as const, pieces: stored.qty as number }
+      : (stored as unknown as { type: 'Ordered'; pieces: number }),
   apply: (state, { pieces }) => ({ pieces: state.pieces + pieces }),
 });

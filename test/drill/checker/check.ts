@@ -1,0 +1,65 @@
+/**
+ * The independent checker: plain SQL through pg, blobs through fs and zlib, folds of its own. Nothing in this folder imports the product,
+ * so a fault of the product cannot hide here.
+ *
+ * It looks at an installation where nothing is running or asked for any more, and returns what does not hold:
+ * 1. every log holds [first, next) without a gap; what it held before is in drill.removed_entry
+ * 2. every acknowledged append is there once, whole, with its content
+ * 3. every snapshot equals the fold of its log strictly before its entry
+ * 4. no entry is pending, no unit waiting, ready, claimed, started or dead
+ * 5. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
+ */
+import pg from 'pg';
+import { type AppendRecord, readAcknowledged } from './acknowledged.ts';
+import { checkLog } from './check-log.ts';
+import { checkWork } from './check-work.ts';
+
+export interface CheckOptions {
+  /** A role that may read the schemas tidemark and drill. */
+  connectionString: string;
+  blobsDir: string;
+  acknowledgedFile: string;
+}
+
+export interface CheckedCounts {
+  logs: number;
+  entries: number;
+  /** Of them truncated away. */
+  removedEntries: number;
+  acknowledgedAppends: number;
+  snapshots: number;
+  completions: number;
+}
+
+export async function checkDrill({
+  connectionString,
+  blobsDir,
+  acknowledgedFile,
+}: CheckOptions): Promise<{ findings: string[]; checked: CheckedCounts }> {
+  const findings: string[] = [];
+  const find = (finding: string) => findings.push(finding);
+  const checked: CheckedCounts = { logs: 0, entries: 0, removedEntries: 0, acknowledgedAppends: 0, snapshots: 0, completions: 0 };
+  const records = await readAcknowledged(acknowledgedFile);
+  const byLog = new Map<string, AppendRecord[]>();
+  for (const record of records) {
+    byLog.set(record.log, [...(byLog.get(record.log) ?? []), record]);
+    checked.acknowledgedAppends += record.outcome === 'acknowledged' ? 1 : 0;
+  }
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    const { rows: logs } = await client.query(
+      'select id, type, first_sequence_id::text as first, next_sequence_id::text as next from tidemark.logs order by id',
+    );
+    for (const log of logs) {
+      await checkLog({ client, blobsDir, log, records: byLog.get(log.id) ?? [], find, checked });
+      byLog.delete(log.id);
+      checked.logs += 1;
+    }
+    for (const [log, lost] of byLog) find(`log ${log} is gone, and with it ${lost.length} appends`);
+    checked.completions = await checkWork(client, find);
+  } finally {
+    await client.end();
+  }
+  return { findings, checked };
+}

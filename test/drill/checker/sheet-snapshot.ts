@@ -1,0 +1,91 @@
+/**
+ * A sheet's snapshot, decoded: root → pages, where it is large → tiles of 128 rows × 16 columns, in which cells are numbered down the columns.
+ */
+import { type BlobContent, type BlobReader, demand } from './blobs.ts';
+import { cellText, placeOf } from './cells.ts';
+
+const TILE_ROWS = 128;
+const TILE_COLUMNS = 16;
+const PAGE_TILE_ROWS = 64;
+const PAGE_TILE_COLUMNS = 4;
+
+export interface SheetSnapshot {
+  cells: Map<number, string>;
+  cellCount: number;
+  rows: number;
+  columns: number;
+}
+
+type Columns = Record<string, (number | string)[]>;
+type Ref = { row: number; column: number; hash: string; cells: number };
+
+export async function readSheetSnapshot(blobs: BlobReader, name: string, sequenceId: bigint): Promise<SheetSnapshot> {
+  const root = await blobs.read(name);
+  demand('the root', root, {
+    format: 'tidemark-sheet',
+    formatVersion: 1,
+    logType: 'sheet',
+    typeVersion: 1,
+    sequenceId: String(sequenceId),
+    tileRows: TILE_ROWS,
+    tileColumns: TILE_COLUMNS,
+  });
+  const cells = new Map<number, string>();
+  for (const tile of root.pages === undefined ? refsOf(root.tiles) : await readPages(blobs, root)) {
+    const count = readTileInto(cells, tile, await blobs.read(`tile-${tile.hash}.gz`));
+    if (count !== tile.cells) throw new Error(`tile ${tile.row}, ${tile.column} has ${count} cells, and its list says ${tile.cells}`);
+  }
+  return { cells, cellCount: root.cells as number, rows: root.rows as number, columns: root.columns as number };
+}
+
+async function readPages(blobs: BlobReader, root: BlobContent): Promise<Ref[]> {
+  demand('the root', root, { pageTileRows: PAGE_TILE_ROWS, pageTileColumns: PAGE_TILE_COLUMNS });
+  const tiles: Ref[] = [];
+  for (const page of refsOf(root.pages)) {
+    const content = await blobs.read(`page-${page.hash}.gz`);
+    demand('a page', content, { format: 'tidemark-page', formatVersion: 1 });
+    for (const tile of refsOf(content.tiles)) {
+      if (Math.floor(tile.row / PAGE_TILE_ROWS) !== page.row || Math.floor(tile.column / PAGE_TILE_COLUMNS) !== page.column) {
+        throw new Error(`page ${page.row}, ${page.column} lists tile ${tile.row}, ${tile.column}, which is not in it`);
+      }
+      tiles.push(tile);
+    }
+  }
+  return tiles;
+}
+
+function refsOf(list: unknown): Ref[] {
+  const { row = [], column = [], hash = [], cells = [] } = list as Columns;
+  return row.map((_, index) => ({
+    row: row[index] as number,
+    column: column[index] as number,
+    hash: hash[index] as string,
+    cells: cells[index] as number,
+  }));
+}
+
+/** @returns how many cells it holds */
+function readTileInto(cells: Map<number, string>, { row, column }: Ref, tile: BlobContent): number {
+  demand('a tile', tile, { format: 'tidemark-tile', formatVersion: 1 });
+  const {
+    runs,
+    values,
+    formats,
+    formatRuns = [],
+  } = tile as { runs: number[]; values: unknown[]; formats?: string[]; formatRuns?: number[] };
+  const formatOf = formatRuns.flatMap((code, index) =>
+    index % 2 === 0 ? new Array<number>(formatRuns[index + 1] as number).fill(code) : [],
+  );
+  let ordinal = 0;
+  for (let run = 0; run < runs.length; run += 2) {
+    const start = runs[run] as number;
+    for (let position = start; position < start + (runs[run + 1] as number); position += 1) {
+      const place = placeOf(row * TILE_ROWS + (position % TILE_ROWS), column * TILE_COLUMNS + Math.floor(position / TILE_ROWS));
+      if (cells.has(place)) throw new Error(`tile ${row}, ${column} has a cell that another one has too`);
+      cells.set(place, cellText(values[ordinal], formats?.[formatOf[ordinal] ?? -1]));
+      ordinal += 1;
+    }
+  }
+  if (ordinal !== values.length) throw new Error(`tile ${row}, ${column} has ${values.length} values for ${ordinal} cells`);
+  return ordinal;
+}

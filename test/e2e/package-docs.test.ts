@@ -1,0 +1,87 @@
+/** What the documents say about files, settings and commands is so. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+const documents = [
+  ...['README.md', 'CHANGELOG.md'],
+  ...readdirSync(join(repository, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+const text = (path: string): string => readFileSync(join(repository, path), 'utf8');
+const withoutCode = (markdown: string): string => markdown.replaceAll(/^```.*?^```/gms, '');
+
+/** As GitHub makes them of headings. */
+const anchorsOf = (path: string): string[] =>
+  [...withoutCode(text(path)).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+test.each(documents)('every link of %s leads somewhere', (path) => {
+  for (const [, target = ''] of withoutCode(text(path)).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+    const [file = '', anchor] = target.split('#');
+    const found = file === '' ? path : resolve('/', dirname(path), file).slice(1);
+    expect(existsSync(join(repository, found)), target).toBe(true);
+    if (anchor !== undefined) expect(anchorsOf(found), target).toContain(anchor);
+  }
+});
+
+test('the tests and sources that the documents name are there', () => {
+  for (const path of documents) {
+    for (const [, file = ''] of text(path).matchAll(/`((?:src|test|scripts|migrations|docs)\/[\w./-]+\.(?:ts|mjs|sql|md))`/g)) {
+      expect(existsSync(join(repository, file)), `${path}: ${file}`).toBe(true);
+    }
+  }
+});
+
+test('operations.md lists every variable that is read', () => {
+  const read = [...text('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): (?:z|whole)\b/gm)].map(([, name = '']) => name);
+  expect(read).toContain('DATABASE_URL');
+  const [, table = ''] = /\n## Environment variables\n(.*?)\n## /s.exec(text('docs/operations.md')) ?? [];
+  for (const name of read) expect(table).toContain(`\`${name}\``);
+});
+
+test('every decision is in the list of decisions', () => {
+  const decisions = readdirSync(join(repository, 'docs/decisions')).filter((name) => /^\d{4}-/.test(name));
+  for (const name of decisions) expect(text('docs/decisions/README.md')).toContain(`](${name})`);
+});
+
+test('every command that the documents show is one, with the options it has', () => {
+  const shown = documents.flatMap((path) =>
+    [...text(path).matchAll(/(?:npx tidemark|^\s*tidemark|`tidemark|--rm (?:--no-TTY )?cli) ([a-z][^\n`#|<>→]*)/gm)].map(([, line = '']) =>
+      line.trim(),
+    ),
+  );
+  expect(shown.length).toBeGreaterThan(20);
+  for (const line of new Set(shown)) {
+    const words = line.split(/\s+/);
+    const name =
+      words[0] === 'work' && /^(redrive|discard)$/.test(words[1] ?? '')
+        ? words.slice(0, 2)
+        : words[0] === 'demo'
+          ? ['demo', 'kill']
+          : words.slice(0, 1);
+    const help = helpOf(name);
+    for (const option of words.filter((word) => /^--[a-z]/.test(word))) {
+      expect(help, `tidemark ${line}`).toContain(option.replace(/[.,;:]$/, ''));
+    }
+  }
+});
+
+const helps = new Map<string, string>();
+function helpOf(name: string[]): string {
+  const key = name.join(' ');
+  const { status, stdout, stderr } = helps.has(key)
+    ? { status: 0, stdout: helps.get(key) ?? '', stderr: '' }
+    : spawnSync(process.execPath, [join(repository, 'dist/cli.js'), ...name, '--help'], { encoding: 'utf8' });
+  expect(status, `tidemark ${key} --help: ${stderr}`).toBe(0);
+  helps.set(key, stdout);
+  return stdout;
+}

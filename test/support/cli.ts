@@ -1,0 +1,117 @@
+/** The `tidemark` command as a process, from dist/, which is built first where a source has changed since. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface CliOptions {
+  cwd?: string;
+  /** On top of an environment in which nothing of Tidemark is set. */
+  env?: Record<string, string>;
+  input?: string | Uint8Array;
+  timeoutMs?: number;
+}
+
+export interface CliResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningCli {
+  readonly child: ChildProcess;
+  output(): { stdout: string; stderr: string };
+  /** Everything written so far, once it holds `text`. @throws where it does not within the deadline, or the process ends before */
+  waitFor(text: string | RegExp, deadlineMs?: number): Promise<string>;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<CliResult>;
+}
+
+/** Runs a command to its end. */
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return startCli(args, options).ended;
+}
+
+export function startCli(args: readonly string[], { cwd = root, env = {}, input, timeoutMs = 60_000 }: CliOptions = {}): RunningCli {
+  const child = spawn(process.execPath, [cliPath(), ...args], { cwd, env: { ...quietEnvironment(), ...env }, stdio: 'pipe', timeout: timeoutMs });
+  const seen = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    seen.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    seen.stderr += text;
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  let result: CliResult | undefined;
+  const ended = new Promise<CliResult>((resolve) => {
+    child.once('close', (code, signal) => {
+      result = { ...seen, code: code ?? (signal ? 128 : -1) };
+      resolve(result);
+    });
+  });
+  return {
+    child,
+    ended,
+    output: () => ({ ...seen }),
+    async waitFor(text, deadlineMs = 30_000) {
+      const deadline = performance.now() + deadlineMs;
+      const all = () => seen.stdout + seen.stderr;
+      const isThere = () => (typeof text === 'string' ? all().includes(text) : text.test(all()));
+      while (!isThere()) {
+        if (result) throw new Error(`it ended (${result.code}) without saying ${text}:\n${all()}`);
+        if (performance.now() > deadline) throw new Error(`it has not said ${text}:\n${all()}`);
+        await delay(20);
+      }
+      return all();
+    },
+  };
+}
+
+/** A folder of the test's own; removed by the returned function. The account that Postgres runs as can enter it. */
+export function createFolder(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'tidemark-cli-'));
+  spawnSync('chmod', ['755', path]);
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+function quietEnvironment(): Record<string, string> {
+  const { PATH = '', HOME = '', TEMPORAL_CLI = '' } = process.env;
+  return { PATH, HOME, TEMPORAL_CLI, CI: 'true' };
+}
+
+let built: string | undefined;
+
+/** CLI_UNDER_TEST names another one, already built. */
+function cliPath(): string {
+  built ??= process.env.CLI_UNDER_TEST ?? build();
+  return built;
+}
+
+/** One test file at a time: the others wait for its result. */
+function build(): string {
+  const lock = join(root, 'node_modules/.cache/tidemark-build.lock');
+  mkdirSync(join(lock, '..'), { recursive: true });
+  for (const deadline = performance.now() + 120_000; ; ) {
+    try {
+      mkdirSync(lock);
+      break;
+    } catch {
+      if (performance.now() > deadline || Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 120_000) {
+        rmSync(lock, { recursive: true, force: true });
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
+  }
+  try {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { cwd: root, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`dist/ cannot be built:\n${stdout}${stderr}`);
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
+  return join(root, 'dist/cli.js');
+}

@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { SetupError } from '../../src/errors.ts';
+import { createLogger, maskSecrets } from '../../src/logging.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tidemark-config-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Away from a temporal.toml of whoever runs the tests. */
+const nothing = { HOME: folder, XDG_CONFIG_HOME: folder };
+
+const load = (environment: Record<string, string>, directory = folder) => loadConfig({ ...nothing, ...environment }, directory);
+
+function refusal(environment: Record<string, string>, directory = folder): string {
+  try {
+    load(environment, directory);
+  } catch (error) {
+    expect(error).toBeInstanceOf(SetupError);
+    const { message } = error as Error;
+    expect(message).not.toContain('\n');
+    return message;
+  }
+  throw new Error(`accepted: ${JSON.stringify(environment)}`);
+}
+
+describe('without any variable', () => {
+  test('everything has its default, and no server is configured', () => {
+    expect(load({})).toEqual({
+      databaseUrl: undefined,
+      temporal: { configured: false, address: '127.0.0.1:7233', namespace: 'default' },
+      schema: 'tidemark',
+      blobsDir: undefined,
+      dataDir: join(folder, '.tidemark'),
+      ports: { postgres: undefined, temporal: undefined, ui: undefined },
+      maxInFlight: undefined,
+      cacheBytes: undefined,
+      temporalCli: undefined,
+      logLevel: 'info',
+      color: true,
+      ci: false,
+    });
+  });
+
+  test('an empty variable counts as one that is not set', () => {
+    expect(load({ DATABASE_URL: '', TIDEMARK_UI_PORT: '', LOG_LEVEL: '', TEMPORAL_ADDRESS: '' })).toEqual(load({}));
+  });
+});
+
+test('values are typed, paths absolute, and nothing can be changed afterwards', () => {
+  const config = load({
+    DATABASE_URL: 'postgresql://u:p@db:5432/app',
+    TIDEMARK_BLOBS: 'kept/blobs',
+    TIDEMARK_DATA: 'data',
+    TIDEMARK_POSTGRES_PORT: '5433',
+    TIDEMARK_MAX_IN_FLIGHT: '8',
+    TIDEMARK_CACHE_BYTES: '0',
+    LOG_LEVEL: 'debug',
+    NO_COLOR: '1',
+    CI: 'true',
+  });
+  expect(config).toMatchObject({
+    databaseUrl: 'postgresql://u:p@db:5432/app',
+    blobsDir: join(folder, 'kept/blobs'),
+    dataDir: join(folder, 'data'),
+    ports: { postgres: 5433 },
+    maxInFlight: 8,
+    cacheBytes: 0,
+    logLevel: 'debug',
+    color: false,
+    ci: true,
+  });
+  expect(() => Object.assign(config, { schema: 'other' })).toThrow(TypeError);
+  expect(() => Object.assign(config.ports, { ui: 1 })).toThrow(TypeError);
+  expect(() => Object.assign(config.temporal, { address: 'x' })).toThrow(TypeError);
+});
+
+describe('a bad value is refused with its variable, itself and what it may be', () => {
+  test.each([
+    [{ TIDEMARK_UI_PORT: '70000' }, "TIDEMARK_UI_PORT is '70000': use a whole number from 1 to 65535."],
+    [{ TIDEMARK_POSTGRES_PORT: '0' }, "TIDEMARK_POSTGRES_PORT is '0': use a whole number from 1 to 65535."],
+    [{ TIDEMARK_TEMPORAL_PORT: 'x' }, "TIDEMARK_TEMPORAL_PORT is 'x': use a whole number from 1 to 65535."],
+    [{ TIDEMARK_MAX_IN_FLIGHT: '0' }, "TIDEMARK_MAX_IN_FLIGHT is '0': use a whole number from 1 to 1000."],
+    [{ TIDEMARK_CACHE_BYTES: '1.5' }, "TIDEMARK_CACHE_BYTES is '1.5': use a whole number from 0 to 68719476736."],
+    [{ TIDEMARK_SCHEMA: 'My-Schema' }, "TIDEMARK_SCHEMA is 'My-Schema': use 1 to 63 of a-z, 0-9 and _, not starting with a digit."],
+    [{ LOG_LEVEL: 'loud' }, "LOG_LEVEL is 'loud': use one of trace, debug, info, warn, error, fatal, silent."],
+    [{ TEMPORAL_ADDRESS: 'http://host' }, "TEMPORAL_ADDRESS is 'http://host': use HOST:PORT, without http://."],
+    [{ TEMPORAL_ADDRESS: 'host:70000' }, "TEMPORAL_ADDRESS is 'host:70000': use HOST:PORT, without http://."],
+    [{ TEMPORAL_NAMESPACE: 'a b' }, "TEMPORAL_NAMESPACE is 'a b': use 1 to 255 characters without spaces."],
+    [{ TEMPORAL_CONFIG_FILE: '/nowhere.toml' }, "TEMPORAL_CONFIG_FILE is '/nowhere.toml': there is no such file."],
+  ])('%o', (environment, message) => {
+    expect(refusal(environment as unknown as Record<string, string>)).toBe(message);
+  });
+
+  test('a database address is not repeated: it may hold a password', () => {
+    expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe('DATABASE_URL cannot be used: use postgres://USER:PASSWORD@HOST:PORT/DATABASE.');
+  });
+});
+
+describe('Temporal profiles', () => {
+  writeFileSync(
+    join(folder, 'temporal.toml'),
+    '[profile.default]\naddress = "127.0.0.1:7777"\n[profile.cloud]\naddress = "cloud.example:7233"\nnamespace = "mine"\n',
+  );
+
+  test('a named one is read from temporal.toml in the folder', () => {
+    expect(load({ TEMPORAL_PROFILE: 'cloud' }).temporal).toEqual({ configured: true, address: 'cloud.example:7233', namespace: 'mine' });
+  });
+
+  test('without a name the file there is left alone, so that a running dev is found', () => {
+    expect(load({}).temporal).toEqual({ configured: false, address: '127.0.0.1:7233', namespace: 'default' });
+  });
+
+  test('single variables go before the profile, and an API key turns TLS on', () => {
+    const { temporal } = load({ TEMPORAL_PROFILE: 'cloud', TEMPORAL_NAMESPACE: 'other', TEMPORAL_API_KEY: 'secret-key' });
+    expect(temporal).toMatchObject({ namespace: 'other', apiKey: 'secret-key' });
+    expect(temporal.tls).toBeTruthy();
+  });
+
+  test('one that is not in the file is refused by its name', () => {
+    const message = refusal({ TEMPORAL_PROFILE: 'nowhere' });
+    expect(message).toContain("TEMPORAL_PROFILE 'nowhere'");
+    expect(message).toContain('temporal.toml');
+  });
+});
+
+describe('secrets stay out of what is written', () => {
+  test('passwords in addresses are masked, whatever they are made of', () => {
+    expect(maskSecrets('at postgres://app:p@ss:w0rd@db:5432/x and redis://:other@cache')).toBe('at postgres://app:***@db:5432/x and redis://:***@cache');
+    expect(maskSecrets('postgres:///x?host=/run&user=a&password=hunter2&ssl=1')).toBe('postgres:///x?host=/run&user=a&password=***&ssl=1');
+    expect(maskSecrets('http://127.0.0.1:8233/namespaces/default a@b.example')).toBe('http://127.0.0.1:8233/namespaces/default a@b.example');
+  });
+
+  test('a log line holds none, not in its message, its fields or an error', () => {
+    const lines: string[] = [];
+    const log = createLogger({ level: 'info', name: 'test', secrets: ['secret-key', undefined], write: (line) => lines.push(line) });
+    log.info({ url: 'postgres://app:hunter2@db/x', key: 'secret-key' }, 'connecting to postgres://app:hunter2@db/x');
+    log.error({ err: new Error('cannot reach postgres://app:hunter2@db/x with secret-key') });
+    log.debug('below the level');
+    expect(lines).toHaveLength(2);
+    expect(lines.join()).not.toMatch(/hunter2|secret-key/);
+    expect(JSON.parse(lines[0] as string)).toMatchObject({ name: 'test', msg: 'connecting to postgres://app:***@db/x', key: '***' });
+  });
+});

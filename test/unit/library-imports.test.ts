@@ -1,0 +1,88 @@
+/** What an application loads with the library: little, and none of it Temporal. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import * as library from '../../src/index.ts';
+import * as testing from '../../src/testing.ts';
+
+const src = fileURLToPath(new URL('../../src/', import.meta.url));
+
+/** Everything that is loaded with a file, as TypeScript leaves it: type-only imports are gone, dynamic ones count where asked. */
+function importGraph(entry: string, options: { dynamic: boolean }): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const visit = (file: string) => {
+    if (files.has(file)) return;
+    files.add(file);
+    const text = readFileSync(file, 'utf8');
+    const statements = [...text.matchAll(/^(?:import|export)\s(?!type\s)(?:[^;]*?\sfrom\s)?'([^']+)'/gm)].map(
+      (match) => match[1] as string,
+    );
+    const calls = [...text.matchAll(/\bimport\('([^']+)'\)/g)].map((match) => match[1] as string);
+    for (const name of options.dynamic ? [...statements, ...calls] : statements) {
+      if (name.startsWith('.')) visit(resolve(dirname(file), name));
+      else packages.add(name.replace(/^((?:@[^/]+\/)?[^/]+).*$/, '$1'));
+    }
+  };
+  visit(resolve(src, entry));
+  return { files, packages };
+}
+
+describe.each(['index.ts', 'testing.ts'])('%s', (entry) => {
+  test('loads nothing of Temporal, not even later', () => {
+    const { files, packages } = importGraph(entry, { dynamic: true });
+    expect(files.size).toBeGreaterThan(30);
+    expect([...packages].filter((name) => name.startsWith('@temporalio'))).toEqual([]);
+    expect([...files].filter((file) => /src\/(temporal|activities|workflows|embedded|cli)\//.test(file))).toEqual([]);
+  });
+
+  test('loads pg, zod and parts of Node, and nothing else', () => {
+    const { packages } = importGraph(entry, { dynamic: false });
+    expect([...packages].filter((name) => !name.startsWith('node:') && name !== 'pg' && name !== 'zod')).toEqual([]);
+  });
+});
+
+test('the graph sees Temporal where it is', () => {
+  expect([...importGraph('temporal/start-worker.ts', { dynamic: false }).packages]).toContain('@temporalio/worker');
+});
+
+test('the public surface is what it is said to be', () => {
+  expect(Object.keys(library).sort()).toEqual([
+    'BlobNotFoundError',
+    'BlobWrongKindError',
+    'ConflictError',
+    'CorruptBlobError',
+    'FencedError',
+    'HistoryGoneError',
+    'InvalidBlobNameError',
+    'InvalidInputError',
+    'LogNotFoundError',
+    'NoContinuationError',
+    'SequenceRangeError',
+    'SetupError',
+    'SimpleWorker',
+    'SimpleWorkerHost',
+    'TemporalWorkerHost',
+    'TidemarkError',
+    'UnavailableError',
+    'UnknownWorkflowError',
+    'blobsOfLog',
+    'createDirectoryBlobStore',
+    'createLog',
+    'createMemoryBlobStore',
+    'createMemoryEventLog',
+    'createPostgresEventLog',
+    'createTidemark',
+    'defineEntryWork',
+    'defineLogType',
+    'invokeWorkflow',
+    'migrate',
+    'openSheet',
+    'parseSequenceId',
+    'resendPending',
+    'sheet',
+    'takeSnapshot',
+  ]);
+  expect(Object.keys(testing).sort()).toEqual(['createMemoryTidemark', 'expectWork', 'runUntilIdle']);
+});
