@@ -26,7 +26,8 @@ begin
       and (w.state in ('ready', 'claimed', 'started') or (w.state = 'dead' and g.on_dead = 'block'))) then
     return;
   end if;
-  update work set state = 'ready'
+  -- Claimable from now on: a claim that looks past its low-water mark sees it at once.
+  update work set state = 'ready', not_before = greatest(not_before, clock_timestamp())
   where id = (
     select id from work where group_name = p_group and ordering_key = p_key and state = 'waiting'
     order by position limit 1);
@@ -68,9 +69,33 @@ begin
     state = v_state, position = v_position, epoch = v_epoch, not_before = excluded.not_before, attempt = 0, unended = 0, fence = null,
     claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null, finished_at = null
   where w.state in ('done', 'dead', 'cancelled', 'expired');
-  return case when found then 'added' else 'exists' end;
+  if not found then
+    return 'exists';
+  end if;
+  -- It may have been its own dead self that held the key.
+  if v_state = 'waiting' then
+    perform advance_work_key(p_group, p_key);
+  end if;
+  return 'added';
 end
 $$;
+
+-- A group that no longer blocks frees the keys that its dead units hold.
+create function free_blocked_keys() returns trigger language plpgsql set search_path from current as $$
+declare
+  v_key text;
+begin
+  for v_key in
+    select distinct ordering_key from work where group_name = new.name and state = 'dead' and ordering_key is not null order by 1
+  loop
+    perform lock_work_key(new.name, v_key);
+    perform advance_work_key(new.name, v_key);
+  end loop;
+  return null;
+end
+$$;
+create trigger work_group_frees_keys after update of on_dead on work_group
+  for each row when (old.on_dead = 'block' and new.on_dead = 'free') execute function free_blocked_keys();
 
 create function add_entry_work() returns trigger language plpgsql set search_path from current as $$
 begin
@@ -136,8 +161,14 @@ begin
 
   -- Chosen first and updated by id after: as one statement the planner expects the product of every limit, and reads the whole table.
   with recursive running as (
-    select w.group_name, w.workflow, w.burst_id, count(*)::integer as units
-    from work w where w.state in ('claimed', 'started') group by 1, 2, 3
+    select r.group_name, r.workflow, r.burst_id, count(*)::integer as units
+    from (
+      select w.group_name, w.workflow, w.burst_id from work w where w.state in ('claimed', 'started')
+      union all
+      -- A burst whose claim ran out is claimed again below, whatever else there is: it keeps its place.
+      select w.group_name, w.workflow, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
+    ) r
+    group by 1, 2, 3
   ), load as (
     select r.group_name, sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end)::integer as units
     from running r group by 1
@@ -203,15 +234,22 @@ begin
   ), burst_name as (
     select n.group_name, n.workflow, n.number, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) as burst_id
     from (
-      select r.group_name, r.workflow, r.number, r.bursts, row_number() over (partition by r.workflow order by r.number, r.group_name) as turn
+      select r.group_name, r.workflow, r.number, r.bursts, r.room,
+        row_number() over (partition by r.group_name order by r.number, r.workflow) as turn_in_group,
+        row_number() over (partition by r.workflow order by r.number, r.group_name) as turn
       from (select distinct group_name, workflow, number, bursts, room from ranked) r
-      where r.room is null or (r.number + 1) * p_burst_width <= r.room
     ) n
-    where n.bursts + n.turn <= p_max_bursts
+    where n.bursts + n.turn <= p_max_bursts and (n.room is null or n.turn_in_group * p_burst_width <= n.room)
+  ), taken as (
+    select b.group_name, count(*)::integer * p_burst_width as units from burst_name b group by 1
   ), alone as (
-    select c.id from candidate c
-    where (c.alone or not exists (select 1 from deep d where d.group_name = c.group_name and d.workflow = c.workflow))
-      and (c.room is null or c.turn <= c.room)
+    select c.id from (
+      select c.id, c.group_name, c.room, row_number() over (partition by c.group_name order by c.turn) as turn
+      from candidate c
+      where c.alone or not exists (select 1 from deep d where d.group_name = c.group_name and d.workflow = c.workflow)
+    ) c
+    left join taken t on t.group_name = c.group_name
+    where c.room is null or c.turn <= c.room - coalesce(t.units, 0)
     order by c.turn, c.group_name
     limit v_free
   ), chosen as (
@@ -292,6 +330,21 @@ $$;
 -- Running. Each beginning sets a new fence; only its holder can go on.
 -- ---------------------------------------------------------------------------------------------------------------
 
+-- Whether a group is under its cap, until the end of this transaction: claims take places under the same lock.
+create function work_group_has_room(p_group text, p_burst_width integer default 8) returns boolean language plpgsql set search_path from current as $$
+declare
+  v_cap integer := (select cap from work_group where name = p_group);
+begin
+  if v_cap is null then
+    return true;
+  end if;
+  perform 1 from installation for update;
+  return v_cap > (
+    select coalesce(sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end), 0)
+    from (select burst_id, count(*) as units from work where group_name = p_group and state in ('claimed', 'started') group by 1) r);
+end
+$$;
+
 -- Begins an attempt of a unit that runs alone. No row: it is finished, in another epoch, or in a burst.
 -- A unit begun p_max_unended times without an end is dead: the returned state says so.
 -- Commits asynchronously: a count lost in a crash is not a lost fence, because the fence is random.
@@ -306,6 +359,10 @@ begin
   end if;
   if v.unended >= p_max_unended then
     return query select * from end_unended_work(p_id, p_epoch, p_max_unended);
+    return;
+  end if;
+  -- Its claim was given up though its execution had been started: its place may be taken. Then it is claimed again later.
+  if v.state = 'ready' and not work_group_has_room(v.group_name) then
     return;
   end if;
   perform set_config('synchronous_commit', 'off', true);
@@ -362,6 +419,29 @@ begin
 end
 $$;
 
+-- Locks the entry of a unit that is about to end, before its key, and the earlier ones that its snapshot will stand for.
+-- False where the entry is gone.
+create function lock_entry_to_end(p_log_id text, p_sequence_id bigint, p_group text, p_workflow text, p_snapshot text)
+returns boolean language plpgsql set search_path from current as $$
+declare
+  v_last bigint;
+begin
+  if p_snapshot is null then
+    select sequence_id into v_last from entries where log_id = p_log_id and sequence_id = p_sequence_id for update;
+    return found;
+  end if;
+  for v_last in
+    select e.sequence_id from entries e
+    where e.log_id = p_log_id and (e.sequence_id = p_sequence_id or e.sequence_id in (
+      select w.sequence_id from work w
+      where w.state = 'dead' and w.group_name = p_group and w.log_id = p_log_id and w.workflow = p_workflow and w.sequence_id < p_sequence_id))
+    order by e.sequence_id for update
+  loop
+  end loop;
+  return v_last is not distinct from p_sequence_id;
+end
+$$;
+
 -- The one way to end a unit of work with effect: entry, key, unit, all or nothing.
 -- 'finished', or 'fenced': another attempt is the last one, and nothing was changed.
 create function finish_work(
@@ -374,8 +454,7 @@ declare
 begin
   select * into v from work where id = p_id;
   if v.log_id is not null then
-    perform 1 from entries where log_id = v.log_id and sequence_id = v.sequence_id for update;
-    v_entry := found;
+    v_entry := lock_entry_to_end(v.log_id, v.sequence_id, v.group_name, v.workflow, p_snapshot);
   end if;
   if v.ordering_key is not null then
     perform lock_work_key(v.group_name, v.ordering_key);
@@ -390,8 +469,8 @@ begin
   if v_entry then
     update entries set snapshot = coalesce(p_snapshot, snapshot), history = coalesce(p_history, history), pending = null
     where log_id = v.log_id and sequence_id = v.sequence_id and pending = v.workflow;
-    if p_snapshot is not null then
-      perform supersede_dead_work(v.log_id, v.workflow, v.sequence_id);
+    if found and p_snapshot is not null then
+      perform supersede_dead_work(v.log_id, v.group_name, v.workflow, v.sequence_id);
     end if;
   end if;
   if v.ordering_key is not null then
@@ -402,15 +481,15 @@ end
 $$;
 
 -- A later snapshot stands for an earlier one that died: its entry is no longer pending and its unit is closed.
--- The log's key is locked by the caller.
-create function supersede_dead_work(p_log_id text, p_workflow text, p_sequence_id bigint) returns void language plpgsql set search_path from current as $$
+-- The entries (see lock_entry_to_end) and the log's key are locked by the caller.
+create function supersede_dead_work(p_log_id text, p_group text, p_workflow text, p_sequence_id bigint)
+returns void language plpgsql set search_path from current as $$
 declare
   v record;
 begin
   for v in
     select w.id, w.sequence_id from work w
-    where w.state = 'dead' and w.log_id = p_log_id and w.workflow = p_workflow and w.sequence_id < p_sequence_id
-      and w.group_name = (select type from logs where id = p_log_id)
+    where w.state = 'dead' and w.group_name = p_group and w.log_id = p_log_id and w.workflow = p_workflow and w.sequence_id < p_sequence_id
     order by w.sequence_id
   loop
     update entries set pending = null where log_id = p_log_id and sequence_id = v.sequence_id and pending = p_workflow;
@@ -501,11 +580,11 @@ begin
   if not found then
     return 'log_not_found';
   end if;
-  select pending into v_pending from entries where log_id = p_log_id and sequence_id = p_sequence_id for update;
-  if not found then
+  if not lock_entry_to_end(p_log_id, p_sequence_id, v_group, p_workflow, p_snapshot) then
     return case when p_sequence_id >= (select next_sequence_id from logs where id = p_log_id) or p_sequence_id < 0
       then 'out_of_range' else 'truncated' end;
   end if;
+  select pending into v_pending from entries where log_id = p_log_id and sequence_id = p_sequence_id;
   if v_pending is distinct from p_workflow then
     return 'already-done';
   end if;
@@ -515,7 +594,7 @@ begin
   update work set state = 'done', finished_at = clock_timestamp(), fence = null, burst_id = null, check_after = null, lease_until = null
   where id = p_workflow || '/' || p_log_id || '/' || p_sequence_id and state in ('waiting', 'ready', 'claimed', 'started', 'dead');
   if p_snapshot is not null then
-    perform supersede_dead_work(p_log_id, p_workflow, p_sequence_id);
+    perform supersede_dead_work(p_log_id, v_group, p_workflow, p_sequence_id);
   end if;
   perform advance_work_key(v_group, p_log_id);
   return 'completed';

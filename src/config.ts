@@ -44,7 +44,7 @@ const whole = (least: number, most: number) =>
     .optional();
 
 const VARIABLES = z.object({
-  DATABASE_URL: z.string().refine(isPostgresUrl, 'use postgres://USER:PASSWORD@HOST:PORT/DATABASE').optional(),
+  DATABASE_URL: z.string().refine(isPostgresUrl, 'use an address such as postgres://user@host:5432/database').optional(),
   TEMPORAL_ADDRESS: z.string().refine(isHostAndPort, 'use HOST:PORT, without http://').optional(),
   TEMPORAL_NAMESPACE: z
     .string()

@@ -1,8 +1,8 @@
 /**
  * An application's own Tidemark: what it has defined, and the ways to write and read it.
  *
- * Whatever a transaction asks for commits or rolls back with the transaction; after the commit one coalesced hint wakes the starter, and a hint
- * that is lost costs a poll interval. Nothing here needs Temporal: an application only writes facts.
+ * Whatever a transaction asks for commits or rolls back with the transaction; after the commit one coalesced hint wakes the starter, and a
+ * hint that is lost costs a poll interval. Nothing here needs Temporal: an application only writes facts.
  */
 import type { BlobStore } from './blob-store/blob-store.ts';
 import { blobsOfLog } from './blob-store/blobs-of-log.ts';
@@ -18,7 +18,7 @@ import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postg
 import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
 import { readLog } from './event-log/read-log.ts';
 import type { TypedLog } from './event-log/typed-log.ts';
-import { type ApplicationDatabase, isPool, runInTransaction } from './postgres/application-database.ts';
+import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
 import { DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
@@ -38,22 +38,17 @@ export interface TidemarkOptions {
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
   defaults?: Provenance | (() => Provenance);
-  /** A direct connection for LISTEN, which makes `follow` hear of other processes' commits at once. Default: that of the pool, where it has one. */
+  /** A direct connection for LISTEN: `follow` hears of other processes' commits at once. Default: that of the pool, where it has one. */
   connectionString?: string;
   /** Bytes of decoded snapshots kept in memory. Default 64 MiB. */
   cacheBytes?: number;
 }
 
-type LogOf<HandleT extends 'transaction' | 'handle'> = <EntryT extends LogEntry, StateT>(
-  logType: LogType<EntryT, StateT>,
-  id: string,
-) => HandleT extends 'transaction' ? TypedLog<EntryT, StateT> : LogHandle<EntryT, StateT>;
-
 export interface TidemarkTransaction {
   /** The transaction itself, for the application's own statements. */
   readonly tx: Queryable;
   /** A log in this transaction. */
-  log: LogOf<'transaction'>;
+  log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): TypedLog<EntryT, StateT>;
 }
 
 export interface JoinedTransaction extends TidemarkTransaction {
@@ -74,7 +69,7 @@ export interface Tidemark {
   /** Joins a transaction that the caller begins and commits. */
   in(tx: Queryable, provenance?: Provenance): JoinedTransaction;
   /** A log by itself: each append is a transaction of its own. */
-  log: LogOf<'handle'>;
+  log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
   /** Something may be claimable: for whoever wrote without `transaction`. Resolves when the hint was sent, or lost. */
   wake(): Promise<void>;
   /** Ends what this instance holds open beside the application's `db`. Idempotent. */
@@ -92,7 +87,7 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   const registry = createRegistry(logTypes.some((logType) => logType.type === sheet.type) ? logTypes : [...logTypes, sheet], entryWork);
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);
-  const connectionString = options.connectionString ?? (isPool(db) ? db.options.connectionString : undefined);
+  const connectionString = options.connectionString ?? connectionStringOf(db);
   const listener = createHintListener({ connectionString, schema });
   const shared = {
     schema,

@@ -3,7 +3,7 @@ import { maskSecrets } from '../logging.ts';
 import { workStats } from '../work/stats.ts';
 import { DEMO_SHEET } from './demo-import.ts';
 import type { DevEnvironment } from './dev-file.ts';
-import { formatCount } from './print.ts';
+import { formatCount, formatEntries } from './print.ts';
 import type { Screen } from './screen.ts';
 import type { DatabaseContext } from './with-database.ts';
 
@@ -25,7 +25,7 @@ export async function showWorkFound({ db }: DatabaseContext, screen: Screen): Pr
   const pending = sum.waiting + sum.running;
   const more = sum.dead > 0 ? `, ${formatCount(sum.dead)} dead (see tidemark work --state dead)` : '';
   screen.done(
-    `Going on with what was kept: ${logs === 1 ? '1 log' : `${formatCount(logs)} logs`}, ${formatCount(BigInt(entries))} entries; work: ${formatCount(pending)} pending, ${formatCount(sum.done)} finished${more}`,
+    `Going on with what was kept: ${logs === 1 ? '1 log' : `${formatCount(logs)} logs`}, ${formatEntries(BigInt(entries))}; work: ${formatCount(pending)} pending, ${formatCount(sum.done)} finished${more}`,
   );
 }
 

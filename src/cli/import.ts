@@ -3,7 +3,7 @@ import { TidemarkError } from '../errors.ts';
 import { checkLogId } from '../event-log/names.ts';
 import type { ImportProgress } from '../spreadsheet/import-csv.ts';
 import { parseWhole } from './parse-option.ts';
-import { formatCount, formatJson, print } from './print.ts';
+import { formatCount, formatEntries, formatJson, print } from './print.ts';
 import { asUsage, UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
@@ -81,7 +81,7 @@ async function runImport(file: string, { sheet: name, delimiter, rowsPerEntry, j
             : already === value.rows
               ? ' (all of them were there before)'
               : ` (${formatCount(already)} of them were there before)`;
-        print(`${name}: ${formatCount(value.rows)} rows of ${source.name}${news}, in ${formatCount(entries)} new entries.`);
+        print(`${name}: ${formatCount(value.rows)} rows of ${source.name}${news}, in ${formatEntries(entries)}.`);
       }
     } catch (error) {
       activity.clear();

@@ -42,6 +42,11 @@ export function formatBytes(bytes: number): string {
   return `${Math.round(bytes / 1_000_000)} MB`;
 }
 
+/** 1 → '1 entry', 2000 → '2,000 entries'. */
+export function formatEntries(count: number | bigint): string {
+  return `${formatCount(count)} ${count.toString() === '1' ? 'entry' : 'entries'}`;
+}
+
 /** 12345 → '12,345', whatever the locale of the machine. */
 export function formatCount(count: number | bigint): string {
   return count.toString().replaceAll(/\B(?=(\d{3})+$)/g, ',');

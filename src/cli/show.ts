@@ -3,7 +3,7 @@ import type { SequenceId } from '../event-log/event-log.ts';
 import { columnName, parseRange } from '../spreadsheet/a1.ts';
 import type { Cell, CellRange, CellValue } from '../spreadsheet/cell.ts';
 import { parseSequenceIdOption } from './parse-option.ts';
-import { formatCount, formatJson, formatTable, print } from './print.ts';
+import { formatCount, formatEntries, formatJson, formatTable, print } from './print.ts';
 import { asUsage, UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
@@ -53,7 +53,7 @@ async function runShow(name: string, rangeText: string, { at, json }: ShowOption
       print(formatCells(range, cells));
       const { rowCount, columnCount, cellCount } = await sheet.counts();
       const size = `${formatCount(cellCount)} cells in ${formatCount(rowCount)} rows and ${formatCount(columnCount)} columns`;
-      print(`\n${name}: ${size}, from ${formatCount(sheet.sequenceId)} entries`);
+      print(`\n${name}: ${size}, from ${formatEntries(sheet.sequenceId)}`);
     }
   });
 }

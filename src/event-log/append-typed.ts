@@ -38,7 +38,10 @@ export interface LogToAppendTo<EntryT extends LogEntry> {
   schema: string;
 }
 
-/** @param entries as `checkEntries` returns them. @throws ConflictError, UnknownWorkflowError; InvalidInputError for a log of another type */
+/**
+ * @param entries as `checkEntries` returns them
+ * @throws ConflictError, UnknownWorkflowError; InvalidInputError for a log of another type
+ */
 export async function appendTyped<EntryT extends LogEntry>(
   db: Database,
   { id, logType, known, schema }: LogToAppendTo<EntryT>,

@@ -34,7 +34,7 @@ export interface EntryWorkContext {
 export interface EntryWork<EntryT extends LogEntry = LogEntry> {
   /** Lower case: what stands in `pending`. */
   readonly name: string;
-  /** The log type of the entries it handles: types `entry`, and gives it as it would be written today. Work on another type's entry is dead. */
+  /** Of the entries it handles: types `entry`, and gives it as it would be written today. Work on another type's entry is dead. */
   // biome-ignore lint/suspicious/noExplicitAny: the state plays no part
   readonly logType?: LogType<EntryT, any>;
   /** Runs in a heartbeating activity: for work of more than a few seconds. Default false. */

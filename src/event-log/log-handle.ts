@@ -18,7 +18,7 @@ export interface FollowOptions {
 
 export interface LogHandle<EntryT extends LogEntry, StateT> extends TypedLog<EntryT, StateT> {
   /**
-   * Every entry in order, for ever: what is there, then what comes, across restarts of Postgres. Keep `sequenceId + 1n` to go on from later.
+   * Every entry in order, for ever: what is there, then what comes, across restarts of Postgres. `sequenceId + 1n` is where to go on later.
    * @throws SequenceRangeError where the log was truncated past it: read the state, and follow from where that stands
    */
   follow(options?: FollowOptions): AsyncGenerator<SequencedEntry<EntryT>, void, undefined>;

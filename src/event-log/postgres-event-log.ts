@@ -11,7 +11,7 @@ import { appendEntries } from './append.ts';
 import { checkLogId } from './check-names.ts';
 import { completeEntryWorkflow } from './complete-workflow.ts';
 import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
-import { queryEntries } from './query.ts';
+import { createEntryQuery } from './query.ts';
 import { type PendingEntry, queryPendingEntries } from './query-pending.ts';
 import { setEntryMetadata } from './set-metadata.ts';
 import { truncateLog } from './truncate.ts';
@@ -40,6 +40,7 @@ export function createPostgresEventLog<T extends LogEntry = LogEntry>(options: P
   checkLogId(logId);
   checkPageSize(pageSize);
   const db = inSchema(pool, schema);
+  const queryEntries = createEntryQuery<T>({ logId, pageSize });
   // Through the pool also when bound: a transaction is for its own statements.
   const subscribe = watchLog({ readEnd: () => readEnd(db, logId), intervalMs: watchMs });
   const boundTo = (database: Database): EventLog<T> => ({
@@ -47,7 +48,7 @@ export function createPostgresEventLog<T extends LogEntry = LogEntry>(options: P
     addEntries: (entries, sequenceId, snapshotId) => appendEntries(database, entries, { logId, sequenceId, snapshotId }),
     setMetadata: (sequenceId, metadata) => setEntryMetadata(database, logId, sequenceId, metadata),
     completeWorkflow: (sequenceId, workflow, result) => completeEntryWorkflow(database, logId, sequenceId, workflow, result),
-    query: (start, end, snapshotId) => queryEntries<T>(database, { logId, start, end, snapshotId, pageSize }),
+    query: (start, end, snapshotId) => queryEntries(database, start, end, snapshotId),
     truncate: (start) => truncateLog(database, logId, start),
     subscribe,
   });

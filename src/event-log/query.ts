@@ -1,50 +1,53 @@
-import { InvalidInputError, LogNotFoundError, SequenceRangeError } from '../errors.ts';
+import { LogNotFoundError, SequenceRangeError, TidemarkError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { decodeEntry } from './entry-text.ts';
-import type { EventLog, LogEntry, LogMetadata, QueryValue, SequenceId, SnapshotValue } from './event-log.ts';
+import type { EventLog, LogEntry, LogMetadata, QueryValue, SequenceId } from './event-log.ts';
+import { pageStatement, TYPE_SEPARATOR } from './page-statement.ts';
 import { checkSequenceId, MAX_SEQUENCE_ID, sequenceIdParameter } from './sequence-id.ts';
 
-type QueryStart = SequenceId | 'snapshot' | 'start';
+/** Most bytes of data in a page of many entries, so that large ones do not fill the memory. */
+const MAX_PAGE_BYTES = 16 * 1_048_576;
+/** So few entries are not weighed first, which is half of what reading them costs: at most 1 MB each. */
+const MAX_UNWEIGHED = 128;
 
 export type EntryQuery<T extends LogEntry> = (db: Database, ...range: Parameters<EventLog<T>['query']>) => Promise<QueryValue<T>>;
 
-/** Most bytes of data in a page of several entries, so that large entries do not fill the memory. */
-const MAX_PAGE_BYTES = 16 * 1_048_576;
-
 /**
- * Reads pages of a log, each in one round trip and as of one moment.
- *
- * A page travels as one JSON array and is parsed as a whole. The bytes it would have are summed first, without unpacking what is
- * not compressed; where they are too many a shorter page is asked for, and the next ones begin as short.
+ * Reads pages of a log, each in one round trip and as of one moment. A page of more than 16 MB is asked for again, shorter, and the
+ * next ones begin as short.
  * @throws LogNotFoundError, SequenceRangeError, InvalidInputError
  */
 export function createEntryQuery<T extends LogEntry>({ logId, pageSize }: { logId: string; pageSize: number }): EntryQuery<T> {
   let likelySize = pageSize;
 
   return async function queryEntries(db, start, end, snapshotId) {
-    const range = { logId, start: checkStart(start), end: checkEnd(end), withNewest: snapshotId !== undefined };
+    checkRange(start, end);
     for (let size = likelySize; ; ) {
-      const page = await readPage(db, { ...range, size });
-      if (page.start < page.logStart || page.start > page.logEnd) {
-        throw new SequenceRangeError(page.start, page.logStart, page.logEnd);
+      const page = await readPage(db, { logId, start, end, size, withNewest: snapshotId !== undefined });
+      const { log_start, log_end, entry_count: count, bytes } = page;
+      if (page.page_start === null || BigInt(page.page_start) < BigInt(log_start) || BigInt(page.page_start) > BigInt(log_end)) {
+        throw new SequenceRangeError(start as SequenceId, BigInt(log_start), BigInt(log_end));
       }
-      const fitting = page.bytes === 0 ? pageSize : Math.max(1, Math.floor((MAX_PAGE_BYTES / page.bytes) * page.count));
-      likelySize = Math.min(pageSize, fitting);
-      if (page.data !== null || page.count === 0) {
-        return valueOf<T>(page, end, snapshotId);
+      const fitting = count ? Math.max(1, Math.floor((MAX_PAGE_BYTES / Number(bytes)) * count)) : pageSize;
+      if (count) {
+        likelySize = Math.min(pageSize, fitting);
+      }
+      if (page.data !== null || !count) {
+        return pageValue<T>(page, end, snapshotId);
       }
       // Some are larger than others: at least halve it.
-      size = Math.min(fitting, Math.ceil(page.count / 2));
+      size = Math.min(fitting, Math.ceil(count / 2));
     }
   };
 }
 
-interface Page {
-  logStart: SequenceId;
-  logEnd: SequenceId;
-  start: SequenceId;
-  count: number;
-  bytes: number;
+interface PageRow {
+  log_start: string;
+  log_end: string;
+  page_start: string | null;
+  /** Absent where the entries were not weighed. */
+  entry_count?: number;
+  bytes?: string | null;
   /** null where there are none, or too many bytes of them. */
   data: string | null;
   types: string | null;
@@ -54,17 +57,71 @@ interface Page {
 
 interface PageOptions {
   logId: string;
-  start: QueryStart;
-  end: string | null;
+  start: SequenceId | 'snapshot' | 'start';
+  end: SequenceId | 'end';
   size: number;
   withNewest: boolean;
 }
 
-const START = {
-  start: 'l.first_sequence_id',
-  snapshot: `coalesce((select e.sequence_id from entries e where e.log_id = $1::text and e.snapshot is not null order by e.sequence_id desc limit 1), l.first_sequence_id)`,
-};
+async function readPage(db: Database, { logId, start, end, size, withNewest }: PageOptions): Promise<PageRow> {
+  const last = end === 'end' || end > MAX_SEQUENCE_ID ? MAX_SEQUENCE_ID : end < 0n ? 0n : end;
+  const from = typeof start === 'bigint' ? BigInt(sequenceIdParameter(start)) : undefined;
+  const to = from === undefined || last < from + BigInt(size) ? last : from + BigInt(size);
+  const maxBytes = from !== undefined && to - from <= MAX_UNWEIGHED ? undefined : MAX_PAGE_BYTES;
+  const statement = pageStatement(db.schema, { start: typeof start === 'bigint' ? 'id' : start, maxBytes, withNewest });
+  const { rows } = await db.query(statement, [logId, from === undefined ? size : from.toString(), to.toString()]);
+  if (!rows[0]) {
+    throw new LogNotFoundError(logId);
+  }
+  return rows[0];
+}
 
-async function readPage(db: Database, { logId, start, end, size, withNewest }: PageOptions): Promise<Page> {
-  return undefined as never;
+function pageValue<T extends LogEntry>(page: PageRow, end: SequenceId | 'end', snapshotId: SequenceId | undefined): QueryValue<T> {
+  const startSequenceId = BigInt(page.page_start as string);
+  const logEnd = BigInt(page.log_end);
+  const entries = decodePage<T>(startSequenceId, page);
+  const endSequenceId = startSequenceId + BigInt(entries.length);
+  const [newestId, blobId] = (page.newest === null ? [] : JSON.parse(page.newest)) as [string?, string?];
+  return {
+    startSequenceId,
+    endSequenceId,
+    isComplete: endSequenceId >= (end === 'end' || end > logEnd ? logEnd : end),
+    ...(newestId === undefined || BigInt(newestId) === snapshotId
+      ? {}
+      : { lastSnapshot: { sequenceId: BigInt(newestId), blobId: blobId as string } }),
+    entries,
+  };
+}
+
+type MetadataRow = [index: number, snapshot: string | null, history: string | null, pending: string | null];
+
+function decodePage<T extends LogEntry>(start: SequenceId, { data, types, metadata }: PageRow): T[] {
+  if (data === null || types === null) {
+    return [];
+  }
+  const values = JSON.parse(`[${data}]`) as unknown[];
+  const names = types.split(TYPE_SEPARATOR);
+  if (names.length !== values.length) {
+    throw new TidemarkError('corrupt_entry', `An entry from ${start} on has a type with a control character. Correct it in the database.`);
+  }
+  const marked = metadata === null ? [] : (JSON.parse(metadata) as MetadataRow[]);
+  const metadataAt = new Map(marked.map(([index, ...fields]) => [index, metadataOf(...fields)]));
+  return values.map((value, index) => decodeEntry<T>(start, index, names[index] as string, value, metadataAt.get(index)));
+}
+
+function metadataOf(snapshot: string | null, history: string | null, pending: string | null): LogMetadata {
+  return {
+    ...(snapshot === null ? {} : { snapshot }),
+    ...(history === null ? {} : { history }),
+    ...(pending === null ? {} : { pending }),
+  };
+}
+
+function checkRange(start: SequenceId | string, end: SequenceId | string): void {
+  if (start !== 'start' && start !== 'snapshot') {
+    checkSequenceId(start);
+  }
+  if (end !== 'end') {
+    checkSequenceId(end);
+  }
 }

@@ -36,8 +36,8 @@ export interface TypedLog<EntryT extends LogEntry, StateT> {
   exists(): Promise<boolean>;
   /**
    * One entry, or several all or nothing. The first makes the log.
-   * @throws ConflictError where `expect` is not the next sequence id (nothing was changed, and a transaction goes on), UnknownWorkflowError,
-   * InvalidInputError
+   * @throws ConflictError where `expect` is not the next sequence id, UnknownWorkflowError, InvalidInputError: each has changed nothing, and
+   * a transaction goes on after it
    */
   append(entries: NewEntry<EntryT> | readonly NewEntry<EntryT>[], options: AppendTypedOptions): Promise<AppendTypedValue>;
   /** Newest usable snapshot and the entries after it. The state is the caller's own. */

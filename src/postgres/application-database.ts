@@ -1,33 +1,51 @@
 /**
  * The database as an application brings it: a pg Pool, or an adapter of a few lines over another driver.
  *
- * `query` alone is enough to append and to read. A transaction of Tidemark's own also needs a way to begin one: the adapter's `transaction`,
- * or a pool whose connections can be checked out. With neither, the application begins the transaction and joins it with `in(tx)`.
+ * `query` alone is enough to append and to read. A transaction of Tidemark's own also needs a way to begin one: the adapter's
+ * `transaction`, or a pool whose connections can be checked out. With neither, the application begins the transaction and joins it with `in(tx)`.
  */
-import { SetupError } from '../errors.ts';
-import type { Pool } from './pool.ts';
+import { InvalidInputError, SetupError } from '../errors.ts';
+import type { Pool, PoolClient } from './pool.ts';
 import type { Queryable } from './queryable.ts';
 import { inTransaction } from './transaction.ts';
 
 export interface ApplicationDatabase extends Queryable {
   /**
    * Runs `body` in one transaction: committed when it resolves, rolled back when it throws.
-   * @example { query: (text, values) => knex.…, transaction: (body) => knex.transaction((trx) => body({ query: (text, values) => trx.… })) }
+   * @example transaction: (body) => knex.transaction((trx) => body({ query: (text, values) => … }))
    */
   transaction?<T>(body: (tx: Queryable) => Promise<T>): Promise<T>;
 }
 
-/** @throws SetupError where `db` has no way to begin one */
+/** @throws SetupError where `db` has no way to begin one; InvalidInputError where a statement failed and `body` went on */
 export async function runInTransaction<T>(db: ApplicationDatabase, body: (tx: Queryable) => Promise<T>): Promise<T> {
   if (db.transaction) {
     return db.transaction(body);
   }
   if (isPool(db)) {
-    return inTransaction(db, body);
+    return inTransaction(db, async (client) => {
+      const value = await body(client);
+      refuseFailed(client);
+      return value;
+    });
   }
   throw new SetupError(
-    'This db cannot begin a transaction. Give createTidemark a pg Pool or an adapter with transaction(body), or begin one yourself and use tidemark.in(tx).',
+    'This db cannot begin a transaction. Give createTidemark a pg Pool or an adapter with transaction(body), or use tidemark.in(tx).',
   );
+}
+
+/** Postgres answers the commit of a transaction with a failed statement by rolling it back, without an error: no commit at all. */
+function refuseFailed(client: Partial<Pick<PoolClient, 'getTransactionStatus'>>): void {
+  if (client.getTransactionStatus?.() === 'E') {
+    throw new InvalidInputError(
+      'A statement of this transaction failed and its error was caught: nothing can be committed. Let the error pass, or use a savepoint.',
+    );
+  }
+}
+
+/** The direct connection of a pool that was made with one. */
+export function connectionStringOf(db: Queryable): string | undefined {
+  return isPool(db) ? (db as Partial<Pool>).options?.connectionString : undefined;
 }
 
 /** A single pg client also has `connect`: it is no pool, two transactions on it would be one. */

@@ -25,7 +25,7 @@ export interface HintSender {
   settled(): Promise<void>;
 }
 
-export const WORK_HINT = 'work';
+const WORK_HINT = 'work';
 export const logHint = (logId: string): string => `log:${logId}`;
 
 export function createHintSender(db: Database, schema: string): HintSender {
@@ -70,7 +70,9 @@ async function sendHints(db: Database, schema: string, hints: readonly AppendHin
      select pg_notify($1::text, hint) from (
        select '${WORK_HINT}' as hint
        where $4::boolean or exists (
-         select 1 from appended a join ${db.schema}.entries e on e.log_id = a.log_id and e.sequence_id = a.sequence_id where e.pending is not null)
+         select 1 from appended a
+         join ${db.schema}.entries e on e.log_id = a.log_id and e.sequence_id = a.sequence_id
+         where e.pending is not null)
        union all
        select distinct '${logHint('')}' || log_id from appended
      ) h`,

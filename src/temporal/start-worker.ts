@@ -69,7 +69,14 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   ended.catch(() => {});
   if (starter) {
     // Executions are started eagerly: Temporal hands the first task back on this worker's own connection.
-    loop = await startStarter({ ...starter, queryable: pool, schema, client, eager: true });
+    try {
+      loop = await startStarter({ ...starter, queryable: pool, schema, client, eager: true });
+    } catch (error) {
+      // Whoever starts again would have two of them.
+      worker.shutdown();
+      await ended.catch(() => {});
+      throw error;
+    }
   }
   let stopping: Promise<void> | undefined;
   return {

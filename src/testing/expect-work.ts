@@ -36,7 +36,7 @@ export async function expectWork(app: Tidemark | MemoryTidemark, expected: Expec
     if (performance.now() >= deadline) {
       const there = found.length > 0 ? found : await listWork(app, {});
       throw new AssertionError({
-        message: `Expected ${describeExpected(expected)}${withinMs > 0 ? ` within ${withinMs} ms` : ''}, but ${problem}.${describeThere(there, found.length > 0)}`,
+        message: `Expected ${describeExpected(expected)}, but ${problem}.${describeThere(there, found.length > 0)}`,
         stackStartFn: expectWork,
       });
     }
@@ -60,7 +60,7 @@ function findProblem(found: readonly WorkView[], state: WorkState | undefined, c
   return others.length === 0 ? undefined : `${others.length} of ${found.length} ${others.length === 1 ? 'is' : 'are'} not`;
 }
 
-function describeExpected({ id, log, sequenceId, workflow, group, state, count }: ExpectedWork): string {
+function describeExpected({ id, log, sequenceId, workflow, group, state, count, withinMs }: ExpectedWork): string {
   const parts = [
     id === undefined ? '' : ` '${id}'`,
     workflow === undefined ? '' : ` '${workflow}'`,
@@ -68,6 +68,7 @@ function describeExpected({ id, log, sequenceId, workflow, group, state, count }
     sequenceId === undefined ? '' : ` on entry ${sequenceId}`,
     group === undefined ? '' : ` in group '${group}'`,
     state === undefined ? '' : ` to be ${state}`,
+    withinMs === undefined ? '' : ` within ${withinMs} ms`,
   ];
   return `${count === undefined ? '' : `${count} `}work${parts.join('')}`;
 }

@@ -1,8 +1,8 @@
 /**
  * An application in this process' memory: the same definitions and the same logs, without Postgres and without Temporal.
  *
- * Made of the memory event log, a blob store and SimpleWorkerHost. Work waits until `runUntilIdle` carries it out. There are no transactions, and
- * nothing outlives the process. A handler's `db` is what the test gives; without one, a handler that uses it fails with what to do.
+ * Made of the memory event log, a blob store and SimpleWorkerHost. Work waits until `runUntilIdle` carries it out. There are no
+ * transactions, and nothing outlives the process. A handler's `db` is what the test gives; without one, a handler that uses it fails with what to do.
  */
 import type { BlobStore } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';

@@ -1,8 +1,8 @@
 /**
  * The units of a memory application: what the work table is to a real one, as far as a test sees it.
  *
- * Messages of the worker host queue up, `runReady` carries them out one after another in the order they came. A handler's own error is tried
- * again at once until the unit is dead; what a worker would try for ever is thrown after a few attempts.
+ * Messages of the worker host queue up, `runReady` carries them out one after another in the order they came. A handler's own error is
+ * tried again at once until the unit is dead; what a worker would try for ever is thrown after a few attempts.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { BlobDir } from '../blob-store/blob-store.ts';

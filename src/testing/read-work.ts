@@ -14,8 +14,8 @@ export async function readWork(db: Database, filter: WorkFilter = {}): Promise<W
 }
 
 /**
- * Units that run, or could run now. One whose time has not come counts as idle, and so does one that waits behind its key: the unit before it
- * is in here, or is dead and blocks the key.
+ * Units that run, or could run now. One whose time has not come counts as idle, and so does one that waits behind its key: the unit
+ * before it is in here, or is dead and blocks the key.
  */
 export async function readLiveWork(db: Database): Promise<WorkView[]> {
   const { rows } = await db.query(

@@ -18,9 +18,12 @@ import { runClaimable } from './run-here.ts';
 import { describeUnits } from './work-view.ts';
 
 export interface RunUntilIdleOptions {
-  /** 'this-process': claims the units and runs the handlers here, without Temporal. 'workers': waits for those that are running. Default 'this-process'. */
+  /**
+   * 'this-process' (the default): claims the units and runs the handlers here, without Temporal.
+   * 'workers': waits for those that are running.
+   */
   by?: 'this-process' | 'workers';
-  /** Default 30,000. */
+  /** Default 10,000. */
   timeoutMs?: number;
   /** Where the application's `db` is not a pg Pool, a Pool on the same database: 'this-process' needs connections. */
   pool?: Pool;
@@ -35,7 +38,7 @@ const LOOK_AGAIN_MS = 20;
  * @throws TidemarkError 'not_idle' naming what is left when the time is up, 'attempt_failed' for what a worker would wait out
  */
 export async function runUntilIdle(app: Tidemark | MemoryTidemark, options: RunUntilIdleOptions = {}): Promise<void> {
-  const { timeoutMs = 30_000, maxUnits = 10_000 } = options;
+  const { timeoutMs = 10_000, maxUnits = 10_000 } = options;
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new TidemarkError('not_idle', `Not idle after ${timeoutMs} ms.`)), timeoutMs);
   try {

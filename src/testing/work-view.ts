@@ -43,7 +43,7 @@ export function compareIds(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-export const MAX_DESCRIBED = 10;
+const MAX_DESCRIBED = 10;
 
 export function describeUnits(units: readonly WorkView[]): string {
   const lines = units.slice(0, MAX_DESCRIBED).map(({ id, state, attempt, error }) => {

@@ -1,8 +1,8 @@
 /**
  * An application may ask for its own work before its first worker has started: the names are registered by whoever comes first.
  *
- * Once per process, on a connection of its own. A caller's transaction that asks for one of the names meanwhile registers them itself, because
- * it may hold the only connection there is; that lasts if it commits, and is repeated if not.
+ * Once per process, on a connection of its own. A caller's transaction that asks for one of the names meanwhile registers them itself,
+ * because it may hold the only connection there is; that lasts if it commits, and is repeated if not.
  */
 import type { Database } from '../postgres/queryable.ts';
 import { registerWorkflows } from './register.ts';

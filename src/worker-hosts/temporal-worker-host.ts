@@ -1,8 +1,8 @@
 /**
  * A host whose workers are Temporal's: posting a message makes sure that the entry's unit of work exists and wakes the starter.
  *
- * An entry whose `pending` was cleared needs nothing, a unit that is alive is left alone, and a dead one stays dead until a person redrives it.
- * A message that could not be looked at because Postgres is away is tried again for as long as the host is open. With `onReport` set,
+ * An entry whose `pending` was cleared needs nothing, a unit that is alive is left alone, and a dead one stays dead until a person
+ * redrives it. A message that could not be looked at because Postgres is away is tried again for as long as the host is open. With `onReport` set,
  * the unit's row is followed: progress as it is recorded, then one 'done' or 'error'.
  */
 import { setTimeout as delay } from 'node:timers/promises';

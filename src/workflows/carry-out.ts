@@ -44,7 +44,7 @@ export async function carryOut(workId: string, epoch: number): Promise<unknown> 
       }
     } catch (error) {
       // A heartbeating activity's failure comes wrapped in an ActivityFailure, a local one's comes as it was thrown.
-      if (isCancellation(error) || (error as Error).name !== 'ActivityFailure') {
+      if (isCancellation(error) || !(error instanceof TemporalFailure)) {
         throw error;
       }
       const interval = Math.min(FIRST_INTERVAL_MS * 2 ** Math.min(failures, 20), MAX_INTERVAL_MS);

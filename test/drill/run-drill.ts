@@ -121,7 +121,7 @@ export async function runDrill({ minutes, seed, keep }: DrillOptions, say: (line
     await file.close();
 
     say(`${Math.round(killing / 1_000)} s  nothing is killed any more; settling`);
-    const settling = await settle(owner);
+    const settling = await settle(owner, say);
     await Promise.all(processes.map((process) => process.end()));
     const counts = await readDatabaseCounts(owner);
     const checkedFrom = performance.now();

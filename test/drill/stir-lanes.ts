@@ -12,6 +12,7 @@ import { denseEntryOf } from './entries.ts';
 import { unlessOut } from './outage.ts';
 import type { ProcessTarget } from './process-target.ts';
 import type { Random } from './random.ts';
+import { countOpen } from './settle.ts';
 
 export interface StirOptions {
   clock: Clock;
@@ -45,14 +46,24 @@ export function createGate(): Gate {
 }
 
 const LONGEST_BACKLOG_MS = 6_000;
+/** A machine that cannot keep up gets no further backlog before it has worked off most of the last one. */
+const WORKED_OFF = 100;
 
 /** Every starter sleeps while every log asks for a snapshot; then all of them wake. `onRelease`: bursts are about to run. */
 export async function runBacklogLane(
   options: StirOptions & { starters: readonly ProcessTarget[]; gate: Gate; everyMs: number; onRelease: () => void },
 ): Promise<number> {
-  const { clock, random, logs, appender, starters, gate, everyMs, onRelease } = options;
+  const { clock, random, pool, logs, appender, starters, gate, everyMs, onRelease } = options;
+  const isWorkedOff = async () => {
+    let open = Number.POSITIVE_INFINITY;
+    await unlessOut(async () => {
+      open = await countOpen(pool);
+    });
+    return open < WORKED_OFF;
+  };
   for (let backlogs = 0; ; backlogs += 1) {
     await clock.pause(random.waitMs(everyMs));
+    while (!clock.isOver() && !(await isWorkedOff())) await delay(500);
     if (clock.isOver() && backlogs > 0) return backlogs;
     const reopen = gate.close();
     for (const starter of starters) starter.freeze();

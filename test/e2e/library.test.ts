@@ -108,10 +108,12 @@ test('a sheet is written and read through the same instance', async () => {
   await runUntilIdle(tidemark, { by: 'workers' });
   await log.eventLog.truncate(1n);
   const view = await openSheet({ log: log.eventLog, blobs: await log.blobs() });
-  expect((await view.getRange({ row: 0, column: 0, rows: 2, columns: 2 })).map((cells) => cells.map((cell) => cell.value))).toEqual([
-    ['Mira', 3],
-    ['Theo', 5],
-  ]);
+  expect((await view.getRange({ row: 0, column: 0, rowCount: 2, columnCount: 2 })).map((cells) => cells.map((cell) => cell.value))).toEqual(
+    [
+      ['Mira', 3],
+      ['Theo', 5],
+    ],
+  );
 });
 
 test('TemporalWorkerHost has the work of a lost unit done, and reports it', async () => {

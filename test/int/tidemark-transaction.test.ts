@@ -1,4 +1,4 @@
-/** What a transaction of an application promises: all or nothing with its own statements, woken after the commit, usable after a refusal. */
+/** What a transaction of an application promises: all or nothing with its own statements, a hint after it, usable after a refusal. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConflictError, createTidemark, InvalidInputError, SetupError, type Tidemark, UnknownWorkflowError } from '../../src/index.ts';
@@ -100,6 +100,23 @@ describe('a transaction', () => {
     expect(await ordersOf(id)).toHaveLength(1);
   });
 
+  test('whose failed statement was caught is an error, never a commit that was none', async () => {
+    const id = newId();
+    const caught = tidemark.transaction(async ({ tx, log }) => {
+      await log(order, id).append({ type: 'Placed', qty: 1 }, { expect: 'any' });
+      await tx.query('select 1 / 0').catch(() => {});
+    });
+    await expect(caught).rejects.toThrow(/A statement of this transaction failed and its error was caught/);
+    expect(await tidemark.log(order, id).exists()).toBe(false);
+    const saved = tidemark.transaction(async ({ tx, log }) => {
+      await log(order, id).append({ type: 'Placed', qty: 1 }, { expect: 'any' });
+      await tx.query('savepoint s');
+      await tx.query('select 1 / 0').catch(() => tx.query('rollback to s'));
+    });
+    await saved;
+    expect(await tidemark.log(order, id).exists()).toBe(true);
+  });
+
   test('of two that create the same log both succeed, one after the other', async () => {
     const id = newId();
     const append = () => tidemark.transaction(({ log }) => log(order, id).append({ type: 'Placed', qty: 1 }, { expect: 'any' }));
@@ -169,14 +186,18 @@ describe('in(tx)', () => {
     try {
       const app = createTidemark({ db: fresh.pool, logTypes: [order], entryWork: [sendInvoice] });
       const client = await fresh.pool.connect();
-      await client.query('begin');
-      await app.in(client).log(order, 'o1').append({ type: 'Placed', qty: 1 }, { expect: 'any', pending: 'send-invoice' });
-      await client.query('rollback');
-      await client.query('begin');
-      const joined = app.in(client);
-      await joined.log(order, 'o2').append({ type: 'Placed', qty: 1 }, { expect: 'any', pending: 'send-invoice' });
-      await client.query('commit');
-      client.release();
+      let joined: ReturnType<Tidemark['in']>;
+      try {
+        await client.query('begin');
+        await app.in(client).log(order, 'o1').append({ type: 'Placed', qty: 1 }, { expect: 'any', pending: 'send-invoice' });
+        await client.query('rollback');
+        await client.query('begin');
+        joined = app.in(client);
+        await joined.log(order, 'o2').append({ type: 'Placed', qty: 1 }, { expect: 'any', pending: 'send-invoice' });
+        await client.query('commit');
+      } finally {
+        client.release();
+      }
       joined.wake();
       const { rows } = await fresh.pool.query('select id from tidemark.work');
       expect(rows).toEqual([{ id: 'send-invoice/o2/0' }]);
@@ -216,16 +237,37 @@ describe('the hint to starters', () => {
 
   test('is sent after the commit, once for all that a transaction has asked for', async () => {
     const [one, two] = [newId(), newId()];
-    const hints = await hintsOf(() =>
-      tidemark.transaction(async ({ tx, log }) => {
+    let heardBeforeCommit: string[] = [];
+    const slowToCommit = createTidemark({
+      db: {
+        query: (text, values) => database.pool.query(text, values),
+        async transaction(body) {
+          const client = await database.pool.connect();
+          try {
+            await client.query('begin');
+            const value = await body(client);
+            await slowToCommit.close();
+            await mark();
+            heardBeforeCommit = [...heard];
+            await client.query('commit');
+            return value;
+          } finally {
+            client.release();
+          }
+        },
+      },
+      logTypes: [order],
+      entryWork: [sendInvoice],
+    });
+    const hints = await hintsOf(async () => {
+      await slowToCommit.transaction(async ({ log }) => {
         for (const id of [one, two, one]) {
           await log(order, id).append({ type: 'Placed', qty: 1 }, { expect: 'any', pending: 'send-invoice' });
         }
-        // A hint sent from here would be heard before the commit of a later statement; nothing is.
-        await tx.query('select pg_sleep(0.05)');
-        expect(heard).toEqual([]);
-      }),
-    );
+      });
+      await slowToCommit.close();
+    });
+    expect(heardBeforeCommit).toEqual([]);
     expect(hints.sort()).toEqual([`log:${one}`, `log:${two}`, 'work'].sort());
   });
 

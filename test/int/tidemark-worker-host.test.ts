@@ -141,6 +141,7 @@ describe('posting', () => {
     host.postMessage({ ...message, sequenceId: 1n });
     host.postMessage({ ...message, logId: 'never-made', sequenceId: 0n });
     await until('both reports', () => reports.length === 2);
+    reports.sort((a, b) => Number(b.sequenceId - a.sequenceId));
     expect(reports).toMatchObject([
       { type: 'error', sequenceId: 1n, error: { code: 'invalid_input' } },
       { type: 'error', sequenceId: 0n, error: { code: 'invalid_input' } },

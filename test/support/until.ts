@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Looks until a condition holds, and fails with its name after the deadline: never a sleep for luck. @returns what the condition answered */
+/** Looks until a condition holds, and fails with its name after the deadline. @returns what the condition answered */
 export async function until<T>(name: string, condition: () => T | Promise<T>, deadlineMs = 10_000): Promise<NonNullable<T>> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {

@@ -95,7 +95,7 @@ describe('a bad value is refused with its variable, itself and what it may be', 
   });
 
   test('a database address is not repeated: it may hold a password', () => {
-    expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe('DATABASE_URL cannot be used: use postgres://USER:PASSWORD@HOST:PORT/DATABASE.');
+    expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe('DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.');
   });
 });
 

@@ -1,0 +1,232 @@
+/** The drill's checker reports whatever is wrong: each test breaks one thing in an installation that it finds nothing wrong with. */
+import { createHash } from 'node:crypto';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkDrill } from '../drill/checker/check.ts';
+import { createDrillFixture, type DrillCopy, type DrillFixture } from './drill-fixture.ts';
+
+let fixture: DrillFixture;
+let drill: DrillCopy;
+
+beforeAll(async () => {
+  fixture = await createDrillFixture();
+});
+afterAll(() => fixture?.drop());
+beforeEach(async () => {
+  drill = await fixture.copy();
+});
+afterEach(() => drill?.drop());
+
+const findings = async () => (await checkDrill(drill)).findings;
+
+/** Past the drill's own triggers and the product's, as a fault of the database would be. */
+async function corrupt(sql: string, values: unknown[] = []): Promise<void> {
+  const client = await drill.owner.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local session_replication_role = replica');
+    const { rowCount } = await client.query(sql, values);
+    expect(rowCount).toBe(1);
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+}
+
+test('nothing, where nothing is wrong', async () => {
+  const { findings, checked } = await checkDrill(drill);
+  expect(findings).toEqual([]);
+  expect(checked).toMatchObject({ logs: 3, entries: 491, acknowledgedAppends: 62 });
+  expect(checked.snapshots).toBeGreaterThan(5);
+  expect(checked.removedEntries).toBeGreaterThan(0);
+});
+
+test('its code shares nothing with the product', async () => {
+  const folder = new URL('../drill/checker/', import.meta.url);
+  const files = await readdir(folder);
+  expect(files.length).toBeGreaterThan(5);
+  for (const file of files) {
+    const imports = [...(await readFile(new URL(file, folder), 'utf8')).matchAll(/^(?:import|export) .*from '([^']+)';$/gm)];
+    expect(imports.map((match) => match[1]).filter((from) => !/^(node:[\w/]+|pg|\.\/[\w-]+\.ts)$/.test(from ?? ''))).toEqual([]);
+  }
+});
+
+describe('entries', () => {
+  test('one that is gone from the middle of a log', async () => {
+    await corrupt(`delete from tidemark.entries where log_id = 'account' and sequence_id = 12`);
+    expect(await findings()).toContain('entries account/12 to 12 are gone');
+    expect(await findings()).toContain('entry account/12 of append account-6 was acknowledged and is not there');
+  });
+
+  test('one that was removed behind the beginning of its log', async () => {
+    await drill.owner.query(`delete from tidemark.entries where log_id = 'account' and sequence_id = 12`);
+    expect(await findings()).toEqual(['entry account/12 was removed, and the log begins at 0']);
+  });
+
+  test('the last ones of a log', async () => {
+    await corrupt(`delete from tidemark.entries where log_id = 'cells' and sequence_id = 29`);
+    expect(await findings()).toContain('log cells ends at 29 and says that its next entry is 30');
+  });
+
+  test('an acknowledged append that is not there', async () => {
+    await appendFile(
+      drill.acknowledgedFile,
+      `${JSON.stringify({ outcome: 'acknowledged', append: 'lost', log: 'account', first: '60', entries: [{ type: 'Opened', owner: 'x' }] })}\n`,
+    );
+    expect(await findings()).toEqual(['entry account/60 of append lost was acknowledged and is not there']);
+  });
+
+  test('one whose content is not what was appended', async () => {
+    await corrupt(`update tidemark.entries set data = '{"cents":2}' where log_id = 'account' and sequence_id = 56 and type = 'Deposited'`);
+    expect(await findings()).toContainEqual(
+      expect.stringMatching(/^entry account\/56 of append account-28 is not what was appended: \{"cents":2\} instead of/),
+    );
+  });
+
+  test('an append that is there twice', async () => {
+    await corrupt(
+      `insert into tidemark.entries (log_id, sequence_id, type, data, correlation_id)
+       select log_id, 60, type, data, correlation_id from tidemark.entries where log_id = 'account' and sequence_id = 20`,
+    );
+    await corrupt(`update tidemark.logs set next_sequence_id = 61 where id = 'account'`);
+    expect(await findings()).toContain('append account-10 is there twice: again at account/60');
+  });
+
+  test('one that is still pending', async () => {
+    await corrupt(`update tidemark.entries set pending = 'snapshot' where log_id = 'account' and sequence_id = 30`);
+    expect(await findings()).toEqual(['entry account/30 is still pending: snapshot']);
+  });
+});
+
+describe('snapshots', () => {
+  const newestSnapshot = async (logId: string): Promise<{ sequenceId: string; name: string }> => {
+    const { rows } = await drill.owner.query(
+      `select sequence_id as "sequenceId", snapshot as name from tidemark.entries where log_id = $1 and snapshot is not null
+       order by sequence_id desc limit 1`,
+      [logId],
+    );
+    return rows[0];
+  };
+  const read = async (logId: string, name: string) => JSON.parse(gunzipSync(await readFile(join(drill.blobsDir, logId, name))).toString());
+  /** Under the name that its content gives it. */
+  const write = async (logId: string, prefix: string, content: unknown): Promise<{ name: string; hash: string }> => {
+    const text = JSON.stringify(content);
+    const hash = createHash('sha256').update(text).digest('hex');
+    const name = `${prefix}-${hash}.gz`;
+    await writeFile(join(drill.blobsDir, logId, name), gzipSync(text));
+    return { name, hash };
+  };
+  const setSnapshot = (logId: string, sequenceId: string, name: string) =>
+    corrupt('update tidemark.entries set snapshot = $3 where log_id = $1 and sequence_id = $2', [logId, sequenceId, name]);
+  const withoutHash = (name: string) => name.slice(0, name.lastIndexOf('-'));
+
+  test('a sheet with one cell flipped, in blobs that are whole', async () => {
+    const { sequenceId, name } = await newestSnapshot('cells');
+    const root = await read('cells', name);
+    const tile = await read('cells', `tile-${root.tiles.hash[0]}.gz`);
+    tile.values[3] = 'flipped';
+    root.tiles.hash[0] = (await write('cells', 'tile', tile)).hash;
+    await setSnapshot('cells', sequenceId, (await write('cells', withoutHash(name), root)).name);
+    expect(await findings()).toEqual([
+      expect.stringMatching(new RegExp(`of entry cells/${sequenceId}: row \\d+, column \\d+ is \\["string","flipped",.*\\] instead of`)),
+    ]);
+  });
+
+  test('a sheet whose format of one cell is another one', async () => {
+    const { sequenceId, name } = await newestSnapshot('cells');
+    const root = await read('cells', name);
+    const tiles: { formats?: string[] }[] = await Promise.all(root.tiles.hash.map((hash: string) => read('cells', `tile-${hash}.gz`)));
+    const index = tiles.findIndex((tile) => tile.formats);
+    const tile = tiles[index] as { formats: string[] };
+    tile.formats[0] = 'other';
+    root.tiles.hash[index] = (await write('cells', 'tile', tile)).hash;
+    await setSnapshot('cells', sequenceId, (await write('cells', withoutHash(name), root)).name);
+    expect(await findings()).toEqual([expect.stringMatching(/"other"\] instead of/)]);
+  });
+
+  test('a large sheet that lacks a tile', async () => {
+    const { sequenceId, name } = await newestSnapshot('scattered');
+    const root = await read('scattered', name);
+    for (const list of Object.values<unknown[]>(root.pages)) list.pop();
+    await setSnapshot('scattered', sequenceId, (await write('scattered', withoutHash(name), root)).name);
+    expect(await findings()).toEqual([expect.stringMatching(/is empty instead of/)]);
+  });
+
+  test('a sheet that counts its cells wrong', async () => {
+    const { sequenceId, name } = await newestSnapshot('cells');
+    const root = await read('cells', name);
+    root.cells += 1;
+    await setSnapshot('cells', sequenceId, (await write('cells', withoutHash(name), root)).name);
+    expect(await findings()).toEqual([expect.stringMatching(/it says that it has \d+ cells, \d+ rows, \d+ columns instead of/)]);
+  });
+
+  test('an account that is off by a cent', async () => {
+    const { sequenceId, name } = await newestSnapshot('account');
+    const content = await read('account', name);
+    content.state.balanceCents += 1;
+    await setSnapshot('account', sequenceId, (await write('account', withoutHash(name), content)).name);
+    expect(await findings()).toEqual([expect.stringMatching(/balanceCents of its state is \d+ instead of \d+/)]);
+  });
+
+  test('one of an entry too late', async () => {
+    const { sequenceId, name } = await newestSnapshot('account');
+    await corrupt(`update tidemark.entries set snapshot = null where log_id = 'account' and sequence_id = $1`, [sequenceId]);
+    await setSnapshot('account', String(Number(sequenceId) + 1), name);
+    expect(await findings()).toEqual([expect.stringMatching(/sequenceId of the snapshot is "\d+" instead of "\d+"/)]);
+  });
+
+  test('a blob whose content was changed under its name', async () => {
+    const { name } = await newestSnapshot('account');
+    const file = join(drill.blobsDir, 'account', name);
+    const content = JSON.parse(gunzipSync(await readFile(file)).toString());
+    await writeFile(file, gzipSync(JSON.stringify({ ...content, more: 1 })));
+    expect(await findings()).toEqual([expect.stringMatching(/does not match the hash in its name/)]);
+  });
+
+  test('a blob that was never written', async () => {
+    const { sequenceId } = await newestSnapshot('account');
+    await setSnapshot('account', sequenceId, `state-v1-${sequenceId}-${'0'.repeat(64)}.gz`);
+    expect(await findings()).toEqual([expect.stringMatching(/cannot be read \(ENOENT\)/)]);
+  });
+});
+
+describe('work', () => {
+  const NEWEST = `(select max(sequence_id) from drill.ended where log_id = 'account')`;
+
+  test('a completion that is there twice', async () => {
+    await corrupt(`insert into drill.ended select * from drill.ended where log_id = 'account' and sequence_id = ${NEWEST}`);
+    expect(await findings()).toContainEqual(expect.stringMatching(/^unit of account\/\d+, epoch \d+, completed 2 times$/));
+  });
+
+  test('an entry that was cleared twice', async () => {
+    await corrupt(`insert into drill.cleared select * from drill.cleared where log_id = 'account' and sequence_id = ${NEWEST}`);
+    expect(await findings()).toEqual([expect.stringMatching(/^entry account\/\d+ was cleared 2 times in epoch \d+$/)]);
+  });
+
+  test('a unit that completed in two epochs though it was asked for once', async () => {
+    await corrupt(
+      `insert into drill.ended (log_id, sequence_id, epoch, state)
+       select log_id, sequence_id, epoch + 1000, state from drill.ended where log_id = 'account' and sequence_id = ${NEWEST}`,
+    );
+    expect(await findings()).toContainEqual(expect.stringMatching(/^entry account\/\d+ asked for work 1 times, and 2 units of it ended$/));
+  });
+
+  test('an entry that asked for work and whose unit never ended', async () => {
+    await corrupt(`delete from drill.ended where log_id = 'account' and sequence_id = ${NEWEST}`);
+    expect(await findings()).toContainEqual(expect.stringMatching(/^entry account\/\d+ asked for work 1 times, and 0 units of it ended$/));
+  });
+
+  test('a unit that was cancelled though its entry is there', async () => {
+    await corrupt(`update drill.ended set state = 'cancelled' where log_id = 'account' and sequence_id = ${NEWEST}`);
+    expect(await findings()).toContainEqual(
+      expect.stringMatching(/^unit of account\/\d+ was cancelled in epoch \d+, and its entry is there$/),
+    );
+  });
+
+  test.each(['waiting', 'ready', 'claimed', 'started', 'dead'])('a unit that is still %s', async (state) => {
+    await corrupt(`update tidemark.work set state = $1 where log_id = 'account' and sequence_id = ${NEWEST}`, [state]);
+    expect(await findings()).toEqual([expect.stringMatching(new RegExp(`^unit snapshot/account/\\d+ is ${state} `))]);
+  });
+});

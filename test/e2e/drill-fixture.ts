@@ -1,0 +1,121 @@
+/** A small drill that has settled, without a kill: what the checker's own tests break, one thing at a time, each in a copy of its own. */
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
+import { createLog } from '../../src/event-log/create-log.ts';
+import type { LogEntry } from '../../src/event-log/event-log.ts';
+import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
+import { createPool, type Pool } from '../../src/postgres/pool.ts';
+import { sheet } from '../../src/spreadsheet/sheet.ts';
+import { runUntilIdle } from '../../src/testing.ts';
+import { createTidemark } from '../../src/tidemark.ts';
+import { createAcknowledgedFile } from '../drill/acknowledged-file.ts';
+import { createAppender } from '../drill/appender.ts';
+import type { CheckOptions } from '../drill/checker/check.ts';
+import { cellEntryOf, scatteredEntryOf } from '../drill/entries.ts';
+import { createRandom } from '../drill/random.ts';
+import { installRecording } from '../drill/recording.ts';
+import { bankAccount, bankEntryFor } from '../support/bank-account.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDirectory } from '../support/servers.ts';
+
+export interface DrillFixture {
+  copy(): Promise<DrillCopy>;
+  drop(): Promise<void>;
+}
+
+export interface DrillCopy extends CheckOptions {
+  /** As superuser. */
+  readonly owner: Pool;
+  drop(): Promise<void>;
+}
+
+/** Enough entries for several snapshots of each log. The first entries of one are truncated away. */
+export async function createDrillFixture(): Promise<DrillFixture> {
+  const database = await createTestDatabase();
+  const directory = await createTestDirectory();
+  const origin = join(directory.path, 'origin');
+  await mkdir(origin);
+  await installRecording(database.ownerPool);
+  await fill(database, origin);
+  let copies = 0;
+  return {
+    async copy() {
+      copies += 1;
+      const name = `${database.name}_${copies}`;
+      const path = join(directory.path, name);
+      await cp(origin, path, { recursive: true });
+      await copyDatabase(database, name);
+      const url = new URL(database.ownerUrl);
+      url.pathname = `/${name}`;
+      const owner = createPool({ connectionString: url.href, max: 2, applicationName: 'drill checker test' });
+      return {
+        connectionString: url.href,
+        blobsDir: join(path, 'blobs'),
+        acknowledgedFile: join(path, 'acknowledged.jsonl'),
+        owner,
+        async drop() {
+          await owner.end();
+          await database.ownerPool.query(`drop database ${name} with (force)`);
+        },
+      };
+    },
+    async drop() {
+      await database.drop();
+      await directory.remove();
+    },
+  };
+}
+
+async function copyDatabase({ name, ownerUrl }: TestDatabase, copy: string): Promise<void> {
+  const url = new URL(ownerUrl);
+  url.pathname = '/postgres';
+  const superuser = createPool({ connectionString: url.href, max: 1, applicationName: 'drill checker test' });
+  try {
+    // A template may not be connected to by anyone.
+    await superuser.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [name]);
+    await superuser.query(`create database ${copy} template ${name}`);
+  } finally {
+    await superuser.end();
+  }
+}
+
+async function fill({ pool }: TestDatabase, directory: string): Promise<void> {
+  const blobs = createDirectoryBlobStore({ path: join(directory, 'blobs') });
+  const tidemark = createTidemark({ db: pool, logTypes: [sheet, bankAccount], blobs });
+  const file = await createAcknowledgedFile(join(directory, 'acknowledged.jsonl'));
+  const appender = createAppender(pool, file);
+  const random = createRandom(1);
+  const append = (logId: string, number: number, entries: readonly LogEntry[]) =>
+    appender.append({ name: `${logId}-${number}`, logId, entries, expect: 'any' });
+
+  await createLog(pool, { id: 'cells', type: sheet.type, snapshotEvery: 10 });
+  await createLog(pool, { id: 'scattered', type: sheet.type });
+  await createLog(pool, { id: 'account', type: bankAccount.type, snapshotEvery: 7 });
+  for (let number = 0; number < 30; number += 1) {
+    await append('cells', number, [cellEntryOf(random)]);
+    await append('account', number, [bankEntryFor(number), bankEntryFor(number + 100)]);
+    if (number % 10 === 9) await runUntilIdle(tidemark);
+  }
+  // More tiles than a root lists by itself.
+  await append(
+    'scattered',
+    0,
+    Array.from({ length: 400 }, () => scatteredEntryOf(random)),
+  );
+  await append('scattered', 1, [{ ...scatteredEntryOf(random), pending: 'snapshot' }]);
+  await runUntilIdle(tidemark);
+  const cells = createPostgresEventLog({ pool, logId: 'cells' });
+  await cells.truncate(await firstSnapshot(pool, 'cells'));
+  await cells.setMetadata(await firstSnapshot(pool, 'cells'), { pending: 'snapshot' });
+  await runUntilIdle(tidemark);
+  await tidemark.close();
+  await file.close();
+}
+
+async function firstSnapshot(pool: Pool, logId: string): Promise<bigint> {
+  const { rows } = await pool.query('select min(sequence_id) as first from tidemark.entries where log_id = $1 and snapshot is not null', [
+    logId,
+  ]);
+  return BigInt(rows[0].first);
+}
