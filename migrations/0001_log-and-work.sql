@@ -120,6 +120,7 @@ create table work (
   attempt integer not null default 0,
   fence uuid,
   unended integer not null default 0,
+  failures integer not null default 0,
   burst_id text,
   alone boolean not null default false,
   execution text,
@@ -144,6 +145,7 @@ comment on column work.priority is 'Lower first.';
 comment on column work.epoch is 'Which life of the unit this is: a redrive or a run that is gone begins a new one.';
 comment on column work.fence is 'Set anew by each beginning; only its holder can finish, fail, release or report progress.';
 comment on column work.unended is 'Beginnings in a row of which no end was seen.';
+comment on column work.failures is 'Attempts of this epoch that ended in an error of the handler''s own; what is tried for ever is not counted.';
 comment on column work.alone is 'Left a burst: never joins one again.';
 
 create index work_claim on work (group_name, priority, not_before, id) where state = 'ready';

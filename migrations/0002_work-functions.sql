@@ -66,7 +66,7 @@ begin
     p_id, p_workflow, p_log_id, p_sequence_id, p_input, v_state, p_group, p_key, v_position, p_priority, coalesce(p_not_before, now()), p_expires_at,
     v_epoch, v_epoch, p_actor, p_correlation_id, p_causation_id)
   on conflict (id) do update set
-    state = v_state, position = v_position, epoch = v_epoch, not_before = excluded.not_before, attempt = 0, unended = 0, fence = null,
+    state = v_state, position = v_position, epoch = v_epoch, not_before = excluded.not_before, attempt = 0, unended = 0, failures = 0, fence = null,
     claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null, finished_at = null
   where w.state in ('done', 'dead', 'cancelled', 'expired');
   if not found then
@@ -194,7 +194,9 @@ begin
     group by v.name
     order by random() limit greatest(v_free, p_max_bursts)
   ), look as (
-    select (v_free + count(*) - 1) / greatest(count(*), 1) + p_burst_threshold + 1 as units from active
+    -- Deep enough to see a backlog also where a group's workflows take turns.
+    select (v_free + count(*) - 1) / greatest(count(*), 1)
+      + (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) as units from active
   ), candidate as materialized (
     select a.name as group_name, a.room, c.id, c.workflow, c.alone,
       row_number() over (partition by a.name order by c.priority, c.not_before, c.id) as turn
@@ -209,10 +211,11 @@ begin
     ) c
   ), deep_workflow as (
     select c.workflow, coalesce(max(b.bursts), 0) as bursts
-    from candidate c left join open_burst b on b.workflow = c.workflow
+    from (select c.*, row_number() over (order by c.turn, c.group_name) as place from candidate c) c
+    left join open_burst b on b.workflow = c.workflow
     where p_burst_size > 0 and not c.alone and (c.room is null or c.room >= p_burst_width)
     group by 1
-    having count(*) > p_burst_threshold + case when max(b.bursts) > 0 then 0 else v_free end
+    having count(*) filter (where c.place > v_free or b.bursts > 0) > p_burst_threshold
   ), deep as (
     -- A backlog that runs in bursts: nothing of it runs alone meanwhile, an execution a unit would only slow the rest down.
     select c.group_name, c.workflow, c.room, d.bursts from candidate c join deep_workflow d on d.workflow = c.workflow
@@ -500,8 +503,9 @@ begin
 end
 $$;
 
--- An attempt ended in an error. Not dead: it is tried again by its execution, and only the error is kept.
-create function fail_work(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json, p_dead boolean)
+-- An attempt ended in an error. Not dead: it is tried again by its execution, and only the error is kept. p_own: an error of the
+-- handler's own, which is counted.
+create function fail_work(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json, p_dead boolean, p_own boolean default false)
 returns text language plpgsql set search_path from current as $$
 declare
   v work;
@@ -512,6 +516,7 @@ begin
   end if;
   update work set
     state = case when p_dead then 'dead' else 'started' end, error = p_error, unended = 0, fence = null,
+    failures = failures + case when p_own then 1 else 0 end,
     finished_at = case when p_dead then clock_timestamp() end,
     check_after = case when not p_dead then clock_timestamp() + interval '1 minute' end,
     burst_id = case when not p_dead then burst_id end
@@ -549,12 +554,13 @@ begin
 end
 $$;
 
--- Leaves its burst to run alone, in a new epoch, keeping its progress.
+-- Leaves its burst to run alone, in a new epoch, keeping its progress. With an error: that was the handler's own.
 create function release_work(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json default null)
 returns text language plpgsql set search_path from current as $$
 begin
   update work set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, unended = 0,
-    claim_token = null, lease_until = null, check_after = null, error = coalesce(p_error, error)
+    claim_token = null, lease_until = null, check_after = null, error = coalesce(p_error, error),
+    failures = failures + case when p_error is null then 0 else 1 end
   where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';
   return case when found then 'released' else 'fenced' end;
 end
@@ -563,7 +569,9 @@ $$;
 create function record_progress(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_progress json)
 returns text language plpgsql set search_path from current as $$
 begin
-  update work set progress = p_progress, unended = 1, check_after = clock_timestamp() + interval '1 minute', checks = 0
+  -- Saying the same again is not getting further: what kills its worker there each time is still found out.
+  update work set progress = p_progress, unended = case when progress::text is distinct from p_progress::text then 1 else unended end,
+    check_after = clock_timestamp() + interval '1 minute', checks = 0
   where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';
   return case when found then 'recorded' else 'fenced' end;
 end
@@ -625,7 +633,7 @@ begin
       v_state := 'waiting';
     end if;
   end if;
-  update work set state = v_state, epoch = nextval('work_epoch'), not_before = clock_timestamp(), attempt = 0, unended = 0,
+  update work set state = v_state, epoch = nextval('work_epoch'), not_before = clock_timestamp(), attempt = 0, unended = 0, failures = 0,
     fence = null, claim_token = null, burst_id = null, alone = true, finished_at = null
   where id = p_id and state = 'dead';
   return found;

@@ -30,7 +30,7 @@ export async function runDev({ app, watch = false, demo = false }: DevOptions): 
       `tidemark dev is already running in ${config.dataDir} (process ${other.pid}): stop it, or set TIDEMARK_DATA to another folder.`,
     );
   }
-  const screen = createScreen({ output: process.stdout, ci: config.ci });
+  const screen = createScreen({ ...config, output: process.stdout });
   const signal = stopOnSignal((_, isFirst) => isFirst && screen.line('Stopping …'));
   const servers = await startDevServers(config, screen);
   let worker: { stop(): Promise<void> } | undefined;

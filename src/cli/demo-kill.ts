@@ -23,7 +23,7 @@ const ENTRIES_PER_APPEND = 100;
 
 export async function runDemoKill({ entries, json }: { entries: number; json?: boolean }): Promise<void> {
   const config = loadConfig();
-  const screen = createScreen({ output: json ? process.stderr : process.stdout, ci: config.ci });
+  const screen = createScreen({ ...config, output: json ? process.stderr : process.stdout });
   const environment = await openDemoEnvironment(config, screen);
   const context = contextOf(environment);
   const workers: WorkerProcess[] = [];

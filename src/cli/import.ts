@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TidemarkError } from '../errors.ts';
-import { checkLogId } from '../event-log/names.ts';
+import { checkLogId } from '../event-log/check-names.ts';
 import type { ImportProgress } from '../spreadsheet/import-csv.ts';
 import { parseWhole } from './parse-option.ts';
 import { formatCount, formatEntries, formatJson, print } from './print.ts';
@@ -53,7 +53,7 @@ async function runImport(file: string, { sheet: name, delimiter, rowsPerEntry, j
   const { importCsv } = await import('../spreadsheet/import-csv.ts');
   const { notify } = await import('../postgres/listen.ts');
   const source = await openCsv(file);
-  const screen = createScreen({ output: process.stderr, ci: loadConfig().ci });
+  const screen = createScreen({ ...loadConfig(), output: process.stderr });
   await withDatabase(async (context) => {
     const { log, blobs } = await sheetToBe(context, name);
     const signal = stopOnSignal(() => {});

@@ -30,16 +30,19 @@ export interface Activity {
 export interface ScreenOptions {
   output: NodeJS.WriteStream;
   ci: boolean;
+  color: boolean;
 }
 
 const FRAME_MS = 100;
 const FRAMES = ['◒', '◐', '◓', '◑'];
 const BAR_WIDTH = 24;
+/** Some terminals do not say. */
+const DEFAULT_COLUMNS = 80;
 /** Without a terminal, progress is a line now and then. */
 const PLAIN_EVERY_MS = 5_000;
 
-export function createScreen({ output, ci }: ScreenOptions): Screen {
-  return output.isTTY && !ci ? terminalScreen(output as WriteStream) : plainScreen(output);
+export function createScreen({ output, ci, color }: ScreenOptions): Screen {
+  return output.isTTY && !ci ? terminalScreen(output as WriteStream, color) : plainScreen(output);
 }
 
 function plainScreen(output: NodeJS.WriteStream): Screen {
@@ -64,18 +67,19 @@ function plainScreen(output: NodeJS.WriteStream): Screen {
     box(title, lines) {
       line('');
       line(title);
-      for (const text of lines) line(text === '' ? '' : `  ${text}`);
+      lines.forEach(line);
       line('');
     },
     line,
   };
 }
 
-function terminalScreen(output: WriteStream): Screen {
+function terminalScreen(terminal: WriteStream, color: boolean): Screen {
+  const output = color ? terminal : withoutColor(terminal);
   return {
     done: (text) => log.success(text, { output }),
     warn: (text) => log.warn(text, { output }),
-    begin: (text) => moving(output, text),
+    begin: (text) => moving(terminal, text, (news) => log.success(news, { output })),
     // Without a frame, which wraps: an address that is broken over two lines cannot be clicked or copied.
     box(title, lines) {
       log.step(title, { output });
@@ -85,7 +89,17 @@ function terminalScreen(output: WriteStream): Screen {
   };
 }
 
-function moving(output: WriteStream, first: string): Activity {
+const COLOR = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, 'g');
+
+function withoutColor(output: WriteStream): Writable {
+  return new Writable({
+    write(chunk, _, done) {
+      output.write(String(chunk).replaceAll(COLOR, ''), done);
+    },
+  });
+}
+
+function moving(output: WriteStream, first: string, done: (text: string) => void): Activity {
   let shown = first;
   let share: number | undefined;
   let frame = 0;
@@ -93,7 +107,7 @@ function moving(output: WriteStream, first: string): Activity {
   const draw = () => {
     const bar = share === undefined ? '' : `${barOf(share)} `;
     const text = `${FRAMES[frame % FRAMES.length]}  ${bar}${shown}`;
-    output.write(`\r\x1b[2K${text.slice(0, Math.max(output.columns - 1, 20))}`);
+    output.write(`\r\x1b[2K${text.slice(0, (output.columns || DEFAULT_COLUMNS) - 1)}`);
     frame += 1;
   };
   draw();
@@ -109,7 +123,7 @@ function moving(output: WriteStream, first: string): Activity {
     },
     done(text) {
       end();
-      log.success(text, { output });
+      done(text);
     },
     clear: end,
   };

@@ -1,6 +1,6 @@
 import { ConflictError, LogNotFoundError, UnknownWorkflowError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { encodeEntries } from './entry-text.ts';
+import { encodeEntries } from './entry-data.ts';
 import type { AddEntryValue, LogEntry, SequenceId } from './event-log.ts';
 import { checkSequenceId, sequenceIdParameter } from './sequence-id.ts';
 

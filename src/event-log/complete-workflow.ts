@@ -1,7 +1,7 @@
 import { LogNotFoundError, SequenceRangeError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { checkWorkflowId } from './check-names.ts';
-import { checkMetadata } from './entry-text.ts';
+import { checkMetadata } from './entry-data.ts';
 import type { BlobId, CompleteWorkflowValue, SequenceId, WorkflowId } from './event-log.ts';
 import { checkSequenceId, sequenceIdParameter } from './sequence-id.ts';
 

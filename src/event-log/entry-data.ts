@@ -1,59 +1,149 @@
 /**
- * An entry taken apart for storing and put together again: `type` and the metadata are columns, every other field is its data.
- * Entries are stored by value, as JSON text.
+ * Entries as logs keep them: `type` and metadata beside the data, which is JSON text. Stored by value, whatever the store.
+ *
+ * What JSON would lose or change is refused, so that an entry is read back as it was written.
  */
-import { errorMessage, InvalidInputError } from '../errors.ts';
-import type { LogEntry, LogMetadata } from './event-log.ts';
-import { checkWorkflowName } from './names.ts';
+import { InvalidInputError, TidemarkError } from '../errors.ts';
+import { jsonProblem } from '../snapshots/json-value.ts';
+import { checkBlobId, checkEntryType, checkWorkflowId } from './check-names.ts';
+import type { BlobId, LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 
-export const MAX_ENTRY_BYTES = 1024 * 1024;
+/** 1 MB of serialized data. */
+export const MAX_ENTRY_BYTES = 1_048_576;
+/** What one statement to the database carries at most, in characters. */
+const MAX_BATCH_LENGTH = 64 * MAX_ENTRY_BYTES;
+/** Postgres refuses JSON that is nested some thousand deep. */
+const MAX_DEPTH = 1_000;
 
-export interface StoredEntry {
+export interface EntryText {
   type: string;
-  /** JSON object with the entry's own fields. */
+  /** A JSON object: all fields but type and metadata. */
   data: string;
-  snapshot: string | null;
-  history: string | null;
-  pending: string | null;
+  snapshot?: BlobId | undefined;
+  history?: BlobId | undefined;
+  pending?: WorkflowId | undefined;
 }
 
-/** @throws InvalidInputError for an entry that is no JSON object with a type, or is over 1 MB */
-export function splitEntry(entry: LogEntry): StoredEntry {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry) || typeof entry.type !== 'string' || entry.type === '') {
-    throw new InvalidInputError('An entry is an object with a non-empty string type.');
+/** @throws InvalidInputError */
+export function encodeEntries(entries: readonly LogEntry[]): EntryText[] {
+  if (!Array.isArray(entries)) {
+    throw new InvalidInputError(`Entries are given as an array, not as ${typeof entries}.`);
   }
-  const { type, snapshot, history, pending, ...own } = entry;
-  let data: string;
+  let length = 0;
+  return entries.map((entry, index) => {
+    const encoded = encodeEntry(entry, entries.length === 1 ? 'The entry' : `Entry ${index} of ${entries.length}`);
+    length += encoded.data.length;
+    if (length > MAX_BATCH_LENGTH) {
+      throw new InvalidInputError(
+        `These ${entries.length} entries are over ${MAX_BATCH_LENGTH} characters of JSON together, the most that one call takes. Add them in smaller batches.`,
+      );
+    }
+    return encoded;
+  });
+}
+
+function encodeEntry(entry: LogEntry, named: string): EntryText {
+  const prototype: unknown = typeof entry === 'object' && entry !== null ? Object.getPrototypeOf(entry) : undefined;
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new InvalidInputError(`${named} is not a plain object with a type.`);
+  }
+  const { type, snapshot, history, pending, ...fields } = entry;
+  checkEntryType(type);
+  const data = encodeData(fields, `${named} ('${type}')`);
+  return { type, data, ...checkMetadata({ snapshot, history, pending }) };
+}
+
+function encodeData(fields: Record<string, unknown>, named: string): string {
+  let problem: string | undefined;
   try {
-    data = JSON.stringify(own);
+    problem = jsonProblem(fields);
   } catch (error) {
-    throw new InvalidInputError(
-      `Entry of type '${type}' cannot be written as JSON (${errorMessage(error)}). Use strings for bigints and dates.`,
-      {
-        cause: error,
-      },
-    );
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
+    throw new InvalidInputError(`${named} refers to itself or is nested too deep: use at most ${MAX_DEPTH} levels.`);
   }
-  const bytes = data.length > MAX_ENTRY_BYTES ? data.length : data.length * 3 > MAX_ENTRY_BYTES ? Buffer.byteLength(data) : 0;
+  if (problem !== undefined) {
+    throw new InvalidInputError(`${named} holds ${problem}, which JSON does not keep. Use text or a finite number for it.`);
+  }
+  const data = JSON.stringify(fields);
+  if (data.length > 2 * MAX_DEPTH && isDeeper(fields, MAX_DEPTH)) {
+    throw new InvalidInputError(`${named} is nested too deep: use at most ${MAX_DEPTH} levels.`);
+  }
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
+  const bytes = data.length * 3 <= MAX_ENTRY_BYTES ? 0 : Buffer.byteLength(data);
   if (bytes > MAX_ENTRY_BYTES) {
     throw new InvalidInputError(
-      `Entry of type '${type}' has ${bytes} bytes; the limit is ${MAX_ENTRY_BYTES}. Split it, or put what is large into a blob and its id into the entry.`,
+      `${named} is ${bytes} bytes of JSON; at most ${MAX_ENTRY_BYTES} (1 MB) fit. Split it into several entries.`,
     );
   }
+  return data;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  return typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1)));
+}
+
+/**
+ * Own keys of snapshot, history and pending alone; a key whose value is undefined stays, with that value.
+ * @throws InvalidInputError
+ */
+export function ownMetadata(metadata: LogMetadata): LogMetadata {
+  if (typeof metadata !== 'object' || metadata === null) {
+    throw new InvalidInputError(
+      `Metadata is given as an object with snapshot, history or pending, not as ${metadata === null ? 'null' : typeof metadata}.`,
+    );
+  }
+  const own: LogMetadata = {};
+  for (const key of ['snapshot', 'history', 'pending'] as const) {
+    if (Object.hasOwn(metadata, key)) {
+      own[key] = metadata[key];
+    }
+  }
+  checkMetadata(own);
+  return own;
+}
+
+/**
+ * @returns what is defined of it
+ * @throws InvalidInputError
+ */
+export function checkMetadata(metadata: LogMetadata): LogMetadata {
+  const { snapshot, history, pending } = metadata;
+  if (snapshot !== undefined) {
+    checkBlobId(snapshot);
+  }
+  if (history !== undefined) {
+    checkBlobId(history);
+  }
+  if (pending !== undefined) {
+    checkWorkflowId(pending);
+  }
+  return metadataIn(metadata) ?? {};
+}
+
+/** What is defined of an entry's metadata; undefined where nothing is. */
+export function metadataIn({ snapshot, history, pending }: LogMetadata): LogMetadata | undefined {
+  if (snapshot === undefined && history === undefined && pending === undefined) {
+    return undefined;
+  }
   return {
-    type,
-    data,
-    snapshot: snapshot ?? null,
-    history: history ?? null,
-    pending: pending === undefined || pending === null ? null : checkWorkflowName(pending),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(history === undefined ? {} : { history }),
+    ...(pending === undefined ? {} : { pending }),
   };
 }
 
-/** The metadata that is there, without keys for what is not. */
-export function metadataOf(row: { snapshot: string | null; history: string | null; pending: string | null }): LogMetadata {
-  return {
-    ...(row.snapshot === null ? {} : { snapshot: row.snapshot }),
-    ...(row.history === null ? {} : { history: row.history }),
-    ...(row.pending === null ? {} : { pending: row.pending }),
-  };
+/**
+ * @param data parsed already
+ * @throws TidemarkError `corrupt_entry` for data that another program has stored and that is no object
+ */
+export function decodeEntry<T extends LogEntry>(start: SequenceId, index: number, type: string, data: unknown, metadata?: LogMetadata): T {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    throw new TidemarkError('corrupt_entry', `The data of entry ${start + BigInt(index)} is no JSON object. Correct it in the database.`);
+  }
+  const entry: LogEntry = metadata ? { type, ...data, ...metadata } : { type, ...data };
+  // Also where another program has stored a field of that name.
+  entry.type = type;
+  return entry as T;
 }

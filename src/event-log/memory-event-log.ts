@@ -9,7 +9,7 @@ import { ConflictError, SequenceRangeError, UnknownWorkflowError } from '../erro
 import { checkPageSize } from '../page-size.ts';
 import type { PendingWorkflowMessage, PostMessageWorkerHost } from '../worker-hosts/worker-host.ts';
 import { checkLogId, checkWorkflowId } from './check-names.ts';
-import { checkMetadata, decodeEntry, type EntryText, encodeEntries, metadataIn, ownMetadata } from './entry-text.ts';
+import { checkMetadata, decodeEntry, type EntryText, encodeEntries, metadataIn, ownMetadata } from './entry-data.ts';
 import type { AddEntryValue, EventLog, LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 import type { PendingEntry } from './query-pending.ts';
 import { checkSequenceId } from './sequence-id.ts';

@@ -1,8 +1,10 @@
 /**
- * The statement that reads one page of a log. The data of a page are one text, its types another, and metadata is sent where there is some:
- * for small entries that takes two thirds of the time that a row each does, entries of one's own making included.
+ * The statement that reads one page of a log: its bounds, its newest snapshot and the entries as of one moment. Each step
+ * builds on the one before: log, newest snapshot, weight of the page, page.
  *
- * Parameters: $1 log id; $2 the first id, or the page size where the start is found here; $3 the end, exclusive.
+ * The data of a page are one text, its types another, and metadata is sent where there is some: for small entries that takes two
+ * thirds of the time that a row each does, the making of entries included. Parameters: $1 log id; $2 the first id, or the page size where
+ * the start is found here; $3 the end, exclusive.
  */
 
 /** Between two types, which have no control characters. */
@@ -10,7 +12,7 @@ export const TYPE_SEPARATOR = '\x1f';
 
 export interface PageStatementOptions {
   start: 'id' | 'start' | 'snapshot';
-  /** Weighs the entries first, without unpacking those that are not compressed, and gives none where they are more bytes. */
+  /** Weighs the entries first, without unpacking those that are not compressed, and gives none of several where they are more bytes. */
   maxBytes: number | undefined;
   withNewest: boolean;
 }
@@ -24,43 +26,37 @@ export function pageStatement(schema: string, options: PageStatementOptions): st
   return statement;
 }
 
+const PAGE_START = { id: '$2::bigint', start: 'l.first_sequence_id', snapshot: 'coalesce(n.sequence_id, l.first_sequence_id)' };
+
 function buildStatement(schema: string, { start, maxBytes, withNewest }: PageStatementOptions): string {
-  const newest = (column: string) => `(
-    select ${column} from ${schema}.entries e
-    where e.log_id = $1::text and e.snapshot is not null order by e.sequence_id desc limit 1)`;
-  const pageStart = start === 'id' ? '$2::bigint' : '(select page_start from wanted)';
+  const pageStart = PAGE_START[start];
   const pageEnd = start === 'id' ? '$3::bigint' : `least($3::bigint, ${pageStart} + $2::integer)`;
   const inPage = `e.log_id = $1::text and e.sequence_id >= ${pageStart} and e.sequence_id < ${pageEnd}`;
 
-  const wanted =
-    start === 'id'
-      ? ''
-      : `with wanted as materialized (
-    select ${start === 'start' ? '' : `coalesce(${newest('e.sequence_id')}, `}l.first_sequence_id${start === 'start' ? '' : ')'} as page_start
-    from ${schema}.logs l where l.id = $1::text
-  )`;
-  const weighed =
-    maxBytes === undefined
-      ? ''
-      : `left join lateral (
+  const newest = `left join lateral (
+    select e.sequence_id, e.snapshot from ${schema}.entries e
+    where e.log_id = $1::text and e.snapshot is not null order by e.sequence_id desc limit 1
+  ) n on true`;
+  const weight = `left join lateral (
     select count(*)::integer as entry_count,
       sum(case when pg_column_compression(e.data) is null then pg_column_size(e.data) else octet_length(e.data::text) end) as bytes
     from ${schema}.entries e where ${inPage}
-  ) s on true`;
+  ) w on true`;
 
-  return `${wanted}
-  select l.first_sequence_id as log_start, l.next_sequence_id as log_end, ${pageStart} as page_start,
-    ${maxBytes === undefined ? '' : 's.entry_count, s.bytes, '}p.data, p.types, p.metadata,
-    ${withNewest ? newest('json_build_array(e.sequence_id::text, e.snapshot)::text') : 'null'} as newest
+  return `
+  select l.first_sequence_id as log_start, l.next_sequence_id as log_end, ${pageStart} as page_start, p.data, p.types, p.metadata
+    ${withNewest ? ', n.sequence_id as newest_sequence_id, n.snapshot as newest_snapshot' : ''}
+    ${maxBytes === undefined ? '' : ', w.entry_count, w.bytes'}
   from ${schema}.logs l
-  ${weighed}
+  ${withNewest || start === 'snapshot' ? newest : ''}
+  ${maxBytes === undefined ? '' : weight}
   left join lateral (
     select string_agg(e.data::text, ',') as data, string_agg(e.type, '${TYPE_SEPARATOR}') as types,
       (json_agg(json_build_array(e.sequence_id - ${pageStart}, e.snapshot, e.history, e.pending))
         filter (where e.snapshot is not null or e.history is not null or e.pending is not null))::text as metadata
     from (
       select e.sequence_id, e.type, e.data, e.snapshot, e.history, e.pending from ${schema}.entries e
-      where ${inPage}${maxBytes === undefined ? '' : ` and (s.bytes <= ${maxBytes} or s.entry_count = 1)`}
+      where ${inPage} ${maxBytes === undefined ? '' : `and (w.bytes <= ${maxBytes} or w.entry_count = 1)`}
       order by e.sequence_id
     ) e
   ) p on true

@@ -1,6 +1,6 @@
 import { LogNotFoundError, SequenceRangeError, TidemarkError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { decodeEntry } from './entry-text.ts';
+import { decodeEntry } from './entry-data.ts';
 import type { EventLog, LogEntry, LogMetadata, QueryValue, SequenceId } from './event-log.ts';
 import { pageStatement, TYPE_SEPARATOR } from './page-statement.ts';
 import { checkSequenceId, MAX_SEQUENCE_ID, sequenceIdParameter } from './sequence-id.ts';
@@ -25,7 +25,7 @@ export function createEntryQuery<T extends LogEntry>({ logId, pageSize }: { logI
     for (let size = likelySize; ; ) {
       const page = await readPage(db, { logId, start, end, size, withNewest: snapshotId !== undefined });
       const { log_start, log_end, entry_count: count, bytes } = page;
-      if (page.page_start === null || BigInt(page.page_start) < BigInt(log_start) || BigInt(page.page_start) > BigInt(log_end)) {
+      if (BigInt(page.page_start) < BigInt(log_start) || BigInt(page.page_start) > BigInt(log_end)) {
         throw new SequenceRangeError(start as SequenceId, BigInt(log_start), BigInt(log_end));
       }
       const fitting = count ? Math.max(1, Math.floor((MAX_PAGE_BYTES / Number(bytes)) * count)) : pageSize;
@@ -44,7 +44,7 @@ export function createEntryQuery<T extends LogEntry>({ logId, pageSize }: { logI
 interface PageRow {
   log_start: string;
   log_end: string;
-  page_start: string | null;
+  page_start: string;
   /** Absent where the entries were not weighed. */
   entry_count?: number;
   bytes?: string | null;
@@ -52,7 +52,8 @@ interface PageRow {
   data: string | null;
   types: string | null;
   metadata: string | null;
-  newest: string | null;
+  newest_sequence_id?: string | null;
+  newest_snapshot?: string | null;
 }
 
 interface PageOptions {
@@ -77,18 +78,18 @@ async function readPage(db: Database, { logId, start, end, size, withNewest }: P
 }
 
 function pageValue<T extends LogEntry>(page: PageRow, end: SequenceId | 'end', snapshotId: SequenceId | undefined): QueryValue<T> {
-  const startSequenceId = BigInt(page.page_start as string);
+  const startSequenceId = BigInt(page.page_start);
   const logEnd = BigInt(page.log_end);
   const entries = decodePage<T>(startSequenceId, page);
   const endSequenceId = startSequenceId + BigInt(entries.length);
-  const [newestId, blobId] = (page.newest === null ? [] : JSON.parse(page.newest)) as [string?, string?];
+  const newest = page.newest_sequence_id == null ? undefined : BigInt(page.newest_sequence_id);
   return {
     startSequenceId,
     endSequenceId,
     isComplete: endSequenceId >= (end === 'end' || end > logEnd ? logEnd : end),
-    ...(newestId === undefined || BigInt(newestId) === snapshotId
+    ...(newest === undefined || newest === snapshotId
       ? {}
-      : { lastSnapshot: { sequenceId: BigInt(newestId), blobId: blobId as string } }),
+      : { lastSnapshot: { sequenceId: newest, blobId: page.newest_snapshot as string } }),
     entries,
   };
 }

@@ -1,6 +1,6 @@
 import { LogNotFoundError, SequenceRangeError, UnknownWorkflowError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { ownMetadata } from './entry-text.ts';
+import { ownMetadata } from './entry-data.ts';
 import type { LogMetadata, SequenceId } from './event-log.ts';
 import { checkSequenceId, sequenceIdParameter } from './sequence-id.ts';
 

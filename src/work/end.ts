@@ -29,16 +29,16 @@ export async function finishWork(db: Database, unit: Unit, outcome: UnitOutcome)
   refuseFenced(unit, rows[0].answer);
 }
 
-/** The attempt ended in an error; `dead`: the unit gave up. @throws FencedError */
-export async function failWork(db: Database, unit: Unit, error: UnitError, dead: boolean): Promise<void> {
+/** The attempt ended in an error; `dead`: the unit gave up; `own`: it counts as the handler's own. @throws FencedError */
+export async function failWork(db: Database, unit: Unit, error: UnitError, { dead, own = false }: { dead: boolean; own?: boolean }): Promise<void> {
   const { rows } = await db.query(
-    `select ${db.schema}.fail_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json, $6::boolean) as answer`,
-    [unit.id, unit.epoch, unit.attempt, unit.fence, JSON.stringify(error), dead],
+    `select ${db.schema}.fail_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json, $6::boolean, $7::boolean) as answer`,
+    [unit.id, unit.epoch, unit.attempt, unit.fence, JSON.stringify(error), dead, own],
   );
   refuseFenced(unit, rows[0].answer);
 }
 
-/** Leaves its burst to run alone, in a new epoch, with its progress. @throws FencedError */
+/** Leaves its burst to run alone, in a new epoch, with its progress; `error`: because of an error of the handler's own. @throws FencedError */
 export async function releaseWork(db: Database, unit: Unit, error?: UnitError): Promise<void> {
   const { rows } = await db.query(`select ${db.schema}.release_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`, [
     unit.id,

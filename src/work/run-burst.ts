@@ -112,7 +112,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   if (failure) {
     // Begun but never run: without an end they would have to leave the burst.
     const { error } = failure;
-    await Promise.allSettled(queue.map((unit) => failWork(db, unit, unitError(error), false)));
+    await Promise.allSettled(queue.map((unit) => failWork(db, unit, unitError(error), { dead: false })));
     throw error;
   }
   return counts;

@@ -62,12 +62,13 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
     }
     const kind = options.signal.aborted ? 'infrastructure' : classifyError(cause);
     const error = unitError(cause);
-    const dead = kind === 'fatal' || (kind === 'handler' && unit.attempt >= handler.maxAttempts);
+    const own = kind === 'handler';
+    const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
     if (inBurst && kind !== 'infrastructure') {
       return { type: 'failed', error, kind, cause };
     }
     try {
-      await failWork(database, unit, error, dead);
+      await failWork(database, unit, error, { dead, own });
     } catch (recordError) {
       if (recordError instanceof FencedError) {
         return { type: 'fenced' };

@@ -13,6 +13,7 @@ export interface UnitTransaction {
 export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
   let opened: Promise<PoolClient> | undefined;
   let over = false;
+  let inFlight = 0;
   let broken: Error | undefined;
   const open = async () => {
     const client = await pool.connect();
@@ -38,7 +39,13 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
           throw new Error('This attempt has ended: its db takes no more statements.');
         }
         opened ??= open();
-        return (await opened).query(text, values);
+        const client = await opened;
+        inFlight += 1;
+        try {
+          return await client.query(text, values);
+        } finally {
+          inFlight -= 1;
+        }
       },
     },
     async commitWith(finish) {
@@ -60,12 +67,18 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
     async rollback() {
       over = true;
       const client = await opened?.catch(() => undefined);
-      if (client && opened) {
+      if (!client || !opened) {
+        return;
+      }
+      if (inFlight > 0) {
+        // An attempt that is over does not wait for its statement: the connection goes, and the transaction with it.
+        broken ??= new Error('The attempt ended while its statement was running.');
+      } else {
         await client.query('rollback').catch((error: Error) => {
           broken = error;
         });
-        close(client);
       }
+      close(client);
     },
   };
 }

@@ -13,6 +13,8 @@ export interface Unit {
   id: string;
   epoch: number;
   attempt: number;
+  /** Attempts that ended in an error of the handler's own. */
+  failures: number;
   fence: string;
   workflow: string;
   group: string;
@@ -64,6 +66,7 @@ export function unitFromRow(row: any): Unit {
     id: row.id,
     epoch: Number(row.epoch),
     attempt: row.attempt,
+    failures: row.failures,
     fence: row.fence,
     workflow: row.workflow,
     group: row.group_name,

@@ -1,14 +1,22 @@
 /** What every blob store promises. Run it over an implementation: `blobStoreContract('a directory', ({ pageSize }) => …)`. */
 import { describe, expect, it } from 'vitest';
 import type { BlobDir, BlobStore } from '../../src/blob-store/blob-store.ts';
-import { BlobNotFoundError, BlobWrongKindError, InvalidBlobNameError, InvalidInputError, NoContinuationError } from '../../src/errors.ts';
+import { BlobNotFoundError, BlobWrongKindError } from '../../src/errors.ts';
+import { describeNames } from './blob-store-names.ts';
+import { describePages } from './blob-store-pages.ts';
 
 /** An empty store. */
 export type CreateBlobStore = (options: { pageSize?: number }) => BlobStore | Promise<BlobStore>;
 
-const bytes = (...values: number[]) => Uint8Array.from(values);
+export interface BlobStoreContext {
+  create: CreateBlobStore;
+  /** The root directory of an empty store. */
+  rootOf(options?: { pageSize?: number }): Promise<BlobDir>;
+}
 
-async function listAll(dir: BlobDir): Promise<{ blobs: string[]; dirs: string[] }> {
+export const bytes = (...values: number[]) => Uint8Array.from(values);
+
+export async function listAll(dir: BlobDir): Promise<{ blobs: string[]; dirs: string[] }> {
   const all = { blobs: [] as string[], dirs: [] as string[] };
   let continuation: string | undefined;
   do {
@@ -21,7 +29,8 @@ async function listAll(dir: BlobDir): Promise<{ blobs: string[]; dirs: string[] 
 }
 
 export function blobStoreContract(name: string, create: CreateBlobStore): void {
-  const rootOf = async (options: { pageSize?: number } = {}) => (await create(options)).getRootDir();
+  const rootOf: BlobStoreContext['rootOf'] = async (options = {}) => (await create(options)).getRootDir();
+  const context: BlobStoreContext = { create, rootOf };
 
   describe(`BlobStore contract: ${name}`, () => {
     describe('blobs', () => {
@@ -91,75 +100,7 @@ export function blobStoreContract(name: string, create: CreateBlobStore): void {
       });
     });
 
-    describe('names', () => {
-      const accepted = [
-        'a',
-        'A.b-c_d',
-        '...',
-        '.hidden',
-        ' ',
-        'with space',
-        '~',
-        '%2e%2e',
-        "it's; $(rm) & #1!",
-        '漢字',
-        'é',
-        '🌊',
-        '__proto__',
-        'constructor',
-      ];
-      it.each(accepted)('takes %j', async (blob) => {
-        const root = await rootOf();
-        await root.writeBlob(blob, bytes(1));
-        expect(await root.query()).toEqual({ blobs: [blob], dirs: [] });
-        await root.removeBlob(blob);
-        await (await root.getDir(blob)).writeBlob(blob, bytes(2));
-        expect(await root.query()).toEqual({ blobs: [], dirs: [blob] });
-        expect(await (await root.getDir(blob)).readBlob(blob)).toEqual(bytes(2));
-      });
-
-      it.each(['x', '.', 'é', '漢', '\u{1f30a}'])(
-        'takes names of 100 characters made of %j, and keeps those that differ apart',
-        async (unit) => {
-          const root = await rootOf();
-          const long = unit.repeat(100 / unit.length);
-          const other = `${unit.repeat(100 / unit.length - 2 / unit.length)}yz`;
-          await root.writeBlob(long, bytes(1));
-          await root.writeBlob(other, bytes(2));
-          expect(await listAll(root)).toEqual({ blobs: [long, other].sort(), dirs: [] });
-          expect(await root.readBlob(long)).toEqual(bytes(1));
-          await root.removeBlob(long);
-          await (await root.getDir(long)).writeBlob(long, bytes(3));
-          expect(await listAll(root)).toEqual({ blobs: [other], dirs: [long] });
-          expect(await (await root.getDir(long)).readBlob(long)).toEqual(bytes(3));
-        },
-      );
-
-      const refused = [
-        '',
-        '.',
-        '..',
-        'x'.repeat(101),
-        '漢'.repeat(101),
-        ...'<>:"/\\|?*'.split('').map((character) => `a${character}b`),
-        '/etc/passwd',
-        '../up',
-        'a\0b',
-        'line\nbreak',
-        'tab\t',
-        'delete\x7f',
-        'c1\x85',
-        'half a pair \ud83c',
-      ];
-      it.each(refused)('refuses %j with InvalidBlobNameError, whatever is asked', async (blob) => {
-        const root = await rootOf();
-        await expect(root.readBlob(blob)).rejects.toThrow(InvalidBlobNameError);
-        await expect(root.writeBlob(blob, bytes(1))).rejects.toThrow(InvalidBlobNameError);
-        await expect(root.removeBlob(blob)).rejects.toThrow(InvalidBlobNameError);
-        await expect(root.getDir(blob)).rejects.toThrow(InvalidBlobNameError);
-        expect(await root.query()).toEqual({ blobs: [], dirs: [] });
-      });
-    });
+    describeNames(context);
 
     describe('directories', () => {
       it('are there as long as something is in them, however deep', async () => {
@@ -276,90 +217,7 @@ export function blobStoreContract(name: string, create: CreateBlobStore): void {
       });
     });
 
-    describe('pages', () => {
-      const pageSize = 5;
-      const fill = async (dir: BlobDir, count: number) => {
-        for (let index = 0; index < count; index += 1) {
-          const blob = `b${String(index).padStart(3, '0')}`;
-          await (index % 3 === 0 ? (await dir.getDir(blob)).writeBlob('in', bytes(index)) : dir.writeBlob(blob, bytes(index)));
-        }
-      };
-
-      it.each([0, 1, 4, 5, 6, 10, 11, 23])(
-        'give each of %i names once, none over its size, the last without a continuation',
-        async (count) => {
-          const root = await rootOf({ pageSize });
-          await fill(root, count);
-          const seen: string[] = [];
-          let pages = 0;
-          let continuation: string | undefined;
-          do {
-            const page = await root.query(continuation);
-            expect(page.blobs.length + page.dirs.length).toBeLessThanOrEqual(pageSize);
-            seen.push(...page.blobs, ...page.dirs);
-            continuation = page.continuation;
-            pages += 1;
-          } while (continuation !== undefined);
-          expect(seen.length).toBe(count);
-          expect(new Set(seen).size).toBe(count);
-          expect(pages).toBe(Math.max(1, Math.ceil(count / pageSize)));
-        },
-      );
-
-      it('the same continuation gives the same page again', async () => {
-        const root = await rootOf({ pageSize });
-        await fill(root, 12);
-        const { continuation } = await root.query();
-        expect(await root.query(continuation)).toEqual(await root.query(continuation));
-      });
-
-      it('names that stay are given once while others come and go between pages', async () => {
-        const root = await rootOf({ pageSize: 2 });
-        for (const blob of ['c', 'e', 'g', 'i', 'k']) {
-          await root.writeBlob(blob, bytes(1));
-        }
-        const first = await root.query();
-        await root.removeBlob('e');
-        await root.writeBlob('a', bytes(1));
-        await root.writeBlob('h', bytes(1));
-        const seen = [...first.blobs];
-        for (let continuation = first.continuation; continuation !== undefined; ) {
-          const page = await root.query(continuation);
-          seen.push(...page.blobs);
-          continuation = page.continuation;
-        }
-        for (const blob of ['c', 'g', 'i', 'k']) {
-          expect(seen.filter((one) => one === blob)).toEqual([blob]);
-        }
-      });
-
-      it('a continuation of another directory, or of nothing, fails with NoContinuationError', async () => {
-        const root = await rootOf({ pageSize });
-        const a = await root.getDir('a');
-        const b = await root.getDir('b');
-        await fill(a, 12);
-        await fill(b, 12);
-        const ofA = (await a.query()).continuation as string;
-        const ofB = (await b.query()).continuation as string;
-        await expect(b.query(ofA)).rejects.toThrow(NoContinuationError);
-        await expect(a.query(ofB)).rejects.toThrow(NoContinuationError);
-        await expect(root.query(ofA)).rejects.toThrow(NoContinuationError);
-        for (const garbage of [
-          '',
-          'x',
-          'null',
-          '{}',
-          Buffer.from('["a"]').toString('base64url'),
-          Buffer.from('["a","../b"]').toString('base64url'),
-        ]) {
-          await expect(a.query(garbage)).rejects.toThrow(NoContinuationError);
-        }
-      });
-
-      it.each([0, -1, 1.5, Number.NaN])('a page size of %d is refused', async (refused) => {
-        await expect((async () => create({ pageSize: refused }))()).rejects.toThrow(InvalidInputError);
-      });
-    });
+    describePages(context);
 
     describe('side by side', () => {
       it('of writes to one name one wins whole', async () => {

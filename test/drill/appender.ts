@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConflictError, errorMessage, TidemarkError } from '../../src/errors.ts';
-import { appendEntries } from '../../src/event-log/append-entries.ts';
+import { appendEntries } from '../../src/event-log/append.ts';
 import type { LogEntry, SequenceId } from '../../src/event-log/event-log.ts';
 import type { Pool } from '../../src/postgres/pool.ts';
 import { inSchema } from '../../src/postgres/queryable.ts';
@@ -74,8 +74,9 @@ export function createAppender(pool: Pool, file: AcknowledgedFile): Appender {
       for (;;) {
         const end = ends.get(logId) ?? 0n;
         try {
-          const { nextSequenceId } = await appendEntries(db, logId, entries, {
-            expect: expect === 'any' ? 'any' : end,
+          const { nextSequenceId } = await appendEntries(db, entries, {
+            logId,
+            sequenceId: expect === 'any' ? 'any' : end,
             correlationId: name,
           });
           ends.set(logId, nextSequenceId);

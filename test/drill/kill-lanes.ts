@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 import type { ProcessTarget } from './process-target.ts';
 import type { Random } from './random.ts';
-import type { Kind, Target } from './target.ts';
+import type { Target } from './target.ts';
 
 export interface KillLaneOptions {
   /** Of one kind. One of them is killed at a time, now and then all of them at once. */
@@ -14,7 +14,7 @@ export interface KillLaneOptions {
   everyMs: number;
   /** The lane goes on past the end of the clock until there were so many. */
   least: number;
-  onKill: (kind: Kind) => void;
+  onKill: () => void;
   /** Now would be a good time for the next one. */
   hurry?: Hurry;
 }
@@ -53,7 +53,7 @@ export async function runKillLane({ targets, clock, random, everyMs, least, onKi
     for (const victim of victims) {
       await victim.kill();
       kills += 1;
-      onKill(victim.kind);
+      onKill();
     }
     await delay(random.integer(0, LONGEST_OUTAGE_MS));
     await Promise.all(victims.map((victim) => victim.start()));
@@ -67,16 +67,14 @@ export async function runFreezeLane(options: {
   clock: Clock;
   random: Random;
   everyMs: number;
-  onFreeze: () => void;
-}): Promise<void> {
-  const { processes, clock, random, everyMs, onFreeze } = options;
-  while (!clock.isOver()) {
+}): Promise<number> {
+  const { processes, clock, random, everyMs } = options;
+  for (let freezes = 0; ; freezes += 1) {
     await clock.pause(random.waitMs(everyMs));
     const sleeper = random.pick(processes);
     const sleepMs = random.integer(1_000, 8_000);
-    if (clock.isOver()) return;
+    if (clock.isOver()) return freezes;
     sleeper.freeze();
-    onFreeze();
     await delay(sleepMs);
     sleeper.thaw();
   }

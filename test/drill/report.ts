@@ -17,6 +17,8 @@ export interface DrillReport {
   truncations: number;
   askedAgain: number;
   backlogs: number;
+  /** Snapshots asked for that take more than one chunk. */
+  longSnapshots: number;
   snapshots: {
     /** Units that ended with their effect. */
     taken: number;
@@ -66,7 +68,7 @@ export function describeReport(report: DrillReport): string {
   const lines = [
     `seed       ${report.seed}, ${report.minutes} minutes; ${list(seconds)} (seconds)`,
     `kills      ${list(kills)}; freezes ${report.freezes}; ended by themselves ${report.endedByThemselves}`,
-    `appends    ${list(appends)}; truncations ${report.truncations}; asked again ${report.askedAgain}; backlogs ${report.backlogs}`,
+    `appends    ${list(appends)}; truncations ${report.truncations}; asked again ${report.askedAgain}; backlogs ${report.backlogs}; long snapshots ${report.longSnapshots}`,
     `snapshots  ${list(snapshots)}`,
     `bursts     ${list(bursts)}`,
     `sweep      ${list(sweep)}`,

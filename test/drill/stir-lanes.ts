@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts';
 import { type DrillLog, LONG_LOG } from './drill-logs.ts';
 import { SCHEMA } from './drill-settings.ts';
 import { denseEntryOf } from './entries.ts';
+import type { Gate } from './gate.ts';
 import { unlessOut } from './outage.ts';
 import type { ProcessTarget } from './process-target.ts';
 import type { Random } from './random.ts';
@@ -20,29 +21,6 @@ export interface StirOptions {
   pool: Pool;
   logs: readonly DrillLog[];
   appender: Appender;
-}
-
-/** Keeps starters from being started while it is closed. */
-export interface Gate {
-  /** Resolves while it is open. */
-  pass(): Promise<void>;
-  close(): () => void;
-}
-
-export function createGate(): Gate {
-  let open: Promise<void> = Promise.resolve();
-  return {
-    async pass() {
-      await open;
-    },
-    close() {
-      let reopen = () => {};
-      open = new Promise((resolve) => {
-        reopen = resolve;
-      });
-      return reopen;
-    },
-  };
 }
 
 const LONGEST_BACKLOG_MS = 6_000;

@@ -50,16 +50,16 @@ describe('tidemark dev --demo', () => {
     firstScreen = await running.waitFor(READY, 150_000);
     expect(firstScreen).toContain('A new database: nothing in it yet');
     const rows = readFileSync(join(root, 'examples/data/us-airports.csv'), 'utf8').trimEnd().split('\n').length;
-    const shown = (name: string) => Number(new RegExp(`^ {2}${name} +([\\d,]+)`, 'm').exec(firstScreen)?.[1]?.replaceAll(',', ''));
+    const shown = (name: string) => Number(new RegExp(`^${name} +([\\d,]+)`, 'm').exec(firstScreen)?.[1]?.replaceAll(',', ''));
     expect(shown('rows')).toBe(rows);
     expect(rows).toBeGreaterThanOrEqual(3_000);
     expect(shown('entries')).toBeGreaterThanOrEqual(300);
     expect(shown('snapshots')).toBeGreaterThanOrEqual(3);
     expect(shown('blobs')).toBeGreaterThan(3);
-    expect(firstScreen).toMatch(/^ {2}seconds +\d+\.\d$/m);
+    expect(firstScreen).toMatch(/^seconds +\d+\.\d$/m);
     expect(firstScreen).toMatch(/all [\d,]+ cells are as in the file/);
     for (const command of ['npx tidemark show us-airports A1:G10', 'npx tidemark work --stats', 'npx tidemark demo kill']) {
-      expect(firstScreen).toContain(`  ${command}\n`);
+      expect(firstScreen).toContain(`\n${command}\n`);
     }
 
     // What it says is so, looked at without it.
@@ -67,15 +67,19 @@ describe('tidemark dev --demo', () => {
     const counted = await pool.query(
       `select count(*)::integer as entries, count(snapshot)::integer as snapshots, count(pending)::integer as pending from tidemark.entries`,
     );
-    const work = await pool.query(`select state, count(*)::integer as units, min(execution) as execution from tidemark.work group by state`);
+    const work = await pool.query(
+      `select state, count(*)::integer as units, min(execution) as execution from tidemark.work group by state`,
+    );
     await pool.end();
     expect(counted.rows).toEqual([{ entries: shown('entries'), snapshots: shown('snapshots'), pending: 0 }]);
     expect(work.rows).toEqual([{ state: 'done', units: shown('snapshots'), execution: expect.any(String) }]);
-    const url = /^ {2}(http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/(\S+))$/m.exec(firstScreen);
-    expect(decodeURIComponent(url?.[2] as string)).toMatch(/^[a-z0-9]{8}\/snapshot\/us-airports\/\d+$/);
-    expect((await fetch(url?.[1] as string)).status).toBe(200);
-    const api = (url?.[1] as string).replace('/namespaces/', '/api/v1/namespaces/');
-    expect(await (await fetch(api)).json()).toMatchObject({ workflowExecutionInfo: { status: 'WORKFLOW_EXECUTION_STATUS_COMPLETED', type: { name: 'snapshot' } } });
+    const [, url = '', id = ''] = /^(http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/(\S+))$/m.exec(firstScreen) ?? [];
+    expect(decodeURIComponent(id)).toMatch(/^[a-z0-9]{8}\/snapshot\/us-airports\/\d+$/);
+    expect((await fetch(url)).status).toBe(200);
+    const api = url.replace('/namespaces/', '/api/v1/namespaces/');
+    expect(await (await fetch(api)).json()).toMatchObject({
+      workflowExecutionInfo: { status: 'WORKFLOW_EXECUTION_STATUS_COMPLETED', type: { name: 'snapshot' } },
+    });
 
     // Its password is for its owner's eyes.
     const password = new URL(environment().databaseUrl).password;
@@ -88,7 +92,7 @@ describe('tidemark dev --demo', () => {
     expect(pids[0]).toBe(pids[1]);
     expect(await stopDev(running)).toBeLessThan(10_000);
     expect(existsSync(devFile())).toBe(false);
-    await expect(fetch(url?.[1] as string)).rejects.toThrow();
+    await expect(fetch(url)).rejects.toThrow();
   });
 
   test('goes on with what was kept, and says what that is', { timeout: 180_000 }, async () => {
@@ -98,7 +102,10 @@ describe('tidemark dev --demo', () => {
     expect(screen).toContain('All rows were there already; all');
 
     const second = await cli('dev');
-    expect(second).toMatchObject({ code: 1, stderr: expect.stringMatching(/^tidemark: tidemark dev is already running in \S+ \(process \d+\): [^\n]+\n$/) });
+    expect(second).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^tidemark: tidemark dev is already running in \S+ \(process \d+\): [^\n]+\n$/),
+    });
 
     const show = await cli('show', 'us-airports', 'A1:C2', '--json');
     expect(JSON.parse(show.stdout).values).toEqual([
@@ -113,12 +120,16 @@ describe('tidemark dev --demo', () => {
     const kill = await cli('demo', 'kill', '--json');
     expect(kill.code).toBe(0);
     const takeover = JSON.parse(kill.stdout);
-    expect(takeover).toMatchObject({ workId: 'snapshot/demo-kill/1999', attempts: 2 });
+    expect(takeover).toMatchObject({ workId: 'snapshot/demo-kill/1999' });
+    expect(takeover.attempts).toBeGreaterThanOrEqual(2);
     expect(takeover.takenOverBy).not.toBe(takeover.killed);
-    expect(takeover.begunAgainSeconds).toBeLessThan(6);
+    expect(takeover.begunAgainSeconds).toBeLessThan(takeover.finishedSeconds);
+    expect(takeover.begunAgainSeconds).toBeLessThan(15);
     expect(() => process.kill(takeover.killed, 0)).toThrow();
     const pool = createPool({ connectionString: environment().databaseUrl, max: 1 });
-    const { rows } = await pool.query(`select to_regnamespace('tidemark_demo') as schema, (select count(*)::integer from tidemark.work) as units`);
+    const { rows } = await pool.query(
+      `select to_regnamespace('tidemark_demo') as schema, (select count(*)::integer from tidemark.work) as units`,
+    );
     await pool.end();
     expect(rows).toEqual([{ schema: null, units: 3 }]);
     await stopDev(running);
@@ -153,13 +164,20 @@ describe('tidemark dev', () => {
   test('ends with one line where the app does not load, and leaves nothing running', { timeout: 120_000 }, async () => {
     writeFileSync(join(folder.path, 'broken.mjs'), 'throw new Error("no");');
     const { code, stderr } = await cli('dev', '--app', 'broken.mjs');
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/^tidemark: The worker ended: The app \S+broken\.mjs does not load: no\n$/) });
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^tidemark: The worker ended: The app \S+broken\.mjs does not load: no\n$/),
+    });
     expect(existsSync(devFile())).toBe(false);
   });
 
   async function runExample(): Promise<string> {
     const { spawn } = await import('node:child_process');
-    const child = spawn(process.execPath, ['tidemark-example.mjs'], { cwd: folder.path, env: { PATH: process.env.PATH ?? '' }, timeout: 60_000 });
+    const child = spawn(process.execPath, ['tidemark-example.mjs'], {
+      cwd: folder.path,
+      env: { PATH: process.env.PATH ?? '' },
+      timeout: 60_000,
+    });
     let said = '';
     child.stdout.on('data', (text) => {
       said += text;

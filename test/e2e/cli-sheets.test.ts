@@ -19,7 +19,8 @@ afterAll(async () => {
 });
 beforeEach(() => database.ownerPool.query('delete from tidemark.work; delete from tidemark.logs'));
 
-const cli = (args: string[], input?: string | Uint8Array) => runCli(args, { cwd: folder.path, env, ...(input === undefined ? {} : { input }) });
+const cli = (args: string[], input?: string | Uint8Array) =>
+  runCli(args, { cwd: folder.path, env, ...(input === undefined ? {} : { input }) });
 
 async function succeeding(args: string[], input?: string | Uint8Array): Promise<string> {
   const { code, stdout, stderr } = await cli(args, input);
@@ -90,7 +91,9 @@ describe('a file that is imported', () => {
     const good = Array.from({ length: 1_000 }, (_, row) => `${row},x${row}`);
     write('rows.csv', `${good.join('\n')}\n7,"broken\n`);
     const line = await failing(['import', 'rows.csv', '--sheet', 'rows', '--rows-per-entry', '20']);
-    expect(line).toMatch(/^tidemark: 'rows.csv' has a quote that is never closed; its last good record ended at line 1000, column \d+\. (\d+) rows are in the sheet; /);
+    expect(line).toMatch(
+      /^tidemark: 'rows.csv' has a quote that is never closed; its last good record ended at line 1000, column \d+\. (\d+) rows are in the sheet; /,
+    );
     const there = Number(/(\d+) rows are in the sheet/.exec(line)?.[1]);
     expect(there).toBeGreaterThan(0);
     write('rows.csv', `${good.join('\n')}\n7,mended\n`);
@@ -109,7 +112,9 @@ describe('a file that is imported', () => {
     running.child.kill('SIGINT');
     const { code, stderr } = await running.ended;
     expect(code).toBe(1);
-    const there = Number(/Stopped\. ([\d,]+) rows are in the sheet; the same command goes on after them\./.exec(stderr)?.[1]?.replaceAll(',', ''));
+    const there = Number(
+      /Stopped\. ([\d,]+) rows are in the sheet; the same command goes on after them\./.exec(stderr)?.[1]?.replaceAll(',', ''),
+    );
     expect(there).toBeGreaterThanOrEqual(250);
     expect(there).toBeLessThan(100_000);
     expect((await tables()).entries).toBe(there / 5);
@@ -122,7 +127,11 @@ describe('a file that is imported', () => {
 describe('a file that cannot be imported leaves nothing behind', () => {
   test.each([
     ['empty.csv', '', "'empty.csv' is empty"],
-    ['quote.csv', 'a,b\n1,"two\n', "'quote.csv' has a quote that is never closed; its last good record ended at line 1, column 3. Nothing was imported."],
+    [
+      'quote.csv',
+      'a,b\n1,"two\n',
+      "'quote.csv' has a quote that is never closed; its last good record ended at line 1, column 3. Nothing was imported.",
+    ],
     ['latin1.csv', Buffer.from('name\ncaf\xe9\n', 'latin1'), "'latin1.csv' is not UTF-8 near line 2. Save it as UTF-8"],
     ['utf16.csv', Buffer.from('\ufeffa,b\n', 'utf16le'), "'utf16.csv' is UTF-16. Save it as UTF-8"],
     ['binary.csv', Buffer.from([0x61, 0x00, 0x62]), "'binary.csv' has a NUL byte on line 1"],
@@ -167,7 +176,11 @@ describe('log', () => {
   });
 
   test('prints the newest entries, or those from a place on', async () => {
-    const ids = (text: string) => text.trimEnd().split('\n').map((line) => JSON.parse(line).sequenceId);
+    const ids = (text: string) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).sequenceId);
     expect(ids(await succeeding(['log', 'log', '--limit', '3', '--json']))).toEqual(['27', '28', '29']);
     expect(ids(await succeeding(['log', 'log', '--from', '4', '--limit', '2', '--json']))).toEqual(['4', '5']);
     expect(ids(await succeeding(['log', 'log', '--from', '28', '--json']))).toEqual(['28', '29']);
@@ -179,7 +192,9 @@ describe('log', () => {
   test('follows what comes, and ends well with Ctrl-C', async () => {
     const running = startCli(['log', 'log', '--follow', '--limit', '1', '--json'], { cwd: folder.path, env });
     await running.waitFor('"sequenceId":"29"');
-    await database.ownerPool.query(`select * from tidemark.append_entries('log', null, '{SetCellValueAndFormat}', array['{"row":0,"column":0,"value":"new"}'])`);
+    await database.ownerPool.query(
+      `select * from tidemark.append_entries('log', null, '{SetCellValueAndFormat}', array['{"row":0,"column":0,"value":"new"}'])`,
+    );
     const seen = await running.waitFor('"sequenceId":"30"');
     expect(seen).toContain('"value":"new"');
     running.child.kill('SIGINT');

@@ -21,7 +21,21 @@ async function failing(args: string[], options: CliOptions = {}): Promise<{ code
 }
 
 describe('help', () => {
-  const commands = ['dev', 'worker', 'starter', 'migrate', 'init', 'import', 'show', 'log', 'work', 'work redrive', 'work discard', 'demo kill', 'doctor'];
+  const commands = [
+    'dev',
+    'worker',
+    'starter',
+    'migrate',
+    'init',
+    'import',
+    'show',
+    'log',
+    'work',
+    'work redrive',
+    'work discard',
+    'demo kill',
+    'doctor',
+  ];
 
   test.each(commands)('of %s has examples and says what exit codes mean', async (command) => {
     const { code, stdout, stderr } = await runCli([...command.split(' '), '--help']);
@@ -66,7 +80,11 @@ describe('called wrongly, a command says so in one line and ends with 2', () => 
 describe('a bad setting is named with its value and its range', () => {
   test.each([
     ['dev', { TIDEMARK_UI_PORT: '99999' }, "TIDEMARK_UI_PORT is '99999': use a whole number from 1 to 65535."],
-    ['worker', { DATABASE_URL: 'mysql://u:hunter2@h/d' }, 'DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.'],
+    [
+      'worker',
+      { DATABASE_URL: 'mysql://u:hunter2@h/d' },
+      'DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.',
+    ],
     ['starter', { TEMPORAL_ADDRESS: 'https://x' }, "TEMPORAL_ADDRESS is 'https://x': use HOST:PORT, without http://."],
     ['work', { LOG_LEVEL: 'loud' }, "LOG_LEVEL is 'loud': use one of trace, debug, info, warn, error, fatal, silent."],
   ])('by %s: %o', async (command, env, message) => {
@@ -92,14 +110,23 @@ describe('without a server', () => {
   test('a dev.json left behind by a killed dev counts as none', async () => {
     writeFileSync(
       join(folder.path, 'dev.json'),
-      JSON.stringify({ pid: 2 ** 22 + 1, databaseUrl: 'postgres://x@127.0.0.1:1/x', temporalAddress: 'x:1', namespace: 'default', schema: 'tidemark', blobsDir: '/' }),
+      JSON.stringify({
+        pid: 2 ** 22 + 1,
+        databaseUrl: 'postgres://x@127.0.0.1:1/x',
+        temporalAddress: 'x:1',
+        namespace: 'default',
+        schema: 'tidemark',
+        blobsDir: '/',
+      }),
     );
     const { line } = await failing(['work'], { env: { TIDEMARK_DATA: '.' } });
     expect(line).toContain('There is no database');
   });
 
   test('a file that cannot be imported is named before anything else is tried', async () => {
-    expect((await failing(['import', 'nowhere.csv', '--sheet', 's'])).line).toBe("tidemark: 'nowhere.csv' cannot be read (there is no such file).");
+    expect((await failing(['import', 'nowhere.csv', '--sheet', 's'])).line).toBe(
+      "tidemark: 'nowhere.csv' cannot be read (there is no such file).",
+    );
     expect((await failing(['import', '.', '--sheet', 's'])).line).toBe("tidemark: '.' is not a file.");
   });
 
@@ -121,7 +148,10 @@ describe('an app file that does not load', () => {
     ["import 'nowhere-to-be-found';", "does not load: Cannot find package 'nowhere-to-be-found'"],
     ['export const tidemark = 1;', 'its default export is not a createTidemark instance'],
     ['export default { registry: {}, schema: "x" };', 'its default export is not a createTidemark instance'],
-    ['export default { registry: { logTypes: new Map(), entryWork: new Map() }, schema: "other" };', "uses schema 'other', this process 'tidemark'. Set TIDEMARK_SCHEMA=other"],
+    [
+      'export default { registry: { logTypes: new Map(), entryWork: new Map() }, schema: "other" };',
+      "uses schema 'other', this process 'tidemark'. Set TIDEMARK_SCHEMA=other",
+    ],
   ])('%s', async (content, message) => {
     writeFileSync(join(folder.path, 'app.mjs'), content);
     const { code, line } = await failing(['worker', '--app', 'app.mjs'], { env });
@@ -151,7 +181,10 @@ describe('init', () => {
   test('writes an application once, and never over another', async () => {
     const first = await runCli(['init', '--json'], { cwd: folder.path });
     expect(first.code).toBe(0);
-    expect(JSON.parse(first.stdout)).toEqual({ written: ['tidemark.config.mjs', 'tidemark-example.mjs'], missing: ['tidemark', 'pg', 'zod'] });
+    expect(JSON.parse(first.stdout)).toEqual({
+      written: ['tidemark.config.mjs', 'tidemark-example.mjs'],
+      missing: ['tidemark', 'pg', 'zod'],
+    });
     writeFileSync(join(folder.path, 'tidemark.config.mjs'), '// mine');
     const second = await failing(['init']);
     expect(second.code).toBe(1);

@@ -32,10 +32,16 @@ async function json(args: string[], expectedCode = 0) {
 /** An entry whose snapshot is asked for, and has given up. */
 async function addDead(log: string, error: { code: string; message: string }): Promise<string> {
   const { ownerPool } = database;
-  const { rows } = await ownerPool.query(`select next_sequence_id - 1 as id from tidemark.append_entries($1, null, '{A}', '{"{}"}', null, null, '{snapshot}')`, [log]);
+  const { rows } = await ownerPool.query(
+    `select next_sequence_id - 1 as id from tidemark.append_entries($1, null, '{A}', '{"{}"}', null, null, '{snapshot}')`,
+    [log],
+  );
   const id = `snapshot/${log}/${rows[0].id}`;
   await ownerPool.query(`update tidemark.work set state = 'claimed', execution = 'x/' || id where id = $1`, [id]);
-  await ownerPool.query(`update tidemark.work set state = 'dead', error = $2, finished_at = now(), attempt = 3 where id = $1`, [id, JSON.stringify(error)]);
+  await ownerPool.query(`update tidemark.work set state = 'dead', error = $2, finished_at = now(), attempt = 3 where id = $1`, [
+    id,
+    JSON.stringify(error),
+  ]);
   return id;
 }
 
@@ -66,7 +72,10 @@ describe('tidemark work', () => {
     expect([...first.units, ...second.units].map(({ id }: { id: string }) => id)).toEqual(['snapshot/c/0', 'snapshot/b/0', 'snapshot/a/0']);
     expect(second.next).toBeUndefined();
     const { code, stderr } = await cli(['work', '--after', 'nonsense']);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/^tidemark: 'nonsense' is not the place where a page ended[^\n]+\n$/) });
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^tidemark: 'nonsense' is not the place where a page ended[^\n]+\n$/),
+    });
   });
 
   test('--stats says depth and oldest per group, and what the sweep found', async () => {
@@ -130,7 +139,20 @@ describe('tidemark doctor', () => {
   test('finds nothing wrong where all is well, and says what it looked at', async () => {
     const value = await json(['doctor']);
     expect(value.ok).toBe(true);
-    for (const check of ['program', 'packages', 'blobs', 'postgres', 'settings', 'roles', 'migrations', 'hints', 'work', 'temporal', 'namespace', 'search attributes']) {
+    for (const check of [
+      'program',
+      'packages',
+      'blobs',
+      'postgres',
+      'settings',
+      'roles',
+      'migrations',
+      'hints',
+      'work',
+      'temporal',
+      'namespace',
+      'search attributes',
+    ]) {
       expect(finding(value, check), check).toMatchObject({ state: 'ok' });
     }
     // Nobody polls this database's task queue.
@@ -141,7 +163,10 @@ describe('tidemark doctor', () => {
   });
 
   test('names servers that do not answer, and ends with 1', async () => {
-    const { code, stdout } = await cli(['doctor', '--json'], { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/x', TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    const { code, stdout } = await cli(['doctor', '--json'], {
+      DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/x',
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+    });
     expect(code).toBe(1);
     const value = JSON.parse(stdout);
     expect(value.ok).toBe(false);
@@ -155,7 +180,10 @@ describe('tidemark doctor', () => {
     expect(code).toBe(1);
     const value = JSON.parse(stdout);
     expect(finding(value, 'database')).toMatchObject({ state: 'wrong', found: expect.stringContaining("run 'tidemark migrate'") });
-    expect(finding(value, 'namespace')).toMatchObject({ state: 'wrong', fix: expect.stringContaining('temporal operator namespace create') });
+    expect(finding(value, 'namespace')).toMatchObject({
+      state: 'wrong',
+      fix: expect.stringContaining('temporal operator namespace create'),
+    });
   });
 
   test('notices a role that is no member of tidemark_app, dead work, and work that nobody carries out', async () => {
@@ -175,7 +203,10 @@ describe('tidemark doctor', () => {
       url.password = 'x';
       const { code, stdout } = await cli(['doctor', '--json'], { DATABASE_URL: url.href });
       expect(code).toBe(1);
-      expect(finding(JSON.parse(stdout), 'roles')).toMatchObject({ state: 'wrong', fix: expect.stringContaining(`grant tidemark_app to "${outsider}"`) });
+      expect(finding(JSON.parse(stdout), 'roles')).toMatchObject({
+        state: 'wrong',
+        fix: expect.stringContaining(`grant tidemark_app to "${outsider}"`),
+      });
     } finally {
       await database.ownerPool.query(`drop role ${outsider}`);
     }

@@ -65,7 +65,10 @@ afterAll(() => folder.remove());
 
 /** An entry that asks for work, and its unit's state. */
 async function append(pool: Pool, log: string, pending: string): Promise<() => Promise<string | undefined>> {
-  const { rows } = await pool.query(`select next_sequence_id - 1 as id from tidemark.append_entries($1, null, '{A}', '{"{}"}', null, null, array[$2])`, [log, pending]);
+  const { rows } = await pool.query(
+    `select next_sequence_id - 1 as id from tidemark.append_entries($1, null, '{A}', '{"{}"}', null, null, array[$2])`,
+    [log, pending],
+  );
   const id = `${pending}/${log}/${rows[0].id}`;
   return async () => (await pool.query('select state from tidemark.work where id = $1', [id])).rows[0]?.state;
 }
@@ -95,7 +98,10 @@ describe('a worker', () => {
     cli.child.kill('SIGTERM');
     const { code, stdout, stderr } = await cli.ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const messages = stdout.trimEnd().split('\n').map((line) => JSON.parse(line).msg);
+    const messages = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).msg);
     expect(messages.slice(-3)).toEqual(['SIGTERM: draining', 'draining', 'stopped']);
     expect(stdout).not.toContain(new URL(database.appUrl).password);
   });
@@ -143,7 +149,10 @@ describe('a worker', () => {
     const refused = await runCli(['worker'], { cwd: folder.path, env: { ...env, DATABASE_URL: url.href } });
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^tidemark: Postgres refuses to let this user in[^\n]+\n$/) });
     const unmigrated = await runCli(['starter'], { cwd: folder.path, env: { ...env, TIDEMARK_SCHEMA: 'nowhere' } });
-    expect(unmigrated).toMatchObject({ code: 1, stderr: expect.stringMatching(/^tidemark: There is no Tidemark in schema 'nowhere'[^\n]+\n$/) });
+    expect(unmigrated).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^tidemark: There is no Tidemark in schema 'nowhere'[^\n]+\n$/),
+    });
   });
 });
 

@@ -144,6 +144,35 @@ describe('an append', () => {
     expect(await log.state()).toEqual(['a', 'b', 'c']);
   });
 
+  test('is typed by the log type', async () => {
+    const log = tidemark.log(order, newId());
+    // @ts-expect-error there is no such entry
+    await expect(log.append({ type: 'Cancelled', qty: 1 }, { expect: 'any' })).rejects.toThrow(InvalidInputError);
+    // @ts-expect-error metadata is not the application's to write
+    await expect(log.append({ type: 'Placed', qty: 1, history: 'x' }, { expect: 'any' })).rejects.toThrow(InvalidInputError);
+    // @ts-expect-error what is expected has to be said
+    await expect(log.append({ type: 'Placed', qty: 1 }, {})).rejects.toThrow(InvalidInputError);
+    const state: { open: number } = await log.state();
+    expect(state.open).toBe(0);
+  });
+
+  test('to a log that this process knows is one statement', async () => {
+    const statements: string[] = [];
+    const counted = {
+      query(text: string, values?: unknown[]) {
+        if (!text.includes('pg_notify')) statements.push(text);
+        return database.pool.query(text, values);
+      },
+    };
+    const app = createTidemark({ db: counted, logTypes: [order] });
+    const id = newId();
+    await app.log(order, id).append(placed(1), { expect: 'any' });
+    statements.length = 0;
+    await app.log(order, id).append(placed(3), { expect: 'any' });
+    expect(statements).toHaveLength(1);
+    await app.close();
+  });
+
   test('of eight writers that expect the same end is won by one', async () => {
     const log = tidemark.log(order, newId());
     const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => log.append(placed(1), { expect: 0n })));

@@ -137,7 +137,7 @@ describe('at most maxInFlight units run alone', () => {
     await end(first as string);
     expect(alone(await work.claim({ maxInFlight: 2, burstSize: 0 }))).toHaveLength(1);
     const unit = await work.begin(second as string);
-    await failWork(work.db, unit, { code: 'x', message: 'x' }, false);
+    await failWork(work.db, unit, { code: 'x', message: 'x' }, { dead: false });
     expect(alone(await work.claim({ maxInFlight: 2, burstSize: 0 }))).toHaveLength(0);
   });
 });
@@ -333,6 +333,14 @@ describe('a burst', () => {
       { workflow: 'note', bursts: 4, units: 400 },
     ]);
     expect(await load.peakBursts()).toBe(4);
+  });
+
+  test('is made of a backlog also where the workflows of a group take turns', async () => {
+    await addMany(500);
+    await addMany(500, { workflow: 'note' });
+    const claim = await work.claim(OPTIONS);
+    expect(new Set(bursts(claim).map(({ workflow }) => workflow))).toEqual(new Set(['mail', 'note']));
+    expect(alone(claim)).toEqual([]);
   });
 
   test('keeps its units and its id when it is claimed again', async () => {

@@ -77,7 +77,7 @@ describe('an entry with pending', () => {
     await work.append('l', { pending: 'mail' });
     const unit = await work.begin('mail/l/0');
     if (end === 'done') await finishWork(work.db, unit, { result: 1 });
-    else await failWork(work.db, unit, ERROR, true);
+    else await failWork(work.db, unit, ERROR, { dead: true });
     if (end === 'cancelled') await answer('discard_work($1)', ['mail/l/0']);
     expect(await stateOf('mail/l/0')).toBe(end);
 
@@ -134,7 +134,7 @@ describe('finishing', () => {
 describe('a later snapshot', () => {
   beforeEach(async () => {
     await work.append('l', { pending: 'snapshot' }, { pending: 'snapshot' }, { pending: 'mail' }, { pending: 'snapshot' }, { pending: 'snapshot' });
-    for (const id of ['snapshot/l/0', 'snapshot/l/1', 'mail/l/2']) await failWork(work.db, await work.begin(id), ERROR, true);
+    for (const id of ['snapshot/l/0', 'snapshot/l/1', 'mail/l/2']) await failWork(work.db, await work.begin(id), ERROR, { dead: true });
   });
 
   test('supersedes the dead ones before it: their entries are cleared, their units closed; other dead work stays', async () => {
@@ -166,7 +166,7 @@ describe('a later snapshot', () => {
   });
 
   test('does not, where it dies as well', async () => {
-    await failWork(work.db, await work.begin('snapshot/l/3'), ERROR, true);
+    await failWork(work.db, await work.begin('snapshot/l/3'), ERROR, { dead: true });
     expect(await work.states()).toMatchObject({ 'snapshot/l/0': 'dead', 'snapshot/l/1': 'dead', 'snapshot/l/3': 'dead' });
   });
 });
@@ -180,7 +180,7 @@ describe('a host that completes an entry without a unit in hand', () => {
     }
     if (state === 'claimed') await work.claim();
     const unit = state === 'started' || state === 'dead' ? await work.begin('snapshot/l/1') : undefined;
-    if (state === 'dead' && unit) await failWork(work.db, unit, ERROR, true);
+    if (state === 'dead' && unit) await failWork(work.db, unit, ERROR, { dead: true });
     expect(await stateOf('snapshot/l/1')).toBe(state);
 
     expect(await answer(`complete_workflow('l', 1, 'snapshot', 'S', null)`)).toBe('completed');
@@ -197,17 +197,17 @@ describe('a person', () => {
     await work.append('l', { pending: 'mail' });
     const unit = await work.begin('mail/l/0');
     await work.db.query(`select tidemark.record_progress($1, $2, $3, $4, '{"at":7}')`, [unit.id, unit.epoch, unit.attempt, unit.fence]);
-    await failWork(work.db, unit, ERROR, true);
+    await failWork(work.db, unit, ERROR, { dead: true });
     expect(await answer('redrive_work($1)', ['mail/l/0'])).toBe(true);
     expect(await work.row('mail/l/0')).toMatchObject({ state: 'ready', attempt: 0, unended: 0, progress: { at: 7 }, finished_at: null });
     expect(Number((await work.row('mail/l/0')).epoch)).toBeGreaterThan(unit.epoch);
-    const [{ execution }] = (await work.claim()).executions as [{ execution: string }];
+    const execution = (await work.claim()).executions[0]?.execution;
     expect(execution).toMatch(new RegExp(`/mail/l/0/r${(await work.row('mail/l/0')).epoch}$`));
   });
 
   test('discards one: cancelled, and its entry no longer pending', async () => {
     await work.append('l', { pending: 'mail' }, { pending: 'mail' });
-    await failWork(work.db, await work.begin('mail/l/0'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/l/0'), ERROR, { dead: true });
     expect(await answer('discard_work($1)', ['mail/l/0'])).toBe(true);
     expect(await work.states()).toEqual({ 'mail/l/0': 'cancelled', 'mail/l/1': 'ready' });
     expect(await work.entry('l', 0)).toMatchObject({ pending: null });
@@ -249,7 +249,7 @@ describe('the sweep gives a unit to an entry that is pending', () => {
 
   test('never to one whose unit is dead or alive', async () => {
     await work.append('l', { pending: 'mail' }, { pending: 'mail' }, { pending: 'mail' });
-    await failWork(work.db, await work.begin('mail/l/0'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/l/0'), ERROR, { dead: true });
     await age('mail/l/0', 3_600);
     expect(await restore()).toBe('0');
     expect(await work.states()).toEqual({ 'mail/l/0': 'dead', 'mail/l/1': 'ready', 'mail/l/2': 'waiting' });

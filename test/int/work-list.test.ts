@@ -13,7 +13,9 @@ beforeAll(async () => {
   await database.ownerPool.query(`insert into tidemark.work_group (name) values ('sheet'), ('account'), ('empty')`);
 });
 afterAll(() => database.drop());
-beforeEach(() => database.ownerPool.query('delete from tidemark.work; delete from tidemark.logs; update tidemark.work_group set paused = false'));
+beforeEach(() =>
+  database.ownerPool.query('delete from tidemark.work; delete from tidemark.logs; update tidemark.work_group set paused = false'),
+);
 
 interface UnitToAdd {
   id: string;
@@ -27,7 +29,16 @@ interface UnitToAdd {
 }
 
 /** Rows as they stand at some moment, whatever has led to it. */
-async function addUnit({ id, state, group = 'sheet', error, ageSeconds = 0, endedSeconds, notBeforeSeconds, key }: UnitToAdd): Promise<void> {
+async function addUnit({
+  id,
+  state,
+  group = 'sheet',
+  error,
+  ageSeconds = 0,
+  endedSeconds,
+  notBeforeSeconds,
+  key,
+}: UnitToAdd): Promise<void> {
   await database.ownerPool.query(
     `insert into tidemark.work (id, workflow, state, group_name, error, epoch, first_epoch, created_at, finished_at, not_before, ordering_key, position)
      values ($1, 'snapshot', $2, $3, $4, nextval('tidemark.work_epoch'), 1, now() - $5 * interval '1 second',
@@ -121,7 +132,11 @@ describe('stats', () => {
     await addUnit({ id: 'redriven', state: 'ready', group: 'account', ageSeconds: 86_400, notBeforeSeconds: 5 });
     const { groups, sweep } = await workStats(database.db);
     const sheet = groups.find(({ group }) => group === 'sheet');
-    expect(sheet).toMatchObject({ depth: { waiting: 4, running: 2, done: 1, dead: 1, cancelled: 1, expired: 1 }, scheduled: 1, paused: false });
+    expect(sheet).toMatchObject({
+      depth: { waiting: 4, running: 2, done: 1, dead: 1, cancelled: 1, expired: 1 },
+      scheduled: 1,
+      paused: false,
+    });
     expect(sheet?.oldestWaitingMs).toBeGreaterThanOrEqual(3_600_000);
     expect(sheet?.oldestWaitingMs).toBeLessThan(3_660_000);
     const account = groups.find(({ group }) => group === 'account');
@@ -163,7 +178,9 @@ describe('dead units', () => {
     await addUnit({ id: 'c', state: 'dead', group: 'account', error: broken, endedSeconds: 10 });
     const before = await database.ownerPool.query(`select max(epoch) as epoch from tidemark.work`);
     expect(await redriveWork(database.db, { group: 'sheet' })).toBe(2);
-    const { rows } = await database.ownerPool.query(`select id, state, epoch > $1 as newer from tidemark.work order by id`, [before.rows[0].epoch]);
+    const { rows } = await database.ownerPool.query(`select id, state, epoch > $1 as newer from tidemark.work order by id`, [
+      before.rows[0].epoch,
+    ]);
     expect(rows).toEqual([
       { id: 'a', state: 'ready', newer: true },
       { id: 'b', state: 'ready', newer: true },

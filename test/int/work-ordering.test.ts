@@ -131,13 +131,13 @@ describe('units of one key', () => {
 describe('the head of a key moves on', () => {
   test('when its unit dies', async () => {
     await addThree();
-    await failWork(work.db, await work.begin('mail/a'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: true });
     expect(await work.states()).toEqual({ 'mail/a': 'dead', 'mail/b': 'ready', 'mail/c': 'waiting' });
   });
 
   test('not while its unit may be tried again', async () => {
     await addThree();
-    await failWork(work.db, await work.begin('mail/a'), ERROR, false);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: false });
     expect(await work.states()).toEqual({ 'mail/a': 'started', 'mail/b': 'waiting', 'mail/c': 'waiting' });
   });
 
@@ -173,14 +173,14 @@ describe('the head of a key moves on', () => {
   test('in a group that blocks: only when the dead one is redriven and done, or discarded', async () => {
     await work.group('strict', { onDead: 'block' });
     await addThree('strict');
-    await failWork(work.db, await work.begin('mail/a'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: true });
     expect(await work.states()).toEqual({ 'mail/a': 'dead', 'mail/b': 'waiting', 'mail/c': 'waiting' });
     await work.add({ id: 'mail/d', key: 'k', group: 'strict' });
     expect(await stateOf('mail/d')).toBe('waiting');
 
     expect(await call('redrive_work', 'mail/a')).toBe(true);
     expect(await work.states()).toMatchObject({ 'mail/a': 'ready', 'mail/b': 'waiting' });
-    await failWork(work.db, await work.begin('mail/a'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: true });
     expect(await call('discard_work', 'mail/a')).toBe(true);
     expect(await work.states()).toEqual({ 'mail/a': 'cancelled', 'mail/b': 'ready', 'mail/c': 'waiting', 'mail/d': 'waiting' });
   });
@@ -188,7 +188,7 @@ describe('the head of a key moves on', () => {
   test('in a group that blocks: also when the dead unit is asked for again and done', async () => {
     await work.group('strict', { onDead: 'block' });
     await addThree('strict');
-    await failWork(work.db, await work.begin('mail/a'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: true });
     await work.add({ id: 'mail/a', key: 'k', group: 'strict' });
     // Asked for anew it goes behind whoever waits; nothing blocks the key any more.
     expect(await work.states()).toEqual({ 'mail/a': 'waiting', 'mail/b': 'ready', 'mail/c': 'waiting' });
@@ -197,7 +197,7 @@ describe('the head of a key moves on', () => {
   test('in a group that blocks: as soon as it no longer does', async () => {
     await work.group('strict', { onDead: 'block' });
     await addThree('strict');
-    await failWork(work.db, await work.begin('mail/a'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: true });
     await work.group('strict', { onDead: 'free' });
     expect(await work.states()).toEqual({ 'mail/a': 'dead', 'mail/b': 'ready', 'mail/c': 'waiting' });
   });
@@ -206,7 +206,7 @@ describe('the head of a key moves on', () => {
 describe('a redriven unit', () => {
   test('waits for the one that runs, and goes before those that were published after it', async () => {
     await addThree();
-    await failWork(work.db, await work.begin('mail/a'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: true });
     const second = await work.begin('mail/b');
     expect(await call('redrive_work', 'mail/a')).toBe(true);
     expect(await work.states()).toEqual({ 'mail/a': 'waiting', 'mail/b': 'started', 'mail/c': 'waiting' });
@@ -216,7 +216,7 @@ describe('a redriven unit', () => {
 
   test('is redriven once by two who do it at the same time', async () => {
     await addThree();
-    await failWork(work.db, await work.begin('mail/a'), ERROR, true);
+    await failWork(work.db, await work.begin('mail/a'), ERROR, { dead: true });
     const before = Number((await work.row('mail/a')).epoch);
     const answers = await Promise.all(Array.from({ length: 8 }, () => call('redrive_work', 'mail/a')));
     expect(answers.filter(Boolean)).toHaveLength(1);
@@ -228,7 +228,7 @@ test('discarding, finishing and asking again on one log at the same time never d
   await work.log('l');
   for (let round = 0; round < 15; round += 1) {
     const first = Number(await work.append('l', { pending: 'snapshot' }, { pending: 'snapshot' }));
-    await failWork(work.db, await work.begin(`snapshot/l/${first}`), ERROR, true);
+    await failWork(work.db, await work.begin(`snapshot/l/${first}`), ERROR, { dead: true });
     const unit = await work.begin(`snapshot/l/${first + 1}`);
     await Promise.all([
       finishWork(inSchema(database.pool), unit, { snapshot: `S${round}` }),

@@ -37,7 +37,12 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
 }
 
 export function startCli(args: readonly string[], { cwd = root, env = {}, input, timeoutMs = 60_000 }: CliOptions = {}): RunningCli {
-  const child = spawn(process.execPath, [cliPath(), ...args], { cwd, env: { ...quietEnvironment(), ...env }, stdio: 'pipe', timeout: timeoutMs });
+  const child = spawn(process.execPath, [cliPath(), ...args], {
+    cwd,
+    env: { ...quietEnvironment(), ...env },
+    stdio: 'pipe',
+    timeout: timeoutMs,
+  });
   const seen = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     seen.stdout += text;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Running, keepRunning } from '../../src/cli/keep-running.ts';
+import { keepRunning, type Running } from '../../src/cli/keep-running.ts';
 import { waitUntilReachable } from '../../src/cli/wait-until-reachable.ts';
 import { SetupError, UnavailableError } from '../../src/errors.ts';
 import { createLogger } from '../../src/logging.ts';

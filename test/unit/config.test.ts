@@ -95,7 +95,9 @@ describe('a bad value is refused with its variable, itself and what it may be', 
   });
 
   test('a database address is not repeated: it may hold a password', () => {
-    expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe('DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.');
+    expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe(
+      'DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.',
+    );
   });
 });
 
@@ -128,9 +130,13 @@ describe('Temporal profiles', () => {
 
 describe('secrets stay out of what is written', () => {
   test('passwords in addresses are masked, whatever they are made of', () => {
-    expect(maskSecrets('at postgres://app:p@ss:w0rd@db:5432/x and redis://:other@cache')).toBe('at postgres://app:***@db:5432/x and redis://:***@cache');
+    expect(maskSecrets('at postgres://app:p@ss:w0rd@db:5432/x and redis://:other@cache')).toBe(
+      'at postgres://app:***@db:5432/x and redis://:***@cache',
+    );
     expect(maskSecrets('postgres:///x?host=/run&user=a&password=hunter2&ssl=1')).toBe('postgres:///x?host=/run&user=a&password=***&ssl=1');
-    expect(maskSecrets('http://127.0.0.1:8233/namespaces/default a@b.example')).toBe('http://127.0.0.1:8233/namespaces/default a@b.example');
+    expect(maskSecrets('http://127.0.0.1:8233/namespaces/default a@b.example')).toBe(
+      'http://127.0.0.1:8233/namespaces/default a@b.example',
+    );
   });
 
   test('a log line holds none, not in its message, its fields or an error', () => {

@@ -122,8 +122,10 @@ describe('refresh', () => {
     void dir;
   });
 
-  test('a range that is being read shows one moment, not two', async () => {
-    const log = await newLog(entries.slice(0, 200));
+  test('a range and counts that are being read show one moment, not two', async () => {
+    const first = Array.from({ length: 200 }, (_, row) => cell(row, 0, 'first'));
+    const second = Array.from({ length: 200 }, (_, row) => cell(row, 1, 'second'));
+    const log = await newLog(first);
     const blobs = await newBlobs();
     await snapshotAt({ log, blobs, logType: sheet, sequenceId: 199n });
     const reading: (() => void)[] = [];
@@ -137,21 +139,18 @@ describe('refresh', () => {
       },
     };
     const opened = await openSheet({ log, blobs: slow });
-    const range = opened.getRange({ row: 0, column: 0, rowCount: 300, columnCount: 40 });
+    const range = opened.getRange({ row: 0, column: 0, rowCount: 200, columnCount: 2 });
     const counts = opened.counts();
-    await log.addEntries(entries.slice(200), 200n);
+    await log.addEntries(second, 200n);
     await opened.refresh();
     const release = setInterval(() => {
       for (const resolve of reading.splice(0)) resolve();
     }, 1);
-    const read = await range;
-    const before = expectedContent(entries.slice(0, 200));
-    const after = expectedContent(entries);
-    const shown = new Map(
-      read.flatMap((line, row) => line.flatMap((value, column) => (value.value === null ? [] : [[`${row},${column}`, value] as const]))),
-    );
-    expect([before.cells, after.cells]).toContainEqual(shown);
-    expect([before.counts, after.counts]).toContainEqual(await counts);
+    const cellsRead = (await range).flat().filter(({ value }) => value !== null);
+    const { cellCount } = await counts;
+    expect([200, 400]).toContain(cellsRead.length);
+    expect([200, 400]).toContain(cellCount);
+    expect((await opened.counts()).cellCount).toBe(400);
     clearInterval(release);
   });
 });

@@ -108,13 +108,18 @@ describe('the format', () => {
       [700, true],
       [701, true],
       [1_000, true],
-      [1_390, false],
+      [1_389, false],
     ] as const) {
-      await log.addEntry(cell(0, 0, 'end'), BigInt(all.length)).catch(() => {});
       const root = await snapshotAt({ log, blobs, logType: sheet, sequenceId: BigInt(at) });
       const { json, cells } = await decodeSnapshot(blobs, root);
       expect(cells).toEqual(modelOf(all.slice(0, at)));
       expect(json.pages !== undefined).toBe(isPaged);
+      const { cellCount, rowCount, columnCount } = expectedContent(all.slice(0, at + 20)).counts;
+      expect(await (await openAt(log, blobs, BigInt(Math.min(at + 20, all.length)))).counts()).toEqual({
+        cellCount,
+        rowCount,
+        columnCount,
+      });
       const fresh = await newBlobs();
       expect(await takeSnapshot({ log: await newLog(all), blobs: fresh, logType: sheet, sequenceId: BigInt(at) })).toBe(root);
     }
@@ -257,6 +262,33 @@ describe('an entry that went past the edge fails the fold and is named', () => {
     expect(error.message).toContain("Log type 'sheet' cannot apply entry 1: ");
     expect(error.message).toContain(reason);
   });
+});
+
+test('a sheet remembers the hundred imports that wrote to it last', async () => {
+  const imported = (name: string, row: number): SheetEntry => ({
+    type: 'SetCellRange',
+    row,
+    column: 0,
+    values: [[row]],
+    source: { name, rows: row + 1, sha256: 'a'.repeat(64) },
+  });
+  const entries = [...Array.from({ length: 110 }, (_, row) => imported(`file-${row}`, row)), imported('file-50', 200)];
+  const log = await newLog(entries, 7);
+  const blobs = await newBlobs();
+  await snapshotAt({ log, blobs, logType: sheet, sequenceId: 60n });
+  const { json } = await decodeSnapshot(blobs, await takeSnapshot({ log, blobs, logType: sheet, sequenceId: 111n }));
+  const names = json.imports.map(({ name }: { name: string }) => name);
+  expect(names).toHaveLength(100);
+  expect([names[0], names[39], names[40], names.at(-1)]).toEqual(['file-10', 'file-49', 'file-51', 'file-50']);
+});
+
+test('negative zero, which JSON does not have, is zero before a snapshot as after it', async () => {
+  const state = sheet.apply(sheet.initial(), cell(0, 0, -0), 0n);
+  const blobs = await newBlobs();
+  const [written] = [...state.overlay.tiles.values()].map(({ values }) => values[0]);
+  expect(Object.is(written, 0)).toBe(true);
+  const again = await sheet.snapshots.read(blobs, await sheet.snapshots.write(blobs, 1n, state, { typeVersion: 1 }), { typeVersion: 1 });
+  expect(again?.base.totals.cells).toBe(1);
 });
 
 test('an empty sheet has a snapshot, and one that was emptied has none of its tiles', async () => {

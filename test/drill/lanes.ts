@@ -1,0 +1,88 @@
+/** All that goes on at once until time is up: appends, unrest, kills. */
+import { runAppendLanes } from './append-lanes.ts';
+import type { Appender } from './appender.ts';
+import { type Clock, startClock } from './clock.ts';
+import type { DrillLog } from './drill-logs.ts';
+import { createHurry, runFreezeLane, runKillLane } from './kill-lanes.ts';
+import type { Random } from './random.ts';
+import type { Scene } from './scene.ts';
+import { runAskAgainLane, runBacklogLane, runLongLane, runTruncationLane } from './stir-lanes.ts';
+import { KINDS, type Kind } from './target.ts';
+
+export interface LanesOptions {
+  scene: Scene;
+  random: Random;
+  logs: readonly DrillLog[];
+  appender: Appender;
+  minutes: number;
+  say: (line: string) => void;
+}
+
+export interface LaneCounts {
+  kills: Record<Kind, number>;
+  freezes: number;
+  truncations: number;
+  askedAgain: number;
+  backlogs: number;
+  longSnapshots: number;
+  ms: number;
+}
+
+const LEAST_KILLS = 5;
+const LEAST_APPENDS = 5_000;
+const APPENDS_PER_SECOND = 150;
+/** Of one kind, from one being up again to the next kill. In 45 seconds that makes more than the least, most of the time. */
+const KILL_EVERY_MS = 4_000;
+const TELL_EVERY_MS = 10_000;
+
+export async function runLanes({ scene, random, logs, appender, minutes, say }: LanesOptions): Promise<LaneCounts> {
+  const { pool, processes, gate } = scene;
+  const clock = startClock(minutes * 60_000);
+  const kills: Record<Kind, number> = { worker: 0, starter: 0, temporal: 0, postgres: 0 };
+  const telling = setInterval(() => say(progressLine(clock, appender, kills)), TELL_EVERY_MS);
+  const stir = (name: string) => ({ clock, random: random.fork(name), pool, logs, appender });
+  const hurry = createHurry();
+  const chance = random.fork('hurry');
+  /** Half of the time a worker dies soon after. */
+  const threaten = (withinMs: number) => () => {
+    if (chance.chance(0.5)) setTimeout(hurry.now, chance.integer(100, withinMs)).unref();
+  };
+  const killLanes = KINDS.map((kind) =>
+    runKillLane({
+      targets: scene.targets.filter((target) => target.kind === kind),
+      clock,
+      random: random.fork(`kill ${kind}`),
+      everyMs: KILL_EVERY_MS,
+      least: LEAST_KILLS,
+      onKill: () => {
+        kills[kind] += 1;
+      },
+      ...(kind === 'worker' ? { hurry } : {}),
+    }),
+  );
+  try {
+    const [truncations, askedAgain, backlogs, longSnapshots, freezes] = await Promise.all([
+      runTruncationLane({ ...stir('truncation'), everyMs: 250 }),
+      runAskAgainLane({ ...stir('ask again'), everyMs: 200 }),
+      runBacklogLane({
+        ...stir('backlog'),
+        starters: processes.filter((process) => process.startsExecutions),
+        gate,
+        everyMs: 9_000,
+        onRelease: threaten(1_500),
+      }),
+      runLongLane({ ...stir('long'), everyMs: 25_000, onAsked: threaten(4_000) }),
+      runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
+      runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND, least: LEAST_APPENDS }),
+      ...killLanes,
+    ] as const);
+    return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ms: clock.elapsedMs() };
+  } finally {
+    clearInterval(telling);
+  }
+}
+
+function progressLine(clock: Clock, { counts }: Appender, kills: Record<Kind, number>): string {
+  const killed = KINDS.map((kind) => `${kind} ${kills[kind]}`).join(', ');
+  return `${Math.round(clock.elapsedMs() / 1_000)} s  ${counts.acknowledged} appends; killed: ${killed}`;
+}

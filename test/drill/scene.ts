@@ -1,0 +1,61 @@
+/** What a drill plays in: servers of its own, a database, two workers and a starter. One worker runs a starter loop too, and starts eagerly. */
+import { join } from 'node:path';
+import type { EmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { createPool, type Pool } from '../../src/postgres/pool.ts';
+import { prepareDatabase } from './drill-database.ts';
+import { createGate, type Gate } from './gate.ts';
+import { createProcessTarget, type ProcessTarget } from './process-target.ts';
+import { createPostgresTarget, createTemporalTarget, type ServerTarget } from './servers.ts';
+import type { Target } from './target.ts';
+
+export interface Scene {
+  readonly targets: readonly Target[];
+  readonly processes: readonly ProcessTarget[];
+  /** Closed: no process with a starter loop is started. */
+  readonly gate: Gate;
+  readonly postgres: ServerTarget<EmbeddedPostgres>;
+  /** As an application connects. */
+  readonly pool: Pool;
+  /** As superuser. */
+  readonly owner: Pool;
+  readonly ownerUrl: string;
+  readonly blobsDir: string;
+}
+
+const PROCESSES = [
+  { kind: 'worker', name: 'worker-1', startsExecutions: true },
+  { kind: 'worker', name: 'worker-2', startsExecutions: false },
+  { kind: 'starter', name: 'starter', startsExecutions: true },
+] as const;
+
+/** @param closing gets what ends each part of it, to be called last first */
+export async function openScene(directory: string, closing: (() => Promise<unknown>)[]): Promise<Scene> {
+  const postgres = await createPostgresTarget(directory);
+  closing.push(() => postgres.stop());
+  const temporal = await createTemporalTarget(directory);
+  closing.push(() => temporal.stop());
+  const { appUrl, ownerUrl } = await prepareDatabase(postgres.current().url);
+  const open = (connectionString: string) => {
+    const pool = createPool({ connectionString, max: 20, applicationName: 'drill' });
+    closing.push(() => pool.end());
+    return pool;
+  };
+  const pool = open(appUrl);
+  const owner = open(ownerUrl);
+
+  const blobsDir = join(directory, 'blobs');
+  const gate = createGate();
+  const processes = PROCESSES.map(({ kind, name, startsExecutions }) =>
+    createProcessTarget({
+      kind,
+      name,
+      directory,
+      settings: { databaseUrl: appUrl, temporalAddress: temporal.current().address, blobsDir, startsExecutions },
+      mayStart: startsExecutions ? gate.pass : async () => {},
+    }),
+  );
+  closing.push(() => Promise.all(processes.map((process) => process.end())));
+  await Promise.all(processes.map((process) => process.start()));
+  await Promise.all(processes.map((process) => process.untilUp()));
+  return { targets: [postgres, temporal, ...processes], processes, gate, postgres, pool, owner, ownerUrl, blobsDir };
+}
