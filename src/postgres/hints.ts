@@ -25,7 +25,7 @@ export interface HintSender {
   settled(): Promise<void>;
 }
 
-const WORK_HINT = 'work';
+export const WORK_HINT = 'work';
 export const logHint = (logId: string): string => `log:${logId}`;
 
 export function createHintSender(db: Database, schema: string): HintSender {

@@ -1,5 +1,6 @@
 /** The starter loop over Temporal: claims from Postgres, starts executions, sweeps. */
 import type { Client } from '@temporalio/client';
+import { WORK_HINT } from '../postgres/hints.ts';
 import { listen } from '../postgres/listen.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { ClaimOptions } from '../work/claim.ts';
@@ -51,7 +52,12 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
   if (!connectionString) {
     return loop;
   }
-  const unlisten = listen({ connectionString, schema, onNotify: () => loop.wake() });
+  const unlisten = listen({
+    connectionString,
+    schema,
+    // Hints of logs are for whoever follows them; an empty one comes with each new connection.
+    onNotify: (payload) => (payload === WORK_HINT || payload === '') && loop.wake(),
+  });
   return {
     wake: loop.wake,
     async stop() {
