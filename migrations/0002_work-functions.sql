@@ -66,7 +66,9 @@ begin
     p_id, p_workflow, p_log_id, p_sequence_id, p_input, v_state, p_group, p_key, v_position, p_priority, coalesce(p_not_before, now()), p_expires_at,
     v_epoch, v_epoch, p_actor, p_correlation_id, p_causation_id)
   on conflict (id) do update set
-    state = v_state, position = v_position, epoch = v_epoch, not_before = excluded.not_before, attempt = 0, unended = 0, failures = 0, fence = null,
+    state = v_state, position = v_position, epoch = v_epoch, input = excluded.input, priority = excluded.priority,
+    not_before = excluded.not_before, expires_at = excluded.expires_at, actor = excluded.actor,
+    correlation_id = excluded.correlation_id, causation_id = excluded.causation_id, attempt = 0, unended = 0, failures = 0, fence = null,
     claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null, finished_at = null
   where w.state in ('done', 'dead', 'cancelled', 'expired');
   if not found then
@@ -400,24 +402,29 @@ begin
 end
 $$;
 
--- Begins up to p_limit more units of a burst for the attempt that holds p_fence. Units that an earlier attempt had begun
--- and not ended leave the burst to run alone: one of them may be what killed its worker.
-create function begin_burst(p_burst_id text, p_fence uuid, p_limit integer)
+-- Begins up to p_limit more units of a burst for the attempt that holds p_fence. Its first call takes the burst over: what is
+-- left is its own (claim_token), and an attempt that still runs begins nothing more. Units that an earlier one had begun and not
+-- ended leave the burst to run alone: one of them may be what killed its worker.
+create function begin_burst(p_burst_id text, p_fence uuid, p_limit integer, p_takes_over boolean)
 returns setof work language plpgsql set search_path from current as $$
 begin
   perform set_config('synchronous_commit', 'off', true);
-  update work w set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, claim_token = null,
-    lease_until = null, check_after = null
-  where w.burst_id = p_burst_id and w.state = 'started' and w.fence is not null and w.fence <> p_fence;
-  update work w set state = 'started', lease_until = null, check_after = clock_timestamp() + interval '1 minute', checks = 0
-  where w.burst_id = p_burst_id and w.state in ('ready', 'claimed');
+  if p_takes_over then
+    update work w set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, claim_token = null,
+      lease_until = null, check_after = null
+    where w.burst_id = p_burst_id and w.state = 'started' and w.fence is not null;
+    update work w set state = 'started', claim_token = p_fence, lease_until = null, checks = 0,
+      check_after = clock_timestamp() + interval '1 minute'
+    where w.burst_id = p_burst_id and w.state in ('ready', 'claimed', 'started');
+  end if;
   return query
   update work w set
     attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = clock_timestamp(),
     check_after = clock_timestamp() + interval '1 minute', checks = 0
   where w.id in (
-    select n.id from work n where n.burst_id = p_burst_id and n.state = 'started' and n.fence is null
+    select n.id from work n where n.burst_id = p_burst_id and n.state = 'started' and n.fence is null and n.claim_token = p_fence
     order by n.priority, n.not_before, n.id limit p_limit)
+    and w.state = 'started' and w.fence is null and w.claim_token = p_fence
   returning w.*;
 end
 $$;

@@ -28,7 +28,6 @@ export interface Config {
   readonly cacheBytes: number | undefined;
   readonly temporalCli: string | undefined;
   readonly logLevel: LogLevel;
-  readonly color: boolean;
   /** Nobody watches: plain lines, no animation. */
   readonly ci: boolean;
 }
@@ -69,7 +68,6 @@ const VARIABLES = z.object({
   TIDEMARK_MAX_IN_FLIGHT: whole(1, 1_000),
   TIDEMARK_CACHE_BYTES: whole(0, 64 * 2 ** 30),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  NO_COLOR: z.string().optional(),
   CI: z.string().optional(),
 });
 
@@ -104,7 +102,6 @@ export function loadConfig(environment: Environment = process.env, directory: st
     cacheBytes: variables.TIDEMARK_CACHE_BYTES,
     temporalCli: variables.TEMPORAL_CLI,
     logLevel: variables.LOG_LEVEL,
-    color: !variables.NO_COLOR,
     ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',
   };
   return Object.freeze(config);

@@ -1,7 +1,7 @@
 /**
  * What a command shows while it works: with a terminal, steps along a line and a moving bar; without one (or in CI), plain lines.
  * The moving line is our own: the spinner of the library takes over the keyboard, where Ctrl-C then ends the process on the spot
- * and `-` could not be read.
+ * and `-` could not be read. NO_COLOR is heeded by Node's own styling.
  */
 
 import type { WriteStream } from 'node:tty';
@@ -30,7 +30,6 @@ export interface Activity {
 export interface ScreenOptions {
   output: NodeJS.WriteStream;
   ci: boolean;
-  color: boolean;
 }
 
 const FRAME_MS = 100;
@@ -41,8 +40,8 @@ const DEFAULT_COLUMNS = 80;
 /** Without a terminal, progress is a line now and then. */
 const PLAIN_EVERY_MS = 5_000;
 
-export function createScreen({ output, ci, color }: ScreenOptions): Screen {
-  return output.isTTY && !ci ? terminalScreen(output as WriteStream, color) : plainScreen(output);
+export function createScreen({ output, ci }: ScreenOptions): Screen {
+  return output.isTTY && !ci ? terminalScreen(output as WriteStream) : plainScreen(output);
 }
 
 function plainScreen(output: NodeJS.WriteStream): Screen {
@@ -74,12 +73,11 @@ function plainScreen(output: NodeJS.WriteStream): Screen {
   };
 }
 
-function terminalScreen(terminal: WriteStream, color: boolean): Screen {
-  const output = color ? terminal : withoutColor(terminal);
+function terminalScreen(output: WriteStream): Screen {
   return {
     done: (text) => log.success(text, { output }),
     warn: (text) => log.warn(text, { output }),
-    begin: (text) => moving(terminal, text, (news) => log.success(news, { output })),
+    begin: (text) => moving(output, text),
     // Without a frame, which wraps: an address that is broken over two lines cannot be clicked or copied.
     box(title, lines) {
       log.step(title, { output });
@@ -89,17 +87,7 @@ function terminalScreen(terminal: WriteStream, color: boolean): Screen {
   };
 }
 
-const COLOR = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, 'g');
-
-function withoutColor(output: WriteStream): Writable {
-  return new Writable({
-    write(chunk, _, done) {
-      output.write(String(chunk).replaceAll(COLOR, ''), done);
-    },
-  });
-}
-
-function moving(output: WriteStream, first: string, done: (text: string) => void): Activity {
+function moving(output: WriteStream, first: string): Activity {
   let shown = first;
   let share: number | undefined;
   let frame = 0;
@@ -123,7 +111,7 @@ function moving(output: WriteStream, first: string, done: (text: string) => void
     },
     done(text) {
       end();
-      done(text);
+      log.success(text, { output });
     },
     clear: end,
   };

@@ -13,11 +13,16 @@ export interface Breather {
 
 export function createBreather(signal?: AbortSignal): Breather {
   let last = performance.now();
+  // One turn for all tasks that wait: with one each, they would run one after another before the next timer is looked at.
+  let turn: Promise<void> | undefined;
   return {
     isDue: () => performance.now() - last >= BREATHE_EVERY_MS,
     async breathe() {
-      await setImmediate();
-      last = performance.now();
+      turn ??= setImmediate().then(() => {
+        turn = undefined;
+        last = performance.now();
+      });
+      await turn;
       signal?.throwIfAborted();
     },
   };

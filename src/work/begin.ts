@@ -19,8 +19,16 @@ export async function beginWork(db: Database, id: string, epoch: number): Promis
   return rows[0] === undefined ? undefined : unitFromRow(rows[0]);
 }
 
-/** Begins up to `limit` more units of a burst. Units that an earlier attempt had begun leave it to run alone. */
-export async function beginBurst(db: Database, burstId: string, fence: string, limit: number): Promise<Unit[]> {
-  const { rows } = await db.query(`select * from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer)`, [burstId, fence, limit]);
+/**
+ * Begins up to `limit` more units of a burst. The first call of an attempt takes the burst over from any that still runs; what that
+ * one had begun leaves to run alone. No units: nothing is left, or a later attempt has taken over.
+ */
+export async function beginBurst(db: Database, burstId: string, fence: string, limit: number, takesOver: boolean): Promise<Unit[]> {
+  const { rows } = await db.query(`select * from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer, $4::boolean)`, [
+    burstId,
+    fence,
+    limit,
+    takesOver,
+  ]);
   return rows.map(unitFromRow);
 }

@@ -41,12 +41,14 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   const queue: Unit[] = [];
   let refilling: Promise<void> | undefined;
   let drained = false;
+  let takesOver = true;
   let failure: { error: unknown } | undefined;
 
   // Begun a slice at a time: what is begun and not ended when a worker dies has to run alone.
   const refill = () => {
-    refilling ??= beginBurst(db, burstId, fence, width)
+    refilling ??= beginBurst(db, burstId, fence, width, takesOver)
       .then((units) => {
+        takesOver = false;
         queue.push(...units);
         drained = units.length < width;
       })

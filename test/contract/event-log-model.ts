@@ -106,77 +106,106 @@ class ModelLog {
   }
 }
 
-type Step = { name: string; model: (model: ModelLog) => Outcome; log: (log: EventLog<TestEntry>) => Promise<Outcome> };
+interface Step {
+  name: string;
+  expected: Outcome;
+  call: (log: EventLog<TestEntry>) => Promise<Outcome>;
+}
+
+/** Decides with the model, and changes it. */
+type MakeStep = (model: ModelLog) => Step;
+type Id = (model: ModelLog) => bigint;
 
 const workflow = fc.constantFrom('snapshot', 'compact');
 const blob = fc.constantFrom('a', 'b/c', 'd e');
-/** Ids around the ends of a short log, and some far away. */
-const anyId = fc.oneof(
-  { weight: 9, arbitrary: fc.bigInt({ min: -2n, max: 40n }) },
-  { weight: 1, arbitrary: fc.constantFrom(2n ** 63n, -(2n ** 64n)) },
+const optional = <T>(arbitrary: fc.Arbitrary<T>, freq = 3) => fc.option(arbitrary, { nil: undefined, freq });
+
+const heldId: fc.Arbitrary<Id> = fc.nat().map(
+  (number) =>
+    ({ first, entries }) =>
+      first + BigInt(number % (entries.length + 1)),
 );
-const knownSnapshot = fc.option(anyId, { nil: undefined });
+const endId: fc.Arbitrary<Id> = fc.tuple(fc.boolean(), fc.bigInt({ min: -2n, max: 2n })).map(
+  ([atStart, offset]) =>
+    ({ first, next }) =>
+      (atStart ? first : next) + offset,
+);
+const farId: fc.Arbitrary<Id> = fc.constantFrom(-1n, 2n ** 63n, -(2n ** 64n)).map((id) => () => id);
+const anyId = fc.oneof({ weight: 6, arbitrary: heldId }, { weight: 4, arbitrary: endId }, { weight: 1, arbitrary: farId });
+const knownSnapshot = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Id>(() => undefined as never) },
+  { weight: 2, arbitrary: anyId },
+  { weight: 1, arbitrary: fc.constant<Id>((model) => model.newest()?.sequenceId as bigint) },
+);
+
 const entry: fc.Arbitrary<TestEntry> = fc
   .record(
-    {
-      type: fc.constantFrom('A', 'B'),
-      value: fc.jsonValue({ maxDepth: 2, noUnicodeString: false }),
-      snapshot: blob,
-      history: blob,
-      pending: workflow,
-    },
+    { type: fc.constantFrom('A', 'B'), value: fc.jsonValue({ maxDepth: 2 }), snapshot: blob, history: blob, pending: workflow },
     { requiredKeys: ['type'] },
   )
+  // JSON has no negative zero.
   .map((made) => JSON.parse(JSON.stringify(made)));
 const metadata: fc.Arbitrary<LogMetadata> = fc.record(
-  {
-    snapshot: fc.option(blob, { nil: undefined }),
-    history: fc.option(blob, { nil: undefined }),
-    pending: fc.option(workflow, { nil: undefined }),
-  },
+  { snapshot: optional(blob), history: optional(blob), pending: optional(workflow) },
   { requiredKeys: [] },
 );
 
-const steps: fc.Arbitrary<Step>[] = [
-  // Most of the time at E, whatever that is by then.
-  fc.tuple(fc.array(entry, { maxLength: 6 }), fc.option(anyId, { nil: undefined, freq: 6 }), knownSnapshot).map(([batch, at, known]) => ({
-    name: `addEntries(${batch.length}, ${at ?? 'E'}, ${known})`,
-    model: (model) => model.add(batch, at ?? model.next, known),
-    log: async (log) => log.addEntries(batch, at ?? (await endOf(log)), known),
-  })),
-  fc.tuple(entry, knownSnapshot).map(([added, known]) => ({
-    name: `addEntry(E, ${known})`,
-    model: (model) => model.add([added], model.next, known),
-    log: async (log) => log.addEntry(added, await endOf(log), known),
-  })),
-  fc.tuple(anyId, metadata).map(([id, set]) => ({
-    name: `setMetadata(${id}, ${Object.keys(set)})`,
-    model: (model) => model.setMetadata(id, set),
-    log: (log) => log.setMetadata(id, set),
-  })),
-  fc.tuple(anyId, workflow, fc.option(blob, { nil: undefined })).map(([id, done, snapshot]) => ({
-    name: `completeWorkflow(${id}, ${done})`,
-    model: (model) => model.complete(id, done, snapshot),
-    log: (log) => log.completeWorkflow(id, done, snapshot === undefined ? {} : { snapshot }),
-  })),
-  anyId.map((start) => ({ name: `truncate(${start})`, model: (model) => model.truncate(start), log: (log) => log.truncate(start) })),
+const steps: fc.Arbitrary<MakeStep>[] = [
+  fc.tuple(fc.array(entry, { maxLength: 6 }), optional(anyId, 1), knownSnapshot).map(([batch, elsewhere, known]) => (model) => {
+    const [at, snapshotId] = [elsewhere?.(model) ?? model.next, known(model)];
+    return {
+      name: `addEntries(${batch.length}, ${at}, ${snapshotId})`,
+      expected: model.add(batch, at, snapshotId),
+      call: (log) => log.addEntries(batch, at, snapshotId),
+    };
+  }),
+  fc.tuple(entry, knownSnapshot).map(([added, known]) => (model) => {
+    const [at, snapshotId] = [model.next, known(model)];
+    return {
+      name: `addEntry(${at}, ${snapshotId})`,
+      expected: model.add([added], at, snapshotId),
+      call: (log) => log.addEntry(added, at, snapshotId),
+    };
+  }),
+  fc.tuple(anyId, metadata).map(([choose, set]) => (model) => {
+    const id = choose(model);
+    return {
+      name: `setMetadata(${id}, ${Object.keys(set)})`,
+      expected: model.setMetadata(id, set),
+      call: (log) => log.setMetadata(id, set),
+    };
+  }),
+  fc.tuple(anyId, workflow, optional(blob)).map(([choose, done, snapshot]) => (model) => {
+    const id = choose(model);
+    return {
+      name: `completeWorkflow(${id}, ${done}, ${snapshot})`,
+      expected: model.complete(id, done, snapshot),
+      call: (log) => log.completeWorkflow(id, done, snapshot === undefined ? {} : { snapshot }),
+    };
+  }),
+  anyId.map((choose) => (model) => {
+    const start = choose(model);
+    return { name: `truncate(${start})`, expected: model.truncate(start), call: (log) => log.truncate(start) };
+  }),
   fc
     .tuple(
-      fc.oneof(anyId, fc.constantFrom('start' as const, 'snapshot' as const)),
-      fc.oneof(anyId, fc.constant('end' as const)),
+      fc.oneof({ weight: 2, arbitrary: anyId }, { weight: 1, arbitrary: fc.constantFrom('start' as const, 'snapshot' as const) }),
+      fc.oneof({ weight: 2, arbitrary: anyId }, { weight: 1, arbitrary: fc.constant('end' as const) }),
       knownSnapshot,
     )
-    .map(([start, end, known]) => ({
-      name: `query(${start}, ${end}, ${known})`,
-      model: (model) => model.query(start, end, known),
-      log: (log) => log.query(start, end, known),
-    })),
+    .map(([chooseStart, chooseEnd, known]) => (model) => {
+      const start = typeof chooseStart === 'string' ? chooseStart : chooseStart(model);
+      const end = typeof chooseEnd === 'string' ? chooseEnd : chooseEnd(model);
+      const snapshotId = known(model);
+      return {
+        name: `query(${start}, ${end}, ${snapshotId})`,
+        expected: model.query(start, end, snapshotId),
+        call: (log) => log.query(start, end, snapshotId),
+      };
+    }),
 ];
-
-async function endOf(log: EventLog<TestEntry>): Promise<bigint> {
-  const error = await log.addEntries([], -1n).catch((caught) => caught);
-  return error.nextSequenceId;
-}
+/** Twice as much is added as is done to it. */
+const anyStep = fc.oneof(...steps.map((arbitrary, index) => ({ arbitrary, weight: index < 2 ? 2 : 1 })));
 
 async function outcomeOf(call: Promise<Outcome>): Promise<Outcome> {
   try {
@@ -191,13 +220,14 @@ export function describeModel({ createLog }: ContractContext): void {
   describe('the model', () => {
     it('gives the same answers for any sequence of calls', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 30 }), async (calls) => {
+        fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 40, size: 'max' }), async (calls) => {
           const log = await createLog({ pageSize: PAGE_SIZE, snapshotEvery: SNAPSHOT_EVERY });
           const model = new ModelLog();
           const done: string[] = [];
-          for (const step of calls) {
-            done.push(step.name);
-            expect(await outcomeOf(step.log(log)), done.join('; ')).toEqual(step.model(model));
+          for (const makeStep of calls) {
+            const { name, expected, call } = makeStep(model);
+            done.push(name);
+            expect(await outcomeOf(call(log)), done.join('; ')).toEqual(expected);
           }
           for (let start: bigint | 'start' = 'start', complete = false; !complete; ) {
             const page = await log.query(start, 'end', -1n);

@@ -2,28 +2,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Clock {
-  /** Time is up. */
+  /** Time is up, and what has to have happened has. */
   isOver(): boolean;
+  /** Time is up. */
+  isLate(): boolean;
   elapsedMs(): number;
-  /** Sleeps so long, or until time is up. */
+  /** Sleeps so long, or until about when time is up. */
   pause(ms: number): Promise<void>;
 }
 
-export function startClock(durationMs: number): Clock {
+/** Longest pause of those who go on after time is up. */
+const LATE_PAUSE_MS = 1_000;
+
+export function startClock(durationMs: number, isEnough: () => boolean): Clock {
   const startedAt = performance.now();
   const elapsedMs = () => performance.now() - startedAt;
+  const isLate = () => elapsedMs() >= durationMs;
   return {
-    isOver: () => elapsedMs() >= durationMs,
+    isLate,
+    isOver: () => isLate() && isEnough(),
     elapsedMs,
-    pause: (ms) => delay(Math.max(0, Math.min(ms, durationMs - elapsedMs()))),
+    pause: (ms) => delay(Math.min(ms, Math.max(durationMs - elapsedMs(), LATE_PAUSE_MS))),
   };
-}
-
-/** Fails loudly when the condition does not come true. */
-export async function waitUntil(what: string, deadlineMs: number, isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not happen within ${deadlineMs / 1_000} s.`);
-    await delay(100);
-  }
 }

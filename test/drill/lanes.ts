@@ -31,14 +31,15 @@ export interface LaneCounts {
 const LEAST_KILLS = 5;
 const LEAST_APPENDS = 5_000;
 const APPENDS_PER_SECOND = 150;
-/** Of one kind, from one being up again to the next kill. In 45 seconds that makes more than the least, most of the time. */
-const KILL_EVERY_MS = 4_000;
+/** Of one kind, from its being up again to the next kill. In a minute that makes more than the least, most of the time. */
+const KILL_EVERY_MS = 5_000;
 const TELL_EVERY_MS = 10_000;
 
 export async function runLanes({ scene, random, logs, appender, minutes, say }: LanesOptions): Promise<LaneCounts> {
   const { pool, processes, gate } = scene;
-  const clock = startClock(minutes * 60_000);
   const kills: Record<Kind, number> = { worker: 0, starter: 0, temporal: 0, postgres: 0 };
+  const isEnough = () => appender.counts.acknowledged >= LEAST_APPENDS && KINDS.every((kind) => kills[kind] >= LEAST_KILLS);
+  const clock = startClock(minutes * 60_000, isEnough);
   const telling = setInterval(() => say(progressLine(clock, appender, kills)), TELL_EVERY_MS);
   const stir = (name: string) => ({ clock, random: random.fork(name), pool, logs, appender });
   const hurry = createHurry();
@@ -53,7 +54,6 @@ export async function runLanes({ scene, random, logs, appender, minutes, say }: 
       clock,
       random: random.fork(`kill ${kind}`),
       everyMs: KILL_EVERY_MS,
-      least: LEAST_KILLS,
       onKill: () => {
         kills[kind] += 1;
       },
@@ -73,7 +73,7 @@ export async function runLanes({ scene, random, logs, appender, minutes, say }: 
       }),
       runLongLane({ ...stir('long'), everyMs: 25_000, onAsked: threaten(4_000) }),
       runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
-      runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND, least: LEAST_APPENDS }),
+      runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
       ...killLanes,
     ] as const);
     return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ms: clock.elapsedMs() };

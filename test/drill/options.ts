@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { InvalidInputError } from '../../src/errors.ts';
+import { errorMessage, InvalidInputError } from '../../src/errors.ts';
 
 export interface DrillOptions {
   /** How long things are killed; starting and settling come on top. */
@@ -23,7 +23,9 @@ export function parseDrillOptions(args: readonly string[]): DrillOptions {
       options: { minutes: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean' }, keep: { type: 'boolean' } },
     }).values;
   } catch (error) {
-    throw new InvalidInputError(`${(error as Error).message} Use: npm run drill -- --minutes N [--seed S] [--json] [--keep]`);
+    throw new InvalidInputError(
+      `${errorMessage(error).replace(/\.?$/, '.')} Use: npm run drill -- --minutes N [--seed S] [--json] [--keep]`,
+    );
   }
   const { minutes = '1', seed = String(randomInt(MAX_SEED)), json = false, keep = false } = values;
   if (!(Number(minutes) > 0 && Number(minutes) <= 24 * 60)) {

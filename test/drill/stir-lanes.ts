@@ -23,7 +23,8 @@ export interface StirOptions {
   appender: Appender;
 }
 
-const LONGEST_BACKLOG_MS = 6_000;
+/** Long enough for an outage of Postgres in the middle of it. */
+const LONGEST_BACKLOG_MS = 15_000;
 /** A machine that cannot keep up gets no further backlog before it has worked off most of the last one. */
 const WORKED_OFF = 100;
 
@@ -41,7 +42,7 @@ export async function runBacklogLane(
   };
   for (let backlogs = 0; ; backlogs += 1) {
     await clock.pause(random.waitMs(everyMs));
-    while (!clock.isOver() && !(await isWorkedOff())) await delay(500);
+    while (!clock.isLate() && !(await isWorkedOff())) await delay(500);
     if (clock.isOver() && backlogs > 0) return backlogs;
     const reopen = gate.close();
     for (const starter of starters) starter.freeze();

@@ -41,6 +41,14 @@ test('the tests and sources that the documents name are there', () => {
   }
 });
 
+test('each test that the architecture names for an interleaving is in the file it names', () => {
+  const named = [...text('docs/architecture.md').matchAll(/\]\(\.\.\/(test\/[^)]+)\): ((?:“[^”]+”(?:, )?)+)/g)];
+  expect(named.length).toBeGreaterThan(20);
+  for (const [, file = '', titles = ''] of named) {
+    for (const [, title = ''] of titles.matchAll(/“([^”]+)”/g)) expect(text(file), `${file}: ${title}`).toContain(title);
+  }
+});
+
 test('operations.md lists every variable that is read', () => {
   const read = [...text('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): (?:z|whole)\b/gm)].map(([, name = '']) => name);
   expect(read).toContain('DATABASE_URL');

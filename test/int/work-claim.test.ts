@@ -356,7 +356,7 @@ describe('a burst', () => {
   test('never takes a unit that has left one', async () => {
     await addMany(100);
     const claim = await work.claim({ ...OPTIONS, maxInFlight: 0 });
-    const { rows } = await work.db.query('select * from tidemark.begin_burst($1, $2, 100)', [claim.executions[0]?.burst?.id, randomUUID()]);
+    const { rows } = await work.db.query('select * from tidemark.begin_burst($1, $2, 100, true)', [claim.executions[0]?.burst?.id, randomUUID()]);
     for (const { id, epoch, attempt, fence } of rows) {
       await releaseWork(work.db, { id, epoch: Number(epoch), attempt, fence } as never);
     }

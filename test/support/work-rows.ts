@@ -45,6 +45,9 @@ export interface WorkRow {
   result: unknown;
   finished_at: Date | null;
   not_before: Date;
+  expires_at: Date | null;
+  priority: number;
+  input: unknown;
   check_after: Date | null;
 }
 

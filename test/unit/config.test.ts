@@ -39,7 +39,6 @@ describe('without any variable', () => {
       cacheBytes: undefined,
       temporalCli: undefined,
       logLevel: 'info',
-      color: true,
       ci: false,
     });
   });
@@ -58,7 +57,6 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
     TIDEMARK_MAX_IN_FLIGHT: '8',
     TIDEMARK_CACHE_BYTES: '0',
     LOG_LEVEL: 'debug',
-    NO_COLOR: '1',
     CI: 'true',
   });
   expect(config).toMatchObject({
@@ -69,7 +67,6 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
     maxInFlight: 8,
     cacheBytes: 0,
     logLevel: 'debug',
-    color: false,
     ci: true,
   });
   expect(() => Object.assign(config, { schema: 'other' })).toThrow(TypeError);
