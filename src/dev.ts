@@ -6,6 +6,7 @@ import { readDevFile, removeDevFile, writeDevFile } from './cli/dev-file.ts';
 import { showReady, showWorkFound } from './cli/dev-screen.ts';
 import { startDevServers } from './cli/dev-servers.ts';
 import { startDevWorker } from './cli/dev-worker.ts';
+import { findAppFile } from './cli/load-app.ts';
 import { createScreen } from './cli/screen.ts';
 import { stopOnSignal, untilAborted } from './cli/stop-signal.ts';
 import { withDatabase } from './cli/with-database.ts';
@@ -47,7 +48,7 @@ export async function runDev({ app, watch = false, demo = false }: DevOptions): 
         screen.box('What happened', await summarizeDemo(context, value, (performance.now() - startedAt) / 1_000));
       });
     }
-    if (!signal.aborted) showReady(environment, screen, demo);
+    if (!signal.aborted) showReady(environment, screen, { demo, hasApp: findAppFile(app) !== undefined });
     const reason = await Promise.race([untilAborted(signal), servers.ended]);
     if (reason) throw new SetupError(`${reason}. Start again to go on with what is kept in ${config.dataDir}.`);
   } catch (error) {

@@ -29,10 +29,14 @@ export async function showWorkFound({ db }: DatabaseContext, screen: Screen): Pr
   );
 }
 
-export function showReady({ databaseUrl, uiUrl }: DevEnvironment, screen: Screen, demo: boolean): void {
+export function showReady(
+  { databaseUrl, uiUrl }: DevEnvironment,
+  screen: Screen,
+  { demo, hasApp }: { demo: boolean; hasApp: boolean },
+): void {
   const commands = demo
     ? [`npx tidemark show ${DEMO_SHEET} A1:G10`, 'npx tidemark work --stats', 'npx tidemark demo kill']
-    : ['npx tidemark init', 'npx tidemark work --stats', 'npx tidemark doctor'];
+    : [...(hasApp ? ['npx tidemark work'] : ['npx tidemark init']), 'npx tidemark work --stats', 'npx tidemark doctor'];
   const webUi = uiUrl ? [`web UI    ${uiUrl}`] : [];
   const addresses = demo ? [] : [`database  ${shownDatabase(databaseUrl)}`, ...webUi, ''];
   screen.box('Running until Ctrl-C. To try, in another terminal in this folder', [...addresses, ...commands]);

@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { requireFreePort } from '../embedded/ports.ts';
 import { startPostgres } from '../embedded/postgres.ts';
 import { startTemporal } from '../embedded/temporal.ts';
 import { findTemporalCli } from '../embedded/temporal-binaries.ts';
@@ -27,6 +28,7 @@ interface Server {
 
 /** All or none: where one does not start, the other is stopped. @throws SetupError */
 export async function startDevServers(config: Config, screen: Screen): Promise<DevServers> {
+  await requireFreePorts(config);
   await mkdir(config.dataDir, { recursive: true });
   // Nothing below belongs into a repository.
   await writeFile(join(config.dataDir, '.gitignore'), '*\n');
@@ -55,6 +57,22 @@ export async function startDevServers(config: Config, screen: Screen): Promise<D
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Before the first of them is set up. */
+async function requireFreePorts({ databaseUrl, temporal, ports }: Config): Promise<void> {
+  const wanted = [
+    ...(databaseUrl ? [] : ([[ports.postgres, 'Postgres']] as const)),
+    ...(temporal.configured
+      ? []
+      : ([
+          [ports.temporal, 'the Temporal server'],
+          [ports.ui, "Temporal's web UI"],
+        ] as const)),
+  ];
+  for (const [port, wantedFor] of wanted) {
+    if (port !== undefined) await requireFreePort(port, wantedFor);
   }
 }
 

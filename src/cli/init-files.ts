@@ -37,18 +37,20 @@ export const confirmOrder = defineEntryWork({
   },
 });
 
-export const pool = new pg.Pool({ connectionString: databaseUrl() });
+const { databaseUrl, blobsDir } = settings();
+export const pool = new pg.Pool({ connectionString: databaseUrl });
 
 export default createTidemark({
   db: pool,
   logTypes: [order],
   entryWork: [confirmOrder],
-  blobs: createDirectoryBlobStore({ path: env.TIDEMARK_BLOBS || '.tidemark/blobs' }),
+  blobs: createDirectoryBlobStore({ path: blobsDir }),
 });
 
-/** DATABASE_URL, else the database of the \`tidemark dev\` that runs in this folder. */
-function databaseUrl() {
-  return env.DATABASE_URL || JSON.parse(readFileSync('.tidemark/dev.json', 'utf8')).databaseUrl;
+/** DATABASE_URL and TIDEMARK_BLOBS, else what the \`tidemark dev\` that runs in this folder says of itself. */
+function settings() {
+  if (env.DATABASE_URL) return { databaseUrl: env.DATABASE_URL, blobsDir: env.TIDEMARK_BLOBS || '.tidemark/blobs' };
+  return JSON.parse(readFileSync('.tidemark/dev.json', 'utf8'));
 }
 `;
 

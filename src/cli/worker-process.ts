@@ -34,6 +34,7 @@ export async function startWorkerProcess({ args = [], env = {}, logFile, onLine 
     logFile,
     stopSignal: 'SIGTERM',
     cwd: process.cwd(),
+    // Its lines are read here, whatever the level of this process.
     env: childEnvironment({ LOG_LEVEL: 'info', ...env }),
   });
   child.exited.then(() => stopFollowing?.());

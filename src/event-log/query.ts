@@ -7,7 +7,7 @@ import { checkSequenceId, MAX_SEQUENCE_ID, sequenceIdParameter } from './sequenc
 
 /** Most bytes of data in a page of many entries, so that large ones do not fill the memory. */
 const MAX_PAGE_BYTES = 16 * 1_048_576;
-/** So few entries are not weighed first, which is half of what reading them costs: at most 1 MB each. */
+/** So few entries, of at most 1 MB each, are not weighed first: that is a quarter of what reading them costs. */
 const MAX_UNWEIGHED = 128;
 
 export type EntryQuery<T extends LogEntry> = (db: Database, ...range: Parameters<EventLog<T>['query']>) => Promise<QueryValue<T>>;

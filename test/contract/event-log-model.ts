@@ -138,11 +138,15 @@ const knownSnapshot = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Id>((model) => model.newest()?.sequenceId as bigint) },
 );
 
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof({ weight: 7, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 const entry: fc.Arbitrary<TestEntry> = fc
-  .record(
-    { type: fc.constantFrom('A', 'B'), value: fc.jsonValue({ maxDepth: 2 }), snapshot: blob, history: blob, pending: workflow },
-    { requiredKeys: ['type'] },
-  )
+  .record({
+    type: fc.constantFrom('A', 'B'),
+    value: fc.jsonValue({ maxDepth: 2 }),
+    snapshot: seldom(blob),
+    history: seldom(blob),
+    pending: seldom(workflow),
+  })
   // JSON has no negative zero.
   .map((made) => JSON.parse(JSON.stringify(made)));
 const metadata: fc.Arbitrary<LogMetadata> = fc.record(

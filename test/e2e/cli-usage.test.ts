@@ -212,6 +212,6 @@ describe('a port in use', () => {
     const { code, stderr } = await runCli(['dev'], { cwd: folder.path, env: { [name]: String(port) } });
     expect(code).toBe(1);
     expect(stderr).toMatch(new RegExp(`^tidemark: Port ${port} on 127.0.0.1 is in use: [^\n]+\n$`));
-    expect(readdirSync(join(folder.path, '.tidemark'))).not.toContain('dev.json');
+    expect(readdirSync(folder.path)).toEqual([]);
   });
 });

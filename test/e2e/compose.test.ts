@@ -52,7 +52,7 @@ test('the one-shot services succeed, and again when they are run again', () => {
     expect(run('temporal-namespace'), `temporal-namespace, ${time} time`).toMatchObject({ status: 0 });
     expect(run('migrate'), `migrate, ${time} time`).toMatchObject({ status: 0 });
   }
-});
+}, 60_000);
 
 test('starter and workers come up, and their health check passes', async () => {
   start('starter', 'starter');

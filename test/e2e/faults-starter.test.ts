@@ -1,7 +1,7 @@
-/** Whatever dies around the start of an execution, its unit runs, and takes effect once. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+/** Whatever happens around the start of an execution, its unit runs, and takes effect once. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { temporalAddress } from '../support/servers.ts';
-import { INVALID_ARGUMENT, startTemporalProxy, type TemporalProxy } from '../support/temporal-proxy.ts';
+import { INVALID_ARGUMENT, RESOURCE_EXHAUSTED, startTemporalProxy, type TemporalProxy } from '../support/temporal-proxy.ts';
 import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';
 import { until } from '../support/until.ts';
 
@@ -12,14 +12,25 @@ let proxy: TemporalProxy;
 
 beforeEach(async () => {
   fixture = await createTidemarkFixture();
-  proxy = await startTemporalProxy(temporalAddress());
 });
 afterEach(async () => {
   await fixture.close();
-  await proxy.close();
+  proxy.interfere(START, undefined);
+  proxy.forget();
 });
+beforeAll(async () => {
+  proxy = await startTemporalProxy(temporalAddress());
+});
+afterAll(() => proxy.close());
 
-test('a starter that is killed between claim and start: another claims it again under the same execution', async () => {
+const claims = async () => {
+  const { rows } = await fixture.database.ownerPool.query('select count(*)::integer as claims from public.load_record');
+  return rows[0].claims as number;
+};
+/** Starters beside a worker that starts nothing itself. */
+const workerThatStartsNothing = () => fixture.worker({ starter: false });
+
+test('a starter that is killed between claim and start: another claims the same execution', async () => {
   const dying = await fixture.starterProcess({}, proxy.address);
   proxy.interfere(START, 'hold-request');
   const [id] = (await fixture.ask([{}])) as [string];
@@ -45,4 +56,117 @@ test('a starter that is killed between start and mark: the unit runs once all th
   await fixture.untilState(id, 'done');
   expect(await fixture.runs(id)).toHaveLength(1);
   await fixture.expectExactlyOnce([id]);
+}, 60_000);
+
+test('a start whose answer is lost is repeated, and the unit runs once', async () => {
+  await workerThatStartsNothing();
+  proxy.interfere(START, 'hold-answer');
+  await fixture.starterProcess({ startDeadlineMs: 500 }, proxy.address);
+  const ids = await fixture.ask([{ gate: 'go' }, {}]);
+  await until('each was started again', () => proxy.calls(START) >= 4);
+  proxy.interfere(START, undefined);
+  await fixture.openGate('go');
+  await fixture.untilAll(['done']);
+  expect(await fixture.runs()).toHaveLength(2);
+  await fixture.expectExactlyOnce(ids);
+}, 60_000);
+
+test('a starter that is paused past its lease changes nothing when it wakes', async () => {
+  const paused = await fixture.starterProcess({}, proxy.address);
+  proxy.interfere(START, 'hold-request');
+  const [id] = (await fixture.ask([{ gate: 'go' }])) as [string];
+  await proxy.untilHeld(START);
+  paused.pause();
+  const { claim_token: token } = await fixture.work.row(id);
+  await fixture.worker();
+  await fixture.untilRuns(id, 1);
+  const before = await fixture.work.row(id);
+  expect(before).toMatchObject({ state: 'started', attempt: 1 });
+  expect(before.claim_token).not.toBe(token);
+  paused.resume();
+  await until('it has given its start up', () => paused.output.some((line) => line.includes('start:')));
+  // Its next claim is after its release of this one.
+  proxy.interfere(START, undefined);
+  const more = await fixture.ask([{}, {}, {}]);
+  await until('the others are done', async () => (await fixture.work.count('done')) === 3);
+  expect(await fixture.work.row(id)).toEqual(before);
+  await fixture.openGate('go');
+  await fixture.untilAll(['done']);
+  await fixture.expectExactlyOnce([id, ...more]);
+}, 60_000);
+
+test("two starters hold a group's cap, and both start", async () => {
+  await fixture.work.group('ledger', { cap: 3 });
+  await workerThatStartsNothing();
+  await Promise.all([fixture.starterProcess({ claim: { maxInFlight: 10, burstSize: 0 } }), fixture.starterProcess({ claim: { maxInFlight: 10, burstSize: 0 } })]);
+  const ids = await fixture.ask(Array.from({ length: 30 }, () => ({ takesMs: 20 })));
+  await fixture.untilAll(['done']);
+  expect(await fixture.load.peak('ledger')).toBe(3);
+  await fixture.expectExactlyOnce(ids);
+}, 60_000);
+
+test('while Temporal does not answer the loop neither dies nor spins, and goes on when it does', async () => {
+  await fixture.starterProcess({}, proxy.address);
+  await workerThatStartsNothing();
+  await proxy.shut();
+  const since = performance.now();
+  const ids = await fixture.ask([{}, {}, {}]);
+  await until('the starter has tried for 4 s', () => performance.now() - since > 4_000);
+  // At most: 100, 200, 400 … 5,000 ms between them, with a few claims in hand at once.
+  expect(await claims()).toBeLessThan(20);
+  expect(await fixture.work.count('done')).toBe(0);
+  await proxy.open();
+  await fixture.untilAll(['done'], 20_000);
+  await fixture.expectExactlyOnce(ids);
+  expect(await fixture.counters()).toMatchObject({ expired_lease: 0, gone_execution: 0 });
+}, 60_000);
+
+test('while Temporal is overloaded it is called less and less, and everything is started when it is not', async () => {
+  proxy.interfere(START, { status: RESOURCE_EXHAUSTED, message: 'namespace rate limit exceeded' });
+  await workerThatStartsNothing();
+  await fixture.starterProcess({}, proxy.address);
+  const ids = await fixture.ask(Array.from({ length: 10 }, () => ({})));
+  const since = performance.now();
+  await until('the starter was refused for 4 s', () => performance.now() - since > 4_000);
+  expect(proxy.calls(START)).toBeGreaterThan(0);
+  expect(proxy.calls(START)).toBeLessThan(400);
+  expect(await claims()).toBeLessThan(20);
+  proxy.interfere(START, undefined);
+  await fixture.untilAll(['done'], 20_000);
+  await fixture.expectExactlyOnce(ids);
+}, 60_000);
+
+test('what Temporal will never take is dead, with its reason; its neighbours are not harmed', async () => {
+  proxy.interfere(START, { status: INVALID_ARGUMENT, message: 'WorkflowId length exceeds limit' });
+  await workerThatStartsNothing();
+  await fixture.starterProcess({}, proxy.address);
+  const [refused] = (await fixture.ask([{}])) as [string];
+  await fixture.untilState(refused, 'dead');
+  expect((await fixture.work.row(refused)).error).toMatchObject({ code: 'start_refused', message: expect.stringContaining('exceeds limit') });
+  proxy.interfere(START, undefined);
+  const [next] = (await fixture.ask([{}])) as [string];
+  await fixture.untilState(next, 'done');
+}, 60_000);
+
+test('a namespace that has lost its search attributes costs them, and no work', async () => {
+  await workerThatStartsNothing();
+  await fixture.starterProcess({}, proxy.address);
+  proxy.interfere(START, { status: INVALID_ARGUMENT, message: 'Namespace default has no mapping defined for search attribute LogId' });
+  const [id] = (await fixture.ask([{}])) as [string];
+  await until('the start was refused', () => proxy.calls(START) > 0);
+  expect((await fixture.work.row(id)).state).not.toBe('dead');
+  proxy.interfere(START, undefined);
+  await fixture.untilState(id, 'done');
+}, 60_000);
+
+test('work of a workflow that no worker knows waits for one that does', async () => {
+  const [id] = (await fixture.ask([{}])) as [string];
+  await fixture.database.ownerPool.query(`delete from tidemark.workflow_name where name = 'step'`);
+  await fixture.starterProcess();
+  const [other] = (await fixture.ask([{}], { workflow: 'other-step' })) as [string];
+  await until('what is known was started', async () => (await fixture.work.row(other)).state === 'started');
+  expect(await fixture.work.row(id)).toMatchObject({ state: 'ready', claim_token: null });
+  await fixture.worker();
+  await fixture.untilAll(['done']);
+  await fixture.expectExactlyOnce([id, other]);
 }, 60_000);

@@ -81,7 +81,7 @@ test('every command that the documents show is one, with the options it has', ()
       expect(help, `tidemark ${line}`).toContain(option.replace(/[.,;:]$/, ''));
     }
   }
-});
+}, 90_000);
 
 const helps = new Map<string, string>();
 function helpOf(name: string[]): string {

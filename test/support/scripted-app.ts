@@ -19,7 +19,7 @@ export const script = z.object({
   burnsMs: z.number().optional(),
   /** Waits until the test opens this gate. */
   gate: z.string().optional(),
-  /** Only this attempt (and those before it) meets the gate, fails or kills; absent: every one. */
+  /** Only this attempt (and those before it) burns, meets the gate, fails or kills; absent: every one. */
   attempts: z.number().optional(),
   /** Ends in an error of its own with this message. */
   fails: z.string().optional(),
@@ -41,9 +41,10 @@ export const ledger = defineLogType({
   apply: ({ steps }) => ({ steps: steps + 1 }),
 });
 
-/** Tables of the test's own. An `ended` row a unit's end, whoever ended it. */
+/** Tables of the test's own: what has run, what got through a gate, what took effect, and every end of a unit, whoever ended it. */
 export const SCRIPT_TABLES = `
   create table public.run (number bigint generated always as identity, unit text, attempt integer, pid integer, at timestamptz default clock_timestamp());
+  create table public.passed (unit text, attempt integer);
   create table public.effect (unit text, attempt integer);
   create table public.gate (name text primary key);
   create table public.ended (unit text, epoch bigint, state text, at timestamptz default clock_timestamp());
@@ -54,7 +55,7 @@ export const SCRIPT_TABLES = `
   end $$;
   create trigger record_end after update of state on tidemark.work for each row
     when (new.state in ('done', 'dead', 'cancelled', 'expired') and new.state <> old.state) execute function public.record_end();
-  grant all on public.run, public.effect, public.gate to tidemark_app`;
+  grant all on public.run, public.passed, public.effect, public.gate, public.ended to tidemark_app`;
 
 /** `pool`: a worker's own, beside the transaction of a unit. */
 export function scriptedRegistry(pool: Queryable): Registry {
@@ -67,8 +68,11 @@ export function scriptedRegistry(pool: Queryable): Registry {
     await pool.query('insert into public.run (unit, attempt, pid) values ($1, $2, $3)', [unit, attempt, process.pid]);
     if (entry.needs !== undefined && !(await isOpen(entry.needs))) throw new UnavailableError(`'${entry.needs}' is down`);
     if (entry.takesMs !== undefined) await delay(entry.takesMs, undefined, { signal: context.signal });
-    if (entry.burnsMs !== undefined) burn(entry.burnsMs);
-    if (entry.gate !== undefined && special) await pass(entry.gate, entry.reports === true, context);
+    if (entry.burnsMs !== undefined && special) burn(entry.burnsMs);
+    if (entry.gate !== undefined && special) {
+      await pass(entry.gate, entry.reports === true, context);
+      await pool.query('insert into public.passed (unit, attempt) values ($1, $2)', [unit, attempt]);
+    }
     if (entry.fails !== undefined && special) throw new Error(entry.fails);
     await db.query('insert into public.effect (unit, attempt) values ($1, $2)', [unit, attempt]);
     if (entry.kills && special) process.kill(process.pid, 'SIGKILL');

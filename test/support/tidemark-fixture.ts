@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
+import { installRuntime } from '../../src/temporal/runtime.ts';
 import { type RunningWorker, startWorker } from '../../src/temporal/start-worker.ts';
 import { sweepCounters } from '../../src/work/sweep.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
@@ -41,6 +42,8 @@ export interface TidemarkFixture {
   /** Done when every unit is in one of these states. */
   untilAll(states: string[], deadlineMs?: number): Promise<void>;
   untilState(id: string, state: string, deadlineMs?: number): Promise<void>;
+  /** Done when this attempt of the unit got through its gate. */
+  untilPassed(id: string, attempt: number): Promise<void>;
   /** Each unit took effect once and ended once per epoch; every pending entry of a done unit is cleared. */
   expectExactlyOnce(ids: readonly string[]): Promise<void>;
   counters(): Promise<Record<string, number>>;
@@ -52,6 +55,9 @@ export interface TidemarkFixture {
   client(address?: string): ReturnType<typeof connectClient>;
   close(): Promise<void>;
 }
+
+// The SDK's own news would drown the test's.
+installRuntime({ verbose: false, log: () => {} });
 
 export async function createTidemarkFixture(): Promise<TidemarkFixture> {
   const directory = await createTestDirectory();
@@ -114,7 +120,7 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
         `${id} has begun ${count} times`,
         async () => {
           const begun = await fixture.runs(id);
-          return begun.length >= count && begun;
+          return begun.length >= count ? begun : undefined;
         },
         deadlineMs,
       );
@@ -136,6 +142,13 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
     async untilState(id, state, deadlineMs = 30_000) {
       await until(`${id} is ${state}`, async () => (await work.row(id))?.state === state, deadlineMs).catch(async (error) => {
         throw new Error(`${error.message}: ${JSON.stringify(await work.row(id))}`);
+      });
+    },
+
+    async untilPassed(id, attempt) {
+      await until(`attempt ${attempt} of ${id} got through`, async () => {
+        const { rows } = await database.pool.query('select 1 from public.passed where unit = $1 and attempt = $2', [id.slice(id.indexOf('/') + 1), attempt]);
+        return rows.length > 0;
       });
     },
 
