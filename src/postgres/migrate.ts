@@ -8,7 +8,7 @@ import { runner } from 'node-pg-migrate';
 import { DEFAULT_SCHEMA, type Queryable, quoteSchema } from './queryable.ts';
 
 const MIGRATIONS_DIR = fileURLToPath(new URL('../../migrations', import.meta.url));
-export const MIGRATIONS_TABLE = 'migration';
+const MIGRATIONS_TABLE = 'migration';
 
 export interface MigrateOptions {
   /** Connects as the owner: a superuser, or a role that may create roles and schemas. */

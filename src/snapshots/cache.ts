@@ -15,7 +15,7 @@ export interface SnapshotCache {
   clear(): void;
 }
 
-export const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 
 /** @param options.maxBytes default 64 MiB; 0 keeps nothing */
 export function createSnapshotCache({ maxBytes = DEFAULT_CACHE_BYTES }: { maxBytes?: number } = {}): SnapshotCache {

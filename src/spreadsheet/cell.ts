@@ -7,7 +7,7 @@
 export const MAX_ROWS = 2 ** 30;
 export const MAX_COLUMNS = 2 ** 20;
 /** UTF-16 code units, as Excel counts. */
-export const MAX_TEXT_LENGTH = 32_767;
+const MAX_TEXT_LENGTH = 32_767;
 export const MAX_FORMAT_LENGTH = 255;
 
 export const CELL_ERROR_VALUES = [
@@ -83,7 +83,7 @@ export function textProblem(text: string, limit: number = MAX_TEXT_LENGTH): stri
     : `a text holds ${unfit[0] === '\0' ? 'a NUL character' : 'half a character'} at ${unfit.index}; remove it`;
 }
 
-export function isCellError(value: unknown): value is CellError {
+function isCellError(value: unknown): value is CellError {
   const error = value as Partial<CellError> | null;
   return typeof error === 'object' && error?.type === 'CellError' && (CELL_ERROR_VALUES as readonly unknown[]).includes(error.value);
 }

@@ -11,9 +11,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 
-export const LOCAL_ACTIVITY_SLOTS = 40;
-export const ACTIVITY_SLOTS = 20;
-export const WORKER_POOL_CONNECTIONS = LOCAL_ACTIVITY_SLOTS;
+/** Connections that the pool of a worker should allow. */
+export const WORKER_POOL_CONNECTIONS = 40;
+const ACTIVITY_SLOTS = 20;
 
 export type WorkflowBundle = { codePath: string } | { code: string };
 
@@ -33,9 +33,9 @@ export function workerOptions(options: {
     ...(workflowBundle
       ? { workflowBundle }
       : { workflowsPath: fileURLToPath(new URL(`../workflows/index${extension()}`, import.meta.url)) }),
-    maxConcurrentLocalActivityExecutions: LOCAL_ACTIVITY_SLOTS,
+    maxConcurrentLocalActivityExecutions: WORKER_POOL_CONNECTIONS,
     maxConcurrentActivityTaskExecutions: ACTIVITY_SLOTS,
-    maxConcurrentWorkflowTaskExecutions: LOCAL_ACTIVITY_SLOTS * 2,
+    maxConcurrentWorkflowTaskExecutions: WORKER_POOL_CONNECTIONS * 2,
     maxCachedWorkflows: 500,
     workflowTaskPollerBehavior: { type: 'autoscaling', initial: 5, minimum: 2, maximum: 20 },
     activityTaskPollerBehavior: { type: 'autoscaling', initial: 3, minimum: 1, maximum: 10 },

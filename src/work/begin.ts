@@ -3,7 +3,7 @@ import type { Database } from '../postgres/queryable.ts';
 import { type Unit, unitFromRow } from './unit.ts';
 
 /** Beginnings in a row without an end after which a unit is taken for what kills its worker. */
-export const MAX_UNENDED = 5;
+const MAX_UNENDED = 5;
 
 /**
  * Begins an attempt of a unit that runs alone.

@@ -8,6 +8,7 @@
 import {
   type Client,
   isGrpcServiceError,
+  ServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
@@ -18,8 +19,8 @@ import { errorMessage } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { type Claim, type ClaimedExecution, markStarted, refuseClaim, releaseClaim, renewWork } from './claim.ts';
 
-export const LOG_ID = defineSearchAttributeKey('LogId', SearchAttributeType.KEYWORD);
-export const KIND = defineSearchAttributeKey('Kind', SearchAttributeType.KEYWORD);
+const LOG_ID = defineSearchAttributeKey('LogId', SearchAttributeType.KEYWORD);
+const KIND = defineSearchAttributeKey('Kind', SearchAttributeType.KEYWORD);
 
 export interface StartOptions {
   db: Database;
@@ -63,17 +64,23 @@ export async function startClaim(options: StartOptions, claim: Claim): Promise<S
 
 async function startOne(options: StartOptions, token: string, claimed: ClaimedExecution): Promise<OneOutcome> {
   let execution = claimed;
+  let { searchAttributes } = options;
   for (let renewals = 0; ; renewals += 1) {
     try {
-      await start(options, execution);
+      await start({ ...options, searchAttributes }, execution);
       return { execution, type: 'started' };
-    } catch (error) {
+    } catch (thrown) {
+      // What the server said is the cause of what the client throws.
+      const error = thrown instanceof ServiceError && isGrpcServiceError(thrown.cause) ? thrown.cause : thrown;
       if (error instanceof WorkflowExecutionAlreadyStartedError && renewals < MAX_RENEWALS) {
         const [renewed] = await renewWork(options.db, execution.execution, { token, leaseMs: options.leaseMs });
         if (!renewed) {
           return { execution, type: 'finished' };
         }
         execution = renewed;
+      } else if (isGrpcServiceError(error) && error.code === INVALID_ARGUMENT && searchAttributes && /search attribute/i.test(error.message)) {
+        // The namespace has lost them since this starter began (its data was wiped, for example): they are for people, work is not.
+        searchAttributes = false;
       } else if (isGrpcServiceError(error) && error.code === INVALID_ARGUMENT) {
         const message = `Temporal refuses to start ${execution.execution}: ${errorMessage(error)}`;
         await refuseClaim(options.db, token, execution.execution, { code: 'start_refused', message });

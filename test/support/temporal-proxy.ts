@@ -11,7 +11,14 @@ export const RESOURCE_EXHAUSTED = 8;
 export const INVALID_ARGUMENT = 3;
 
 /** 'hold-request': it never reaches the server. 'hold-answer': the server has done it, the caller never hears. */
-export type Interference = 'hold-request' | 'hold-answer' | { status: number; message: string };
+export type Interference = 'hold-request' | 'hold-answer' | Refusal;
+
+interface Refusal {
+  status: number;
+  message: string;
+  /** Only what has these bytes in its request. */
+  ofThoseWith?: string;
+}
 
 export interface TemporalProxy {
   readonly address: string;
@@ -35,7 +42,13 @@ export async function startTemporalProxy(upstreamAddress: string): Promise<Tempo
   const sessions = new Set<http2.ServerHttp2Session>();
   const holds = (method: string) => held.set(method, (held.get(method) ?? 0) + 1);
 
-  const forward = (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, method: string, holdAnswer: boolean) => {
+  const forward = (
+    stream: http2.ServerHttp2Stream,
+    headers: http2.IncomingHttpHeaders,
+    method: string,
+    holdAnswer: boolean,
+    body?: Buffer,
+  ) => {
     // One connection a call: what is broken here breaks one call.
     const upstream = http2.connect(`http://${upstreamAddress}`);
     const end = () => {
@@ -48,7 +61,8 @@ export async function startTemporalProxy(upstreamAddress: string): Promise<Tempo
     const { ':authority': _, ...rest } = headers;
     const request = upstream.request(rest);
     request.on('error', end);
-    stream.pipe(request);
+    if (body) request.end(body);
+    else stream.pipe(request);
     if (holdAnswer) {
       request.on('data', () => {});
       request.on('end', () => holds(method));
@@ -89,11 +103,23 @@ export async function startTemporalProxy(upstreamAddress: string): Promise<Tempo
         forward(stream, headers, method, interference === 'hold-answer');
       } else {
         stream.on('error', () => {});
-        const { status, message } = interference;
-        stream.respond(
-          { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': String(status), 'grpc-message': message },
-          { endStream: true },
-        );
+        const { status, message, ofThoseWith } = interference;
+        const refuse = () =>
+          stream.respond(
+            { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': String(status), 'grpc-message': message },
+            { endStream: true },
+          );
+        if (ofThoseWith === undefined) {
+          refuse();
+          return;
+        }
+        const body: Buffer[] = [];
+        stream.on('data', (chunk: Buffer) => body.push(chunk));
+        stream.on('end', () => {
+          const request = Buffer.concat(body);
+          if (request.includes(ofThoseWith)) refuse();
+          else forward(stream, headers, method, false, request);
+        });
       }
     });
     return server;
