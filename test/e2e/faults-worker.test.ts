@@ -1,0 +1,109 @@
+/** Whatever happens to the worker that runs a unit, the unit takes effect once. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { temporalAddress } from '../support/servers.ts';
+import { startTemporalProxy } from '../support/temporal-proxy.ts';
+import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';
+import { until } from '../support/until.ts';
+
+let fixture: TidemarkFixture;
+
+beforeEach(async () => {
+  fixture = await createTidemarkFixture();
+});
+afterEach(() => fixture.close());
+
+const one = async (...asked: Parameters<TidemarkFixture['ask']>) => (await fixture.ask(...asked))[0] as string;
+
+describe('a worker that is killed', () => {
+  test('after the effects of a unit, before its end: another runs it again, and it takes effect once', async () => {
+    const dying = await fixture.workerProcess();
+    await fixture.workerProcess({ starter: false });
+    const ids = await fixture.ask([{ kills: true, attempts: 1 }, ...Array.from({ length: 5 }, () => ({ takesMs: 100 }))]);
+    await fixture.supervise(1);
+    await fixture.untilAll(['done']);
+    expect(await fixture.runs(ids[0])).toHaveLength(2);
+    await fixture.expectExactlyOnce(ids);
+    void dying;
+  }, 90_000);
+
+  test('after the end of a unit, before Temporal has heard of it: it is not run again', async () => {
+    const proxy = await startTemporalProxy(temporalAddress());
+    try {
+      proxy.interfere('RespondWorkflowTaskCompleted', 'hold-request');
+      const dying = await fixture.workerProcess({ address: proxy.address });
+      const id = await one([{}]);
+      await fixture.untilState(id, 'done');
+      await proxy.untilHeld('RespondWorkflowTaskCompleted');
+      const execution = await fixture.executionOf(id);
+      await dying.kill();
+      await fixture.worker();
+      const client = await fixture.client();
+      expect(await client.workflow.getHandle(execution).result()).toBe('nothing');
+      expect(await fixture.runs(id)).toHaveLength(1);
+      await fixture.expectExactlyOnce([id]);
+    } finally {
+      await proxy.close();
+    }
+  }, 60_000);
+});
+
+describe('a zombie', () => {
+  test.each([
+    ['a short unit', 'step'],
+    ['a long unit', 'long-step'],
+  ])('that wakes after its takeover changes nothing: %s', async (_, workflow) => {
+    const zombie = await fixture.workerProcess();
+    const id = await one([{ gate: 'go', attempts: 1 }], { workflow });
+    const { pid } = await fixture.untilRuns(id, 1);
+    expect(pid).toBe(zombie.pid);
+    zombie.pause();
+    await fixture.worker();
+    await fixture.untilState(id, 'done');
+    const before = await fixture.work.row(id);
+    expect(before).toMatchObject({ attempt: 2, result: { attempt: 2 } });
+    await fixture.openGate('go');
+    zombie.resume();
+    await fixture.untilPassed(id, 1);
+    // A unit that it can only have run after that.
+    await fixture.work.group('ledger', { paused: false });
+    await until('the zombie has nothing in hand', async () => {
+      const { rows } = await fixture.database.ownerPool.query(
+        `select 1 from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`,
+      );
+      return rows.length === 0;
+    });
+    expect(await fixture.work.row(id)).toEqual(before);
+    await fixture.expectExactlyOnce([id]);
+  }, 90_000);
+
+  test('whose run was terminated, and whose unit has a new epoch since, changes nothing', async () => {
+    const zombie = await fixture.workerProcess();
+    const id = await one([{ gate: 'go', attempts: 1 }]);
+    await fixture.untilRuns(id, 1);
+    const { epoch, execution } = await fixture.work.row(id);
+    zombie.pause();
+    const client = await fixture.client();
+    await client.workflow.getHandle(execution as string).terminate('by hand');
+    await fixture.worker({ starter: { sweepEveryMs: 200, staleAfterMs: 200 } });
+    // The first attempt of the new epoch meets the gate as well.
+    await fixture.untilRuns(id, 2);
+    expect(Number((await fixture.work.row(id)).epoch)).toBeGreaterThan(Number(epoch));
+    zombie.resume();
+    await fixture.openGate('go');
+    await fixture.untilState(id, 'done');
+    await until('both got through', async () => (await fixture.database.pool.query('select 1 from public.passed')).rows.length === 2);
+    await fixture.expectExactlyOnce([id]);
+    expect(await fixture.counters()).toMatchObject({ gone_execution: 1 });
+  }, 90_000);
+
+  test('whose event loop was blocked past its timeouts: each unit still takes effect once', async () => {
+    await fixture.workerProcess();
+    await fixture.workerProcess();
+    const ids = [
+      ...(await fixture.ask([{ burnsMs: 3_500, attempts: 1 }, {}, {}])),
+      ...(await fixture.ask([{ burnsMs: 5_500, attempts: 1 }], { workflow: 'long-step' })),
+    ];
+    await fixture.untilAll(['done']);
+    await fixture.expectExactlyOnce(ids);
+  }, 90_000);
+});
