@@ -30,7 +30,12 @@ export async function finishWork(db: Database, unit: Unit, outcome: UnitOutcome)
 }
 
 /** The attempt ended in an error; `dead`: the unit gave up; `own`: it counts as the handler's own. @throws FencedError */
-export async function failWork(db: Database, unit: Unit, error: UnitError, { dead, own = false }: { dead: boolean; own?: boolean }): Promise<void> {
+export async function failWork(
+  db: Database,
+  unit: Unit,
+  error: UnitError,
+  { dead, own = false }: { dead: boolean; own?: boolean },
+): Promise<void> {
   const { rows } = await db.query(
     `select ${db.schema}.fail_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json, $6::boolean, $7::boolean) as answer`,
     [unit.id, unit.epoch, unit.attempt, unit.fence, JSON.stringify(error), dead, own],

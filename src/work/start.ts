@@ -78,7 +78,12 @@ async function startOne(options: StartOptions, token: string, claimed: ClaimedEx
           return { execution, type: 'finished' };
         }
         execution = renewed;
-      } else if (isGrpcServiceError(error) && error.code === INVALID_ARGUMENT && searchAttributes && /search attribute/i.test(error.message)) {
+      } else if (
+        isGrpcServiceError(error) &&
+        error.code === INVALID_ARGUMENT &&
+        searchAttributes &&
+        /search attribute/i.test(error.message)
+      ) {
         // The namespace has lost them since this starter began (its data was wiped, for example): they are for people, work is not.
         searchAttributes = false;
       } else if (isGrpcServiceError(error) && error.code === INVALID_ARGUMENT) {
