@@ -283,11 +283,14 @@ begin
 end
 $$;
 
--- Temporal has these executions. A unit that has begun meanwhile is past this; one whose claim ran out belongs to another.
+-- Temporal has these executions. A unit that has begun meanwhile is past this; one whose claim ran out belongs to another. Whoever
+-- holds a row is doing one of the two: waiting for it, with other rows of a burst in hand, would be a deadlock with begin_burst.
 create function mark_work_started(p_token uuid, p_executions text[]) returns bigint language sql set search_path from current as $$
-  with marked as (
-    update work set state = 'started', lease_until = null, checks = 0, check_after = clock_timestamp() + interval '1 minute'
-    where claim_token = p_token and state = 'claimed' and execution = any (p_executions)
+  with held as (
+    select id from work where claim_token = p_token and state = 'claimed' and execution = any (p_executions) for update skip locked
+  ), marked as (
+    update work w set state = 'started', lease_until = null, checks = 0, check_after = clock_timestamp() + interval '1 minute'
+    from held h where w.id = h.id
     returning 1
   )
   select count(*) from marked
@@ -352,9 +355,13 @@ $$;
 
 -- Begins an attempt of a unit that runs alone. No row: it is finished, in another epoch, or in a burst.
 -- A unit begun p_max_unended times without an end is dead: the returned state says so.
+-- A unit begun p_suspect_after times without an end is suspected of killing its worker, as is all that ran beside it. Of those one
+-- at a time is on trial, until it ends or for p_trial: whoever kills is soon alone with its count, and nobody dies with it. A row
+-- without a fence: not now, another one is on trial.
 -- Commits asynchronously: a count lost in a crash is not a lost fence, because the fence is random.
-create function begin_work(p_id text, p_epoch bigint, p_fence uuid, p_max_unended integer default 5)
-returns setof work language plpgsql set search_path from current as $$
+create function begin_work(
+  p_id text, p_epoch bigint, p_fence uuid, p_max_unended integer default 5, p_suspect_after integer default 2, p_trial interval default '10 seconds'
+) returns setof work language plpgsql set search_path from current as $$
 declare
   v work;
 begin
@@ -365,6 +372,17 @@ begin
   if v.unended >= p_max_unended then
     return query select * from end_unended_work(p_id, p_epoch, p_max_unended);
     return;
+  end if;
+  if v.unended >= p_suspect_after then
+    perform 1 from installation for update;
+    if exists (
+      select 1 from work w
+      where w.state = 'started' and w.unended > p_suspect_after and w.fence is not null and w.id <> p_id
+        and w.begun_at > clock_timestamp() - p_trial) then
+      v.fence := null;
+      return next v;
+      return;
+    end if;
   end if;
   -- Its claim was given up though its execution had been started: its place may be taken. Then it is claimed again later.
   if v.state = 'ready' and not work_group_has_room(v.group_name) then
@@ -419,8 +437,7 @@ begin
   end if;
   return query
   update work w set
-    attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = clock_timestamp(),
-    check_after = clock_timestamp() + interval '1 minute', checks = 0
+    attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = clock_timestamp()
   where w.id in (
     select n.id from work n where n.burst_id = p_burst_id and n.state = 'started' and n.fence is null and n.claim_token = p_fence
     order by n.priority, n.not_before, n.id limit p_limit)
@@ -454,20 +471,41 @@ $$;
 
 -- The one way to end a unit of work with effect: entry, key, unit, all or nothing.
 -- 'finished', or 'fenced': another attempt is the last one, and nothing was changed.
+-- Runs once a unit: what is rarely so (a key without its row, dead units before this one, units behind it) is looked for by one
+-- index probe each, and only then handed to the function for it.
 create function finish_work(
   p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_result json default null,
   p_snapshot text default null, p_history text default null
 ) returns text language plpgsql set search_path from current as $$
 declare
-  v work;
+  v_workflow text;
+  v_group text;
+  v_key text;
+  v_log_id text;
+  v_sequence_id bigint;
   v_entry boolean := false;
+  v_supersedes boolean := false;
 begin
-  select * into v from work where id = p_id;
-  if v.log_id is not null then
-    v_entry := lock_entry_to_end(v.log_id, v.sequence_id, v.group_name, v.workflow, p_snapshot);
+  select w.workflow, w.group_name, w.ordering_key, w.log_id, w.sequence_id
+  into v_workflow, v_group, v_key, v_log_id, v_sequence_id from work w where w.id = p_id;
+  if v_log_id is not null then
+    if p_snapshot is not null then
+      v_supersedes := exists (
+        select 1 from work w where w.state = 'dead' and w.group_name = v_group and w.log_id = v_log_id and w.workflow = v_workflow
+          and w.sequence_id < v_sequence_id);
+    end if;
+    if v_supersedes then
+      v_entry := lock_entry_to_end(v_log_id, v_sequence_id, v_group, v_workflow, p_snapshot);
+    else
+      perform 1 from entries where log_id = v_log_id and sequence_id = v_sequence_id for update;
+      v_entry := found;
+    end if;
   end if;
-  if v.ordering_key is not null then
-    perform lock_work_key(v.group_name, v.ordering_key);
+  if v_key is not null then
+    perform 1 from work_key where group_name = v_group and ordering_key = v_key for update;
+    if not found then
+      perform lock_work_key(v_group, v_key);
+    end if;
   end if;
   update work set
     state = case when log_id is not null and not v_entry then 'cancelled' else 'done' end,
@@ -478,13 +516,16 @@ begin
   end if;
   if v_entry then
     update entries set snapshot = coalesce(p_snapshot, snapshot), history = coalesce(p_history, history), pending = null
-    where log_id = v.log_id and sequence_id = v.sequence_id and pending = v.workflow;
-    if found and p_snapshot is not null then
-      perform supersede_dead_work(v.log_id, v.group_name, v.workflow, v.sequence_id);
+    where log_id = v_log_id and sequence_id = v_sequence_id and pending = v_workflow;
+    if found and v_supersedes then
+      perform supersede_dead_work(v_log_id, v_group, v_workflow, v_sequence_id);
     end if;
   end if;
-  if v.ordering_key is not null then
-    perform advance_work_key(v.group_name, v.ordering_key);
+  if v_key is not null then
+    perform 1 from work where group_name = v_group and ordering_key = v_key and state = 'waiting' limit 1;
+    if found then
+      perform advance_work_key(v_group, v_key);
+    end if;
   end if;
   return 'finished';
 end
@@ -536,6 +577,11 @@ begin
   end if;
   return 'failed';
 end
+$$;
+
+-- An attempt that another one has taken over has ended after all: it changes nothing, but its worker did not die of it.
+create function end_fenced_attempt(p_id text, p_epoch bigint) returns void language sql set search_path from current as $$
+  update work set unended = unended - 1 where id = p_id and epoch = p_epoch and state = 'started' and unended > 1
 $$;
 
 -- Temporal refuses to start it, for good.

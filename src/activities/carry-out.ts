@@ -41,6 +41,9 @@ async function attempt(
   if (!unit) {
     return { type: 'nothing' };
   }
+  if (unit === 'later') {
+    return { type: 'later' };
+  }
   if (unit.state === 'dead') {
     return { type: 'dead', code: 'worker_died', message: `The worker died while running ${workId}, too many times in a row.` };
   }

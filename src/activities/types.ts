@@ -1,7 +1,10 @@
 /** What workflows and activities agree on: types only, so that neither imports the other's code. */
 
-/** 'finished': recorded. 'nothing': another epoch or attempt has it, or it was done before. 'long': go on in `runLongUnit`. */
-export type CarryOutOutcome = { type: 'finished' | 'nothing' | 'long' } | { type: 'dead'; code: string; message: string };
+/**
+ * 'finished': recorded. 'nothing': another epoch or attempt has it, or it was done before. 'long': go on in `runLongUnit`.
+ * 'later': its worker has died while it ran, and another such unit is tried first.
+ */
+export type CarryOutOutcome = { type: 'finished' | 'nothing' | 'long' | 'later' } | { type: 'dead'; code: string; message: string };
 
 export interface CarryOutActivities {
   /** Begin, do, finish: short work, as a local activity. Throws when the attempt failed and another one may succeed. */

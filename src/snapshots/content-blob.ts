@@ -14,6 +14,8 @@ import { CorruptBlobError } from '../errors.ts';
 const gzipAsync = promisify(gzip);
 const gunzipAsync = promisify(gunzip);
 
+/** Half the time of the default level; columns of numbers come out as small, texts 3 % larger. */
+const COMPRESS = { level: 3 };
 /**
  * Below these the round trip to the thread pool (about 0.2 ms) costs more than the work: 16 KB of JSON compress in 0.1 ms,
  * 32 KB of gzip expand in 0.2 ms.
@@ -40,7 +42,7 @@ export function contentName(prefix: string, hash: string): string {
 }
 
 export async function writeContent(blobs: BlobDir, { name, content }: ContentBlob): Promise<void> {
-  await blobs.writeBlob(name, content.length < COMPRESS_INLINE_BYTES ? gzipSync(content) : await gzipAsync(content));
+  await blobs.writeBlob(name, content.length < COMPRESS_INLINE_BYTES ? gzipSync(content, COMPRESS) : await gzipAsync(content, COMPRESS));
 }
 
 /** @throws CorruptBlobError when the content is not what the name says; BlobNotFoundError */

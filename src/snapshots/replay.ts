@@ -64,10 +64,11 @@ async function foldFrom<EntryT extends LogEntry, StateT>(
       state = applyEntry(logType, state, entry, cursor.position);
       cursor.position += 1n;
       since += 1;
-      if (breather.isDue()) {
+      const isChunkDone = checkpoint !== undefined && cursor.position !== to && checkpoint.isDue(state, since);
+      if ((isChunkDone || (since & 7) === 0) && breather.isDue()) {
         await breather.breathe();
       }
-      if (checkpoint?.isDue(state, since) && cursor.position !== to) {
+      if (isChunkDone) {
         state = await checkpoint.take(cursor.position, state, base.sequenceId);
         since = 0;
       }

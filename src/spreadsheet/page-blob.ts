@@ -4,12 +4,11 @@ import { CorruptBlobError } from '../errors.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { contentName, nameContent, parseContent, readContent, writeContent } from '../snapshots/content-blob.ts';
 import {
-  columnsToList,
-  listToColumns,
+  decodeTileList,
+  encodeTileList,
   PAGE_TILE_COLUMNS,
   PAGE_TILE_ROWS,
   type PageRef,
-  TILE_FIELDS,
   type TileList,
   type TileRef,
   totalsOf,
@@ -26,7 +25,7 @@ export async function readPage(blobs: BlobDir, hash: string, cache: SnapshotCach
     return cached as TileList;
   }
   const content = parseContent(name, await readContent(blobs, name), FORMAT, FORMAT_VERSION);
-  const tiles = columnsToList<TileRef>(content.tiles, TILE_FIELDS);
+  const tiles = decodeTileList(content.tiles);
   if (tiles === undefined) {
     throw new CorruptBlobError(name, 'its list of tiles is not whole');
   }
@@ -41,10 +40,7 @@ export async function writePage(
   before: PageRef | undefined,
   cache: SnapshotCache | undefined,
 ): Promise<PageRef> {
-  const blob = nameContent(
-    'page',
-    JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, tiles: listToColumns(tiles.values(), TILE_FIELDS) }),
-  );
+  const blob = nameContent('page', JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, tiles: encodeTileList(tiles) }));
   if (blob.hash !== before?.hash) {
     await writeContent(blobs, blob);
   }

@@ -14,15 +14,13 @@ import { nameContent, parseContent, readContent, writeContent } from '../snapsho
 import { isRootOf, rootPrefix } from '../snapshots/root-name.ts';
 import type { ImportMark } from './entries.ts';
 import {
-  columnsToList,
-  listToColumns,
-  PAGE_FIELDS,
+  decodePageList,
+  decodeTileList,
+  encodePageList,
+  encodeTileList,
   PAGE_TILE_COLUMNS,
   PAGE_TILE_ROWS,
-  type PageRef,
   type SheetTotals,
-  TILE_FIELDS,
-  type TileRef,
   totalsOf,
 } from './manifest.ts';
 import { TILE_COLUMNS, TILE_ROWS } from './tile.ts';
@@ -54,8 +52,8 @@ export async function writeRoot(
 ): Promise<BlobId> {
   const { lists, totals, imports } = base;
   const list = lists.tiles
-    ? { tiles: listToColumns(lists.tiles.values(), TILE_FIELDS) }
-    : { pageTileRows: PAGE_TILE_ROWS, pageTileColumns: PAGE_TILE_COLUMNS, pages: listToColumns(lists.pages.values(), PAGE_FIELDS) };
+    ? { tiles: encodeTileList(lists.tiles) }
+    : { pageTileRows: PAGE_TILE_ROWS, pageTileColumns: PAGE_TILE_COLUMNS, pages: encodePageList(lists.pages) };
   const blob = nameContent(
     rootPrefix('sheet', typeVersion, sequenceId),
     JSON.stringify({
@@ -102,8 +100,8 @@ export async function readRoot(
       `its tiles are ${content.tileRows} × ${content.tileColumns} cells, this release reads ${TILE_ROWS} × ${TILE_COLUMNS}`,
     );
   }
-  const tiles = columnsToList<TileRef>(content.tiles, TILE_FIELDS);
-  const pages = columnsToList<PageRef>(content.pages, PAGE_FIELDS);
+  const tiles = decodeTileList(content.tiles);
+  const pages = decodePageList(content.pages);
   const lists: TileLists | undefined = tiles ? { tiles } : pages && { pages };
   if (lists === undefined || !Array.isArray(content.imports)) {
     throw new CorruptBlobError(blobId, 'its list of tiles is not whole');

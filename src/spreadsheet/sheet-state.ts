@@ -23,7 +23,7 @@ export function createSheetState(base: SheetBase): SheetState {
   return { base, overlay: createOverlay(), imports: new Map(base.imports.map((mark) => [mark.name, mark])) };
 }
 
-const TILES_SIDE_BY_SIDE = 8;
+const TILES_SIDE_BY_SIDE = 16;
 /** JSON of the tiles at work at once; each takes a few times that while it is merged. */
 const MAX_BYTES_AT_WORK = 8 * 1024 * 1024;
 

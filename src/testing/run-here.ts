@@ -5,6 +5,7 @@
  * A handler's own error is tried again at once, until the unit is dead. An infrastructure error, which a worker would try for ever, is
  * thrown after a few attempts: in a test it is what went wrong.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { TidemarkError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
@@ -68,6 +69,11 @@ async function carryOut({ id, epoch, workflow }: ClaimedUnit, { pool, schema, ha
   }
   for (let infrastructureErrors = 0; ; ) {
     const unit = await beginWork(inSchema(pool, schema), id, epoch);
+    if (unit === 'later') {
+      // Workers have died before this call, and it may be this unit that killed them.
+      await delay(100, undefined, { signal });
+      continue;
+    }
     if (!unit || unit.state === 'dead') {
       return;
     }

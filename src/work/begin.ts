@@ -5,18 +5,27 @@ import { type Unit, unitFromRow } from './unit.ts';
 /** Beginnings in a row without an end after which a unit is taken for what kills its worker. */
 const MAX_UNENDED = 5;
 
+/** Beginnings in a row without an end after which a unit runs only while no other such unit does: one of them may kill workers. */
+const SUSPECT_AFTER = 2;
+
 /**
  * Begins an attempt of a unit that runs alone.
- * @returns undefined where there is nothing to run: finished, of another epoch, or in a burst; a unit in state 'dead' where its worker died too often
+ * @returns undefined where there is nothing to run: finished, of another epoch, or in a burst; a unit in state 'dead' where its worker died
+ * too often; 'later' while another unit whose worker died is on trial
  */
-export async function beginWork(db: Database, id: string, epoch: number): Promise<Unit | undefined> {
-  const { rows } = await db.query(`select * from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer)`, [
+export async function beginWork(db: Database, id: string, epoch: number): Promise<Unit | 'later' | undefined> {
+  const { rows } = await db.query(`select * from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer, $5::integer)`, [
     id,
     epoch,
     randomUUID(),
     MAX_UNENDED,
+    SUSPECT_AFTER,
   ]);
-  return rows[0] === undefined ? undefined : unitFromRow(rows[0]);
+  const row = rows[0];
+  if (row === undefined) {
+    return undefined;
+  }
+  return row.fence === null && row.state !== 'dead' ? 'later' : unitFromRow(row);
 }
 
 /**

@@ -43,6 +43,11 @@ export async function failWork(
   refuseFenced(unit, rows[0].answer);
 }
 
+/** The attempt was fenced off and is over: it no longer counts as one whose worker may have died. */
+export async function endFencedAttempt(db: Database, unit: Unit): Promise<void> {
+  await db.query(`select ${db.schema}.end_fenced_attempt($1::text, $2::bigint)`, [unit.id, unit.epoch]);
+}
+
 /** Leaves its burst to run alone, in a new epoch, with its progress; `error`: because of an error of the handler's own. @throws FencedError */
 export async function releaseWork(db: Database, unit: Unit, error?: UnitError): Promise<void> {
   const { rows } = await db.query(`select ${db.schema}.release_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`, [

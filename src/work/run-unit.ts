@@ -9,7 +9,7 @@ import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
-import { failWork, finishWork, recordProgress, type UnitError } from './end.ts';
+import { endFencedAttempt, failWork, finishWork, recordProgress, type UnitError } from './end.ts';
 import type { Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
 
@@ -58,6 +58,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
   } catch (cause) {
     await transaction.rollback();
     if (cause instanceof FencedError) {
+      await endFencedAttempt(database, unit);
       return { type: 'fenced' };
     }
     const kind = options.signal.aborted ? 'infrastructure' : classifyError(cause);
@@ -71,6 +72,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
       await failWork(database, unit, error, { dead, own });
     } catch (recordError) {
       if (recordError instanceof FencedError) {
+        await endFencedAttempt(database, unit);
         return { type: 'fenced' };
       }
       // Not recorded: the attempt counts as one whose end was not seen.

@@ -33,8 +33,11 @@ const heartbeating = proxyActivities<CarryOutActivities>({
   retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: MAX_INTERVAL_MS },
 });
 
+/** Between two looks whether a unit whose worker has died may be tried again. */
+const LATER_MS = 1_000;
+
 export async function carryOut(workId: string, epoch: number): Promise<unknown> {
-  for (let failures = 0; ; failures += 1) {
+  for (let failures = 0; ; ) {
     let outcome: CarryOutOutcome;
     try {
       outcome = await local.runUnit(workId, epoch);
@@ -49,10 +52,13 @@ export async function carryOut(workId: string, epoch: number): Promise<unknown> 
       }
       const interval = Math.min(FIRST_INTERVAL_MS * 2 ** Math.min(failures, 20), MAX_INTERVAL_MS);
       setCurrentDetails(`${workId}: attempt failed (${error.cause?.message ?? error.message}); next one in ${interval / 1000} s`);
-      await sleep(interval);
-      if (workflowInfo().continueAsNewSuggested) {
-        await continueAsNew<(workId: string, epoch: number) => Promise<unknown>>(workId, epoch);
-      }
+      failures += 1;
+      await pause(interval, workId, epoch);
+      continue;
+    }
+    if (outcome.type === 'later') {
+      setCurrentDetails(`${workId}: its worker died while it ran; waits for another one of which that is true`);
+      await pause(LATER_MS, workId, epoch);
       continue;
     }
     if (outcome.type === 'dead') {
@@ -60,5 +66,13 @@ export async function carryOut(workId: string, epoch: number): Promise<unknown> 
       throw ApplicationFailure.create({ type: outcome.code, message: outcome.message, nonRetryable: true });
     }
     return outcome.type;
+  }
+}
+
+/** A unit that is tried for days must not grow its history for ever. */
+async function pause(ms: number, workId: string, epoch: number): Promise<void> {
+  await sleep(ms);
+  if (workflowInfo().continueAsNewSuggested) {
+    await continueAsNew<(workId: string, epoch: number) => Promise<unknown>>(workId, epoch);
   }
 }

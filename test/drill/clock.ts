@@ -2,26 +2,35 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Clock {
-  /** Time is up, and what has to have happened has. */
+  /** Time is up, and what has to have happened has; or the drill cannot go on. */
   isOver(): boolean;
   /** Time is up. */
   isLate(): boolean;
   elapsedMs(): number;
-  /** Sleeps so long, or until about when time is up. */
+  /** The drill cannot go on: it is over for everyone. */
+  stop(): void;
+  /** Sleeps so long, or until it is over. */
   pause(ms: number): Promise<void>;
 }
 
-/** Longest pause of those who go on after time is up. */
-const LATE_PAUSE_MS = 1_000;
+const LOOK_EVERY_MS = 200;
 
 export function startClock(durationMs: number, isEnough: () => boolean): Clock {
   const startedAt = performance.now();
+  let isStopped = false;
   const elapsedMs = () => performance.now() - startedAt;
   const isLate = () => elapsedMs() >= durationMs;
+  const isOver = () => isStopped || (isLate() && isEnough());
   return {
     isLate,
-    isOver: () => isLate() && isEnough(),
+    isOver,
     elapsedMs,
-    pause: (ms) => delay(Math.min(ms, Math.max(durationMs - elapsedMs(), LATE_PAUSE_MS))),
+    stop() {
+      isStopped = true;
+    },
+    async pause(ms) {
+      const until = performance.now() + ms;
+      for (let left = ms; left > 0 && !isOver(); left = until - performance.now()) await delay(Math.min(left, LOOK_EVERY_MS));
+    },
   };
 }

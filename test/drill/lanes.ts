@@ -54,32 +54,34 @@ export async function runLanes({ scene, random, logs, appender, minutes, say }: 
       clock,
       random: random.fork(`kill ${kind}`),
       everyMs: KILL_EVERY_MS,
+      least: LEAST_KILLS,
       onKill: () => {
         kills[kind] += 1;
       },
       ...(kind === 'worker' ? { hurry } : {}),
     }),
   );
-  try {
-    const [truncations, askedAgain, backlogs, longSnapshots, freezes] = await Promise.all([
-      runTruncationLane({ ...stir('truncation'), everyMs: 250 }),
-      runAskAgainLane({ ...stir('ask again'), everyMs: 200 }),
-      runBacklogLane({
-        ...stir('backlog'),
-        starters: processes.filter((process) => process.startsExecutions),
-        gate,
-        everyMs: 9_000,
-        onRelease: threaten(1_500),
-      }),
-      runLongLane({ ...stir('long'), everyMs: 25_000, onAsked: threaten(4_000) }),
-      runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
-      runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
-      ...killLanes,
-    ] as const);
-    return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ms: clock.elapsedMs() };
-  } finally {
-    clearInterval(telling);
-  }
+  const lanes = [
+    runTruncationLane({ ...stir('truncation'), everyMs: 250 }),
+    runAskAgainLane({ ...stir('ask again'), everyMs: 200 }),
+    runBacklogLane({
+      ...stir('backlog'),
+      starters: processes.filter((process) => process.startsExecutions),
+      gate,
+      everyMs: 9_000,
+      onRelease: threaten(1_500),
+    }),
+    runLongLane({ ...stir('long'), everyMs: 25_000, onAsked: threaten(4_000) }),
+    runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
+    runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
+    ...killLanes,
+  ] as const;
+  for (const lane of lanes) lane.catch(clock.stop);
+  // The lanes of a drill that cannot go on end before what they work on is closed.
+  await Promise.allSettled(lanes);
+  clearInterval(telling);
+  const [truncations, askedAgain, backlogs, longSnapshots, freezes] = await Promise.all(lanes);
+  return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ms: clock.elapsedMs() };
 }
 
 function progressLine(clock: Clock, { counts }: Appender, kills: Record<Kind, number>): string {

@@ -168,6 +168,19 @@ describe('a beginning', () => {
     expect(await begin()).toMatchObject({ state: 'started', attempt: 6 });
   });
 
+  test('is not counted where its attempt ended after another had taken over: nobody died of it', async () => {
+    const finish: UnitHandler = { workflow: 'mail', deadlineMs: 10_000, maxAttempts: 5, run: async () => ({}) };
+    const options = { pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 };
+    for (let times = 1; times <= 10; times += 1) {
+      const zombie = await begin();
+      expect(zombie.state).toBe('started');
+      await begin();
+      expect(await runUnit(zombie, finish, options)).toEqual({ type: 'fenced' });
+      expect(await runUnit(zombie, { ...finish, run: () => Promise.reject(new Error('late')) }, options)).toEqual({ type: 'fenced' });
+      expect((await work.row(ID)).unended).toBe(1);
+    }
+  });
+
   test('is counted also where the unit reports the same progress each time before its worker dies', async () => {
     for (let times = 1; times <= 5; times += 1) await recordProgress(work.db, await begin(), { step: 'opening the file' });
     expect((await begin()).state).toBe('dead');
@@ -179,6 +192,50 @@ describe('a beginning', () => {
       expect(unit.state).toBe('started');
       await recordProgress(work.db, unit, { entries: times * 1_000 });
     }
+  });
+});
+
+describe('of units whose worker has died twice while they ran', () => {
+  const suspects = ['mail/a', 'mail/b', 'mail/c'];
+  const tryToBegin = async (id: string) => beginWork(work.db, id, Number((await work.row(id)).epoch));
+
+  beforeEach(async () => {
+    for (const id of suspects) {
+      await work.add({ id });
+      await work.begin(id);
+      await work.begin(id);
+    }
+  });
+
+  test('one at a time is tried, the others later, however many begin at once', async () => {
+    const answers = await Promise.all(suspects.map(tryToBegin));
+    expect(answers.filter((answer) => answer === 'later')).toHaveLength(2);
+    const tried = answers.find((answer) => typeof answer === 'object') as Unit;
+    expect(tried).toMatchObject({ state: 'started', attempt: 3 });
+    for (const id of suspects.filter((other) => other !== tried.id)) {
+      expect(await tryToBegin(id)).toBe('later');
+      expect(await work.row(id)).toMatchObject({ attempt: 2, unended: 2 });
+    }
+    // Units that have done nothing are not kept waiting.
+    expect(await begin()).toMatchObject({ state: 'started' });
+    await finishWork(work.db, tried, {});
+    expect((await Promise.all(suspects.filter((other) => other !== tried.id).map(tryToBegin))).filter((answer) => answer === 'later')).toHaveLength(1);
+  });
+
+  test('the one on trial is tried again and again, until it is dead; then the next', async () => {
+    for (let times = 3; times <= 5; times += 1) {
+      expect(await tryToBegin('mail/a')).toMatchObject({ attempt: times });
+      expect(await tryToBegin('mail/b')).toBe('later');
+    }
+    expect(await tryToBegin('mail/a')).toMatchObject({ state: 'dead' });
+    expect(await tryToBegin('mail/b')).toMatchObject({ state: 'started', attempt: 3 });
+  });
+
+  test('the others do not wait for ever for one that runs long', async () => {
+    await tryToBegin('mail/a');
+    expect(await tryToBegin('mail/b')).toBe('later');
+    await work.db.query(`update tidemark.work set begun_at = begun_at - interval '11 seconds' where id = 'mail/a'`);
+    expect(await tryToBegin('mail/b')).toMatchObject({ state: 'started' });
   });
 });
 

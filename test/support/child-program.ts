@@ -5,14 +5,13 @@ import { connectClient } from '../../src/temporal/connection.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
 import { startStarter } from '../../src/temporal/start-starter.ts';
 import { startWorker } from '../../src/temporal/start-worker.ts';
-import { WORKER_POOL_CONNECTIONS } from '../../src/temporal/worker-options.ts';
 import { scriptedRegistry } from './scripted-app.ts';
 import type { ChildSettings } from './worker-process.ts';
 
 const { kind, databaseUrl, temporalAddress, blobsPath, workflowBundlePath, starter } = JSON.parse(process.argv[2] as string) as ChildSettings;
 const log = (level: string, message: string) => console.log(`${new Date().toISOString()} ${level} ${message}`);
 installRuntime({ verbose: false, log });
-const pool = createPool({ connectionString: databaseUrl, max: WORKER_POOL_CONNECTIONS, onError: (error) => log('warn', error.message) });
+const pool = createPool({ connectionString: databaseUrl, max: 20, onError: (error) => log('warn', error.message) });
 const temporal = { address: temporalAddress, namespace: 'default' };
 const started =
   kind === 'starter'

@@ -148,7 +148,7 @@ export function workRows(database: TestDatabase, queryable: Queryable = database
         await rows.markAll(await rows.claim({ burstSize: 0, maxInFlight: 1_000 }));
       }
       const unit = await beginWork(db, id, Number((await rows.row(id)).epoch));
-      if (!unit) {
+      if (!unit || unit === 'later') {
         throw new Error(`${id} cannot begin: ${JSON.stringify(await rows.row(id))}`);
       }
       return unit;

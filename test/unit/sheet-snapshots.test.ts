@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { BlobDir } from '../../src/blob-store/blob-store.ts';
+import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { BlobNotFoundError, CorruptBlobError } from '../../src/errors.ts';
+import type { SnapshotValue } from '../../src/event-log/event-log.ts';
 import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
 import type { CellValue } from '../../src/spreadsheet/cell.ts';
 import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
@@ -262,6 +267,40 @@ describe('an entry that went past the edge fails the fold and is named', () => {
     expect(error.message).toContain("Log type 'sheet' cannot apply entry 1: ");
     expect(error.message).toContain(reason);
   });
+});
+
+test('on a disk: through a kill between two chunks, another process goes on, and a damaged file is named', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tidemark-sheet-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  const openDisk = async () => (await createDirectoryBlobStore({ path }).getRootDir()).getDir('log');
+  const entries = Array.from({ length: 500 }, (_, index) => cell((index * 31) % 900, (index * 7) % 40, index));
+  const log = await newLog(entries, 50);
+  let resume: SnapshotValue | undefined;
+  const killed = takeSnapshot({
+    log,
+    blobs: await openDisk(),
+    logType: sheet,
+    sequenceId: 450n,
+    chunkEntries: 200,
+    onProgress: (progress) => {
+      resume = progress.resume;
+      throw new Error('killed');
+    },
+  });
+  await expect(killed).rejects.toThrow('killed');
+  const { dir, reads } = watchBlobs(await openDisk());
+  const root = await snapshotAt({ log, blobs: dir, logType: sheet, sequenceId: 450n, resume });
+  expect(reads[0]).toBe(resume?.blobId);
+  expect(root).toBe(await takeSnapshot({ log: await newLog(entries), blobs: await newBlobs(), logType: sheet, sequenceId: 450n }));
+  await log.truncate(450n);
+  expect(await contentOf(await openAt(log, await openDisk()), { rows: 900, columns: 40 })).toEqual(expectedContent(entries));
+
+  const { json } = await decode(await openDisk(), root);
+  const tile = `tile-${json.tiles.hash[0]}.gz`;
+  await truncate(join(path, 'log', tile), 30);
+  await expect((await openAt(log, await openDisk())).getCell(0, 0)).rejects.toThrow(
+    `Blob '${tile}' cannot be used: it is not a whole gzip file.`,
+  );
 });
 
 test('a sheet remembers the hundred imports that wrote to it last', async () => {

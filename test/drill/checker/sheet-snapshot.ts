@@ -2,7 +2,7 @@
  * A sheet's snapshot, decoded: root → pages, where it is large → tiles of 128 rows × 16 columns, in which cells are numbered down the columns.
  */
 import { type BlobContent, type BlobReader, demand } from './blobs.ts';
-import { cellText, placeOf } from './cells.ts';
+import { type CellKey, cellKey, placeOf } from './cells.ts';
 
 const TILE_ROWS = 128;
 const TILE_COLUMNS = 16;
@@ -10,7 +10,7 @@ const PAGE_TILE_ROWS = 64;
 const PAGE_TILE_COLUMNS = 4;
 
 export interface SheetSnapshot {
-  cells: Map<number, string>;
+  cells: Map<number, CellKey>;
   cellCount: number;
   rows: number;
   columns: number;
@@ -30,7 +30,7 @@ export async function readSheetSnapshot(blobs: BlobReader, name: string, sequenc
     tileRows: TILE_ROWS,
     tileColumns: TILE_COLUMNS,
   });
-  const cells = new Map<number, string>();
+  const cells = new Map<number, CellKey>();
   for (const tile of root.pages === undefined ? refsOf(root.tiles) : await readPages(blobs, root)) {
     const count = readTileInto(cells, tile, await blobs.read(`tile-${tile.hash}.gz`));
     if (count !== tile.cells) throw new Error(`tile ${tile.row}, ${tile.column} has ${count} cells, and its list says ${tile.cells}`);
@@ -65,7 +65,7 @@ function refsOf(list: unknown): Ref[] {
 }
 
 /** @returns how many cells it holds */
-function readTileInto(cells: Map<number, string>, { row, column }: Ref, tile: BlobContent): number {
+function readTileInto(cells: Map<number, CellKey>, { row, column }: Ref, tile: BlobContent): number {
   demand('a tile', tile, { format: 'tidemark-tile', formatVersion: 1 });
   const {
     runs,
@@ -82,7 +82,7 @@ function readTileInto(cells: Map<number, string>, { row, column }: Ref, tile: Bl
     for (let position = start; position < start + (runs[run + 1] as number); position += 1) {
       const place = placeOf(row * TILE_ROWS + (position % TILE_ROWS), column * TILE_COLUMNS + Math.floor(position / TILE_ROWS));
       if (cells.has(place)) throw new Error(`tile ${row}, ${column} has a cell that another one has too`);
-      cells.set(place, cellText(values[ordinal], formats?.[formatOf[ordinal] ?? -1]));
+      cells.set(place, cellKey(values[ordinal], formats?.[formatOf[ordinal] ?? -1]));
       ordinal += 1;
     }
   }

@@ -1,16 +1,16 @@
 /** A sheet, folded cell by cell and compared with the cells of its snapshot's tiles. */
 import type { BlobReader } from './blobs.ts';
-import { cellText, columnOf, placeOf, rowOf } from './cells.ts';
+import { type CellKey, cellKey, columnOf, placeOf, rowOf } from './cells.ts';
 import type { Fold } from './check-log.ts';
 import { readSheetSnapshot } from './sheet-snapshot.ts';
 
 const describe = (place: number): string => `row ${rowOf(place)}, column ${columnOf(place)}`;
 
 export function createSheetFold(blobs: BlobReader): Fold {
-  const cells = new Map<number, string>();
+  const cells = new Map<number, CellKey>();
   const set = (row: number, column: number, value: unknown, format: unknown) => {
     if (value === null) cells.delete(placeOf(row, column));
-    else cells.set(placeOf(row, column), cellText(value, format));
+    else cells.set(placeOf(row, column), cellKey(value, format));
   };
   return {
     apply(type, data) {
