@@ -127,16 +127,19 @@ $$;
 --   p_max_in_flight  units that run alone, per installation
 --   p_low_water      skip units that became claimable before this (dead index entries of claimed ones); null looks at all
 --   p_burst_size 0   turns bursts off
+--   p_max_on_their_way  units that run alone and have not begun
 -- Cost: per active group one look at its share of the free places, and only a deep backlog is read further.
 create function claim_work(
   p_token uuid, p_lease interval, p_max_in_flight integer, p_low_water timestamptz default null,
-  p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4
+  p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4,
+  p_max_on_their_way integer default 10
 ) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text, not_before timestamptz)
 language plpgsql set search_path from current set jit = off as $$
 #variable_conflict use_column
 declare
   v_installation text;
   v_free integer;
+  v_start integer;
   v_now timestamptz;
   v_after timestamptz := coalesce(p_low_water, '-infinity'::timestamptz);
   v_ids text[];
@@ -159,7 +162,10 @@ begin
   )
   update sweep_counter set value = value + n.n from (select count(*) as n from back) n where name = 'expired_lease' and n.n > 0;
 
-  select greatest(p_max_in_flight - count(*), 0) into v_free from work w where w.state in ('claimed', 'started') and w.burst_id is null;
+  -- Few are on their way (claimed or started, not begun) at once: what a busy worker does not get to within its task timeout is run twice.
+  select greatest(p_max_in_flight - count(*), 0), greatest(p_max_on_their_way - count(*) filter (where w.attempt = 0), 0)
+  into v_free, v_start
+  from work w where w.state in ('claimed', 'started') and w.burst_id is null;
 
   -- Chosen first and updated by id after: as one statement the planner expects the product of every limit, and reads the whole table.
   with recursive running as (
@@ -256,7 +262,7 @@ begin
     left join taken t on t.group_name = c.group_name
     where c.room is null or c.turn <= c.room - coalesce(t.units, 0)
     order by c.turn, c.group_name
-    limit v_free
+    limit least(v_free, v_start)
   ), chosen as (
     -- A burst whose starter died before it was marked keeps its grouping and its id.
     select w.id, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
@@ -607,12 +613,16 @@ begin
 end
 $$;
 
--- Leaves its burst to run alone, in a new epoch, keeping its progress. With an error: that was the handler's own.
-create function release_work(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json default null)
+-- Leaves its burst, or the worker that cannot run it, to run alone in a new epoch, keeping its progress. With an error: that was the
+-- handler's own. With a delay: not before that.
+create function release_work(
+  p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json default null, p_delay interval default interval '0'
+)
 returns text language plpgsql set search_path from current as $$
 begin
   update work set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, unended = 0,
     claim_token = null, lease_until = null, check_after = null, error = coalesce(p_error, error),
+    not_before = greatest(not_before, clock_timestamp() + p_delay),
     failures = failures + case when p_error is null then 0 else 1 end
   where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';
   return case when found then 'released' else 'fenced' end;

@@ -9,69 +9,72 @@ create function append_entries(
   p_log_id text, p_sequence_id bigint, p_types text[], p_data text[],
   p_snapshots text[] default null, p_histories text[] default null, p_pendings text[] default null,
   p_actor text default null, p_correlation_id text default null, p_causation_id text default null,
-  p_snapshot_id bigint default null
-) returns table (status text, next_sequence_id bigint, snapshot_sequence_id bigint, snapshot text, unknown text)
-language plpgsql set search_path from current as $$
+  p_snapshot_id bigint default null,
+  out status text, out next_sequence_id bigint, out snapshot_sequence_id bigint, out snapshot text, out unknown text
+) language plpgsql set search_path from current as $$
 #variable_conflict use_column
 declare
-  v_log logs;
   v_count integer := coalesce(array_length(p_types, 1), 0);
   v_start bigint;
+  v_next bigint;
+  v_every integer;
+  v_asked integer;
   v_mark bigint;
   v_policy text;
-  v_unknown text;
-  v_snapshot_sequence_id bigint;
-  v_snapshot text;
 begin
-  if p_pendings is not null then
-    select p into v_unknown from unnest(p_pendings) p where p is not null and not exists (select 1 from workflow_name n where n.name = p) limit 1;
+  if p_snapshots is not null or p_pendings is not null then
+    select p into unknown from unnest(p_pendings) p where p is not null and not exists (select 1 from workflow_name n where n.name = p) limit 1;
     if found then
-      return query select 'unknown_workflow', null::bigint, null::bigint, null::text, v_unknown;
+      status := 'unknown_workflow';
       return;
     end if;
-  end if;
-  update logs l set next_sequence_id = l.next_sequence_id + v_count
-  where l.id = p_log_id and (p_sequence_id is null or l.next_sequence_id = p_sequence_id)
-  returning l.* into v_log;
-  if not found then
-    return query
-      select case when l.id is null then 'log_not_found' else 'conflict' end, l.next_sequence_id, null::bigint, null::text, null::text
-      from (values (p_log_id)) v (id) left join logs l on l.id = v.id;
-    return;
-  end if;
-  v_start := v_log.next_sequence_id - v_count;
-
-  if p_snapshots is not null or p_pendings is not null then
-    select max(v_start + m.ord - 1) into v_mark
+    select max(m.ord) into v_asked
     from unnest(p_snapshots, p_pendings) with ordinality m (snapshot, pending, ord) where m.snapshot is not null or m.pending = 'snapshot';
   end if;
-  if v_mark is null and v_count > 0 and v_log.next_sequence_id - v_log.snapshot_mark >= v_log.snapshot_every
-    and (p_pendings is null or p_pendings[v_count] is null)
-    and not exists (
-      select 1 from entries e left join work w on w.id = 'snapshot/' || e.log_id || '/' || e.sequence_id
-      where e.log_id = p_log_id and e.pending = 'snapshot' and w.state is distinct from 'dead') then
-    v_policy := 'snapshot';
-    v_mark := v_log.next_sequence_id - 1;
+  update logs l set
+    next_sequence_id = l.next_sequence_id + v_count, snapshot_mark = coalesce(l.next_sequence_id + v_asked - 1, l.snapshot_mark)
+  where l.id = p_log_id and (p_sequence_id is null or l.next_sequence_id = p_sequence_id)
+  returning l.next_sequence_id, l.snapshot_mark, l.snapshot_every into v_next, v_mark, v_every;
+  if not found then
+    select case when l.id is null then 'log_not_found' else 'conflict' end, l.next_sequence_id into status, next_sequence_id
+    from (values (p_log_id)) v (id) left join logs l on l.id = v.id;
+    return;
   end if;
-  if v_mark is not null then
-    update logs l set snapshot_mark = v_mark where l.id = p_log_id;
-  end if;
+  v_start := v_next - v_count;
 
-  insert into entries (log_id, sequence_id, type, data, snapshot, history, pending, actor, correlation_id, causation_id)
-  select p_log_id, v_start + e.ord - 1, e.type, e.data::json, e.snapshot, e.history,
-    case when e.ord = v_count then coalesce(e.pending, v_policy) else e.pending end, p_actor, p_correlation_id, p_causation_id
-  from unnest(p_types, p_data, p_snapshots, p_histories, p_pendings) with ordinality e (type, data, snapshot, history, pending, ord)
-  order by e.ord;
-
-  if p_snapshot_id is not null then
-    select e.sequence_id, e.snapshot into v_snapshot_sequence_id, v_snapshot from entries e
-    where e.log_id = p_log_id and e.snapshot is not null order by e.sequence_id desc limit 1;
-    if v_snapshot_sequence_id = p_snapshot_id then
-      v_snapshot_sequence_id := null;
-      v_snapshot := null;
+  -- Step by step: as one condition the look at what is open would be part of every append.
+  if v_asked is null and v_every is not null and v_count > 0 and v_next - v_mark >= v_every then
+    if p_pendings is null or p_pendings[v_count] is null then
+      if not exists (
+        select 1 from entries e left join work w on w.id = 'snapshot/' || e.log_id || '/' || e.sequence_id
+        where e.log_id = p_log_id and e.pending = 'snapshot' and w.state is distinct from 'dead') then
+        v_policy := 'snapshot';
+        update logs l set snapshot_mark = v_next - 1 where l.id = p_log_id;
+      end if;
     end if;
   end if;
-  return query select 'appended', v_log.next_sequence_id, v_snapshot_sequence_id, v_snapshot, null::text;
+
+  if v_count = 1 then
+    insert into entries (log_id, sequence_id, type, data, snapshot, history, pending, actor, correlation_id, causation_id)
+    values (p_log_id, v_start, p_types[1], p_data[1]::json, p_snapshots[1], p_histories[1], coalesce(p_pendings[1], v_policy),
+      p_actor, p_correlation_id, p_causation_id);
+  else
+    insert into entries (log_id, sequence_id, type, data, snapshot, history, pending, actor, correlation_id, causation_id)
+    select p_log_id, v_start + e.ord - 1, e.type, e.data::json, e.snapshot, e.history,
+      case when e.ord = v_count then coalesce(e.pending, v_policy) else e.pending end, p_actor, p_correlation_id, p_causation_id
+    from unnest(p_types, p_data, p_snapshots, p_histories, p_pendings) with ordinality e (type, data, snapshot, history, pending, ord);
+  end if;
+
+  if p_snapshot_id is not null then
+    select e.sequence_id, e.snapshot into snapshot_sequence_id, snapshot from entries e
+    where e.log_id = p_log_id and e.snapshot is not null order by e.sequence_id desc limit 1;
+    if snapshot_sequence_id = p_snapshot_id then
+      snapshot_sequence_id := null;
+      snapshot := null;
+    end if;
+  end if;
+  status := 'appended';
+  next_sequence_id := v_next;
 end
 $$;
 

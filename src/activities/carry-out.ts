@@ -5,6 +5,7 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { inSchema } from '../postgres/queryable.ts';
 import { beginWork } from '../work/begin.ts';
+import { releaseWork } from '../work/end.ts';
 import { runUnit } from '../work/run-unit.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { toFailure } from './failures.ts';
@@ -15,6 +16,8 @@ import type { CarryOutActivities, CarryOutOutcome } from './types.ts';
 const SHORT_BUDGET_MS = 1_000;
 /** A long one that reports nothing for so long hangs, however well its worker heartbeats. */
 const LONG_SILENCE_MS = 15 * 60_000;
+/** Before work that this worker does not know is offered to whichever worker comes next. */
+const UNKNOWN_WORKFLOW_DELAY_MS = 10_000;
 
 export function carryOutActivities(dependencies: ActivityDependencies): CarryOutActivities {
   return {
@@ -31,13 +34,11 @@ async function attempt(
 ): Promise<CarryOutOutcome> {
   const workflow = workId.slice(0, workId.indexOf('/'));
   const handler = handlerOf(workflow);
-  if (!handler) {
-    throw toFailure(new Error(`This worker does not know the workflow '${workflow}'. Start one whose app defines it.`));
-  }
-  if (handler.long && !long) {
+  if (handler?.long && !long) {
     return { type: 'long' };
   }
-  const unit = await beginWork(inSchema(pool, schema), workId, epoch);
+  const db = inSchema(pool, schema);
+  const unit = await beginWork(db, workId, epoch);
   if (!unit) {
     return { type: 'nothing' };
   }
@@ -46,6 +47,11 @@ async function attempt(
   }
   if (unit.state === 'dead') {
     return { type: 'dead', code: 'worker_died', message: `The worker died while running ${workId}, too many times in a row.` };
+  }
+  if (!handler) {
+    // A worker of another version may know it. Kept here, enough of them would take every place there is.
+    await releaseWork(db, unit, { delayMs: UNKNOWN_WORKFLOW_DELAY_MS });
+    return { type: 'nothing' };
   }
   const outcome = await runUnit(unit, handler, {
     pool,

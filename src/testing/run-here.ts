@@ -35,6 +35,7 @@ export async function runClaimable(options: RunHereOptions): Promise<number> {
   const db = inSchema(pool, schema);
   const claim = await claimWork(db, {
     maxInFlight: UNITS_PER_ROUND,
+    maxOnTheirWay: UNITS_PER_ROUND,
     leaseMs: LEASE_MS,
     burstSize: 0,
     burstWidth: 1,

@@ -8,6 +8,8 @@ import type { Database } from '../postgres/queryable.ts';
 export interface ClaimOptions {
   /** Units that run alone at once, per installation. */
   maxInFlight: number;
+  /** Of these, that have been claimed or started and not begun. Few: what a busy worker does not get to in time is run twice. */
+  maxOnTheirWay: number;
   /** How long a claim is held before another starter may take it over. */
   leaseMs: number;
   /** Units of one burst; 0 turns bursts off. */
@@ -42,7 +44,7 @@ export async function claimWork(db: Database, options: ClaimOptions, lowWater?: 
   const token = randomUUID();
   const { rows } = await db.query(
     `select id, epoch, workflow, log_id, burst_id, execution, not_before
-     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::timestamptz, $5::integer, $6::integer, $7::integer, $8::integer)`,
+     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::timestamptz, $5::integer, $6::integer, $7::integer, $8::integer, $9::integer)`,
     [
       token,
       options.leaseMs,
@@ -52,6 +54,7 @@ export async function claimWork(db: Database, options: ClaimOptions, lowWater?: 
       options.burstWidth,
       options.burstThreshold,
       options.maxBursts,
+      options.maxOnTheirWay,
     ],
   );
   const executions = new Map<string, ClaimedExecution>();

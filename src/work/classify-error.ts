@@ -31,11 +31,11 @@ export function classifyError(error: unknown): ErrorKind {
 }
 
 /** As kept in the row: the cause's message too, and at most 2 KB of stack. */
-export function unitError(error: unknown): UnitError {
+export function unitError(error: unknown, codeWhereItHasNone = 'handler_failed'): UnitError {
   const code = (error as { code?: unknown } | undefined)?.code;
   const cause = error instanceof Error && error.cause !== undefined ? ` (${errorMessage(error.cause)})` : '';
   return {
-    code: typeof code === 'string' ? code : 'handler_failed',
+    code: typeof code === 'string' ? code : codeWhereItHasNone,
     message: `${errorMessage(error)}${cause}`.slice(0, 2_000),
     ...(error instanceof Error && error.stack ? { stack: error.stack.slice(0, 2_000) } : {}),
   };

@@ -12,6 +12,7 @@ import { type Claim, type ClaimOptions, claimWork } from './claim.ts';
 
 export const DEFAULT_CLAIM_OPTIONS: ClaimOptions = {
   maxInFlight: 40,
+  maxOnTheirWay: 10,
   leaseMs: 4_000,
   burstSize: 100,
   burstWidth: 8,

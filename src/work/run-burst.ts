@@ -94,7 +94,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       if (outcome.kind === 'infrastructure') {
         throw outcome.cause;
       }
-      await releaseWork(db, unit, outcome.error);
+      await releaseWork(db, unit, { error: outcome.error });
       counts.released += 1;
     }
   };

@@ -62,7 +62,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
       return { type: 'fenced' };
     }
     const kind = options.signal.aborted ? 'infrastructure' : classifyError(cause);
-    const error = unitError(cause);
+    const error = unitError(cause, options.signal.aborted ? 'interrupted' : 'handler_failed');
     const own = kind === 'handler';
     const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
     if (inBurst && kind !== 'infrastructure') {

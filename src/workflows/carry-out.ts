@@ -18,11 +18,15 @@ import {
 } from '@temporalio/workflow';
 import type { CarryOutActivities, CarryOutOutcome } from '../activities/types.ts';
 
-const local = proxyLocalActivities<CarryOutActivities>({
-  startToCloseTimeout: '30 seconds',
-  localRetryThreshold: '1 second',
-  retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumAttempts: 3 },
-});
+const runLocally = (maximumAttempts: number) =>
+  proxyLocalActivities<CarryOutActivities>({
+    startToCloseTimeout: '30 seconds',
+    localRetryThreshold: '1 second',
+    retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumAttempts },
+  });
+const local = runLocally(3);
+/** What has failed three times in a row is no blip: from then on the growing interval is the only retry. */
+const localOnce = runLocally(1);
 
 const FIRST_INTERVAL_MS = 500;
 const MAX_INTERVAL_MS = 600_000;
@@ -40,7 +44,7 @@ export async function carryOut(workId: string, epoch: number): Promise<unknown> 
   for (let failures = 0; ; ) {
     let outcome: CarryOutOutcome;
     try {
-      outcome = await local.runUnit(workId, epoch);
+      outcome = await (failures === 0 ? local : localOnce).runUnit(workId, epoch);
       if (outcome.type === 'long') {
         setCurrentDetails(`${workId}: long; runs in a heartbeating activity`);
         outcome = await heartbeating.runLongUnit(workId, epoch);

@@ -36,17 +36,23 @@ export interface AppendCounts {
 }
 
 export interface Appender {
-  /** Resolves when the entries are there. */
+  /** Resolves when the entries are there. Rejects when the drill cannot go on. */
   append(append: Append): Promise<void>;
   readonly counts: Readonly<AppendCounts>;
 }
 
 const RETRY_MS = 50;
 
-export function createAppender(pool: Pool, file: AcknowledgedFile): Appender {
+/** @param signal aborted when the drill cannot go on: nobody waits for a Postgres that will not come back */
+export function createAppender(pool: Pool, file: AcknowledgedFile, signal?: AbortSignal): Appender {
   const db = inSchema(pool, SCHEMA);
   const counts: AppendCounts = { acknowledged: 0, found: 0, lost: 0, conflicts: 0, refused: 0 };
   const ends = new Map<string, SequenceId>();
+
+  const pause = async () => {
+    await delay(RETRY_MS);
+    signal?.throwIfAborted();
+  };
 
   /** Where its first entry is; undefined: it is not there. Every server process of before has ended with its server. */
   const lookUp = async (name: string, logId: string): Promise<SequenceId | undefined> => {
@@ -61,7 +67,7 @@ export function createAppender(pool: Pool, file: AcknowledgedFile): Appender {
         return rows[0].first === null ? undefined : BigInt(rows[0].first);
       } catch (error) {
         if (!isOutage(error)) throw error;
-        await delay(RETRY_MS);
+        await pause();
       }
     }
   };
@@ -94,7 +100,7 @@ export function createAppender(pool: Pool, file: AcknowledgedFile): Appender {
           }
           if (wasNeverSent(error)) {
             counts.refused += 1;
-            await delay(RETRY_MS);
+            await pause();
             continue;
           }
           const first = await lookUp(name, logId);

@@ -7,27 +7,22 @@ export interface Clock {
   /** Time is up. */
   isLate(): boolean;
   elapsedMs(): number;
-  /** The drill cannot go on: it is over for everyone. */
-  stop(): void;
   /** Sleeps so long, or until it is over. */
   pause(ms: number): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 200;
 
-export function startClock(durationMs: number, isEnough: () => boolean): Clock {
+/** @param giveUp aborted when the drill cannot go on: it is over for everyone */
+export function startClock(durationMs: number, isEnough: () => boolean, giveUp: AbortSignal): Clock {
   const startedAt = performance.now();
-  let isStopped = false;
   const elapsedMs = () => performance.now() - startedAt;
   const isLate = () => elapsedMs() >= durationMs;
-  const isOver = () => isStopped || (isLate() && isEnough());
+  const isOver = () => giveUp.aborted || (isLate() && isEnough());
   return {
     isLate,
     isOver,
     elapsedMs,
-    stop() {
-      isStopped = true;
-    },
     async pause(ms) {
       const until = performance.now() + ms;
       for (let left = ms; left > 0 && !isOver(); left = until - performance.now()) await delay(Math.min(left, LOOK_EVERY_MS));

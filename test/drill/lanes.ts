@@ -15,6 +15,8 @@ export interface LanesOptions {
   logs: readonly DrillLog[];
   appender: Appender;
   minutes: number;
+  /** Aborted when a lane cannot go on. */
+  giveUp: AbortController;
   say: (line: string) => void;
 }
 
@@ -35,11 +37,11 @@ const APPENDS_PER_SECOND = 150;
 const KILL_EVERY_MS = 5_000;
 const TELL_EVERY_MS = 10_000;
 
-export async function runLanes({ scene, random, logs, appender, minutes, say }: LanesOptions): Promise<LaneCounts> {
+export async function runLanes({ scene, random, logs, appender, minutes, giveUp, say }: LanesOptions): Promise<LaneCounts> {
   const { pool, processes, gate } = scene;
   const kills: Record<Kind, number> = { worker: 0, starter: 0, temporal: 0, postgres: 0 };
   const isEnough = () => appender.counts.acknowledged >= LEAST_APPENDS && KINDS.every((kind) => kills[kind] >= LEAST_KILLS);
-  const clock = startClock(minutes * 60_000, isEnough);
+  const clock = startClock(minutes * 60_000, isEnough, giveUp.signal);
   const telling = setInterval(() => say(progressLine(clock, appender, kills)), TELL_EVERY_MS);
   const stir = (name: string) => ({ clock, random: random.fork(name), pool, logs, appender });
   const hurry = createHurry();
@@ -76,10 +78,11 @@ export async function runLanes({ scene, random, logs, appender, minutes, say }: 
     runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
     ...killLanes,
   ] as const;
-  for (const lane of lanes) lane.catch(clock.stop);
+  for (const lane of lanes) lane.catch((error) => giveUp.abort(error));
   // The lanes of a drill that cannot go on end before what they work on is closed.
   await Promise.allSettled(lanes);
   clearInterval(telling);
+  giveUp.signal.throwIfAborted();
   const [truncations, askedAgain, backlogs, longSnapshots, freezes] = await Promise.all(lanes);
   return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ms: clock.elapsedMs() };
 }

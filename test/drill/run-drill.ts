@@ -53,10 +53,11 @@ async function runInDirectory(
   const { pool, owner, ownerUrl, blobsDir, processes } = scene;
   const acknowledgedFile = join(directory, 'acknowledged.jsonl');
   const file = await createAcknowledgedFile(acknowledgedFile);
-  const appender = createAppender(pool, file);
+  const giveUp = new AbortController();
+  const appender = createAppender(pool, file, giveUp.signal);
   const logs = await createDrillLogs(pool, random.fork('logs'));
 
-  const { ms: killing, ...counts } = await runLanes({ scene, random, logs, appender, minutes, say });
+  const { ms: killing, ...counts } = await runLanes({ scene, random, logs, appender, minutes, giveUp, say });
   await file.close();
   say(`${Math.round(killing / 1_000)} s  nothing is killed any more; settling`);
   const settled = await settle(owner, say);

@@ -131,6 +131,19 @@ describe('at most maxInFlight units run alone', () => {
     expect(await load.peakAlone()).toBe(7);
   });
 
+  test('of which few are on their way at once: the next are claimed as those begin', async () => {
+    await addMany(60);
+    const first = alone(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }));
+    expect(first).toHaveLength(10);
+    expect(alone(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }))).toEqual([]);
+    for (const id of first.slice(0, 4)) await work.begin(id);
+    expect(alone(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }))).toHaveLength(4);
+    // One that has begun and waits to be tried again is not on its way.
+    await failWork(work.db, await work.begin(first[4] as string), { code: 'x', message: 'x' }, { dead: false });
+    expect(alone(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }))).toHaveLength(1);
+    expect(bursts(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }))).toEqual([]);
+  });
+
   test('and the next ones are claimed as those end', async () => {
     await addMany(5);
     const [first, second] = alone(await work.claim({ maxInFlight: 2, burstSize: 0 }));

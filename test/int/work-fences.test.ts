@@ -41,7 +41,7 @@ const EVERY_END: [string, (unit: Unit) => Promise<void>][] = [
   ['failing', (unit) => failWork(work.db, unit, ERROR, { dead: false })],
   ['giving up', (unit) => failWork(work.db, unit, ERROR, { dead: true })],
   ['reporting progress', (unit) => recordProgress(work.db, unit, { at: 'zombie' })],
-  ['leaving its burst', (unit) => releaseWork(work.db, unit, ERROR)],
+  ['leaving its burst', (unit) => releaseWork(work.db, unit, { error: ERROR })],
 ];
 
 describe('a zombie attempt', () => {
@@ -286,7 +286,7 @@ describe('an attempt', () => {
       const stop = new AbortController();
       const stopped = attempt({ run: (_, { signal }) => delay(10_000, {}, { signal }) }, await begin(), { signal: stop.signal });
       stop.abort(new Error('the worker shuts down'));
-      expect(await stopped).toMatchObject({ type: 'failed', kind: 'infrastructure' });
+      expect(await stopped).toMatchObject({ type: 'failed', kind: 'infrastructure', error: { code: 'interrupted' } });
     }
     expect(await attempt({ run: async () => ({}) }, await begin())).toEqual({ type: 'finished' });
   });

@@ -17,7 +17,7 @@ const started =
   kind === 'starter'
     ? startStarter({ ...starter, queryable: pool, schema: 'tidemark', client: await connectClient(temporal), eager: false, log })
     : startWorker({
-        registry: scriptedRegistry(pool),
+        registry: scriptedRegistry(pool, true),
         pool,
         schema: 'tidemark',
         blobs: createDirectoryBlobStore({ path: blobsPath }),

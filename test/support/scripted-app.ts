@@ -19,6 +19,8 @@ export const script = z.object({
   burnsMs: z.number().optional(),
   /** Waits until the test opens this gate. */
   gate: z.string().optional(),
+  /** Meets the gate only in a process of its own, not in the test's. */
+  elsewhere: z.boolean().optional(),
   /** Only this attempt (and those before it) burns, meets the gate, fails or kills; absent: every one. */
   attempts: z.number().optional(),
   /** Ends in an error of its own with this message. */
@@ -44,7 +46,7 @@ export const ledger = defineLogType({
 /** Tables of the test's own: what has run, what got through a gate, what took effect, and every end of a unit, whoever ended it. */
 export const SCRIPT_TABLES = `
   create table public.run (number bigint generated always as identity, unit text, attempt integer, pid integer, at timestamptz default clock_timestamp());
-  create table public.passed (unit text, attempt integer);
+  create table public.passed (unit text, attempt integer, pid integer);
   create table public.effect (unit text, attempt integer);
   create table public.gate (name text primary key);
   create table public.ended (unit text, epoch bigint, state text, at timestamptz default clock_timestamp());
@@ -57,8 +59,8 @@ export const SCRIPT_TABLES = `
     when (new.state in ('done', 'dead', 'cancelled', 'expired') and new.state <> old.state) execute function public.record_end();
   grant all on public.run, public.passed, public.effect, public.gate, public.ended to tidemark_app`;
 
-/** `pool`: a worker's own, beside the transaction of a unit. */
-export function scriptedRegistry(pool: Queryable): Registry {
+/** `pool`: a worker's own, beside the transaction of a unit. `elsewhere`: in a process of its own. */
+export function scriptedRegistry(pool: Queryable, elsewhere: boolean): Registry {
   const isOpen = async (name: string) => (await pool.query('select 1 from public.gate where name = $1', [name])).rows.length > 0;
 
   const handler: EntryWork<z.output<typeof script>>['handler'] = async ({ entry, logId, sequenceId }, context) => {
@@ -69,9 +71,9 @@ export function scriptedRegistry(pool: Queryable): Registry {
     if (entry.needs !== undefined && !(await isOpen(entry.needs))) throw new UnavailableError(`'${entry.needs}' is down`);
     if (entry.takesMs !== undefined) await delay(entry.takesMs, undefined, { signal: context.signal });
     if (entry.burnsMs !== undefined && special) burn(entry.burnsMs);
-    if (entry.gate !== undefined && special) {
+    if (entry.gate !== undefined && special && (elsewhere || !entry.elsewhere)) {
       await pass(entry.gate, entry.reports === true, context);
-      await pool.query('insert into public.passed (unit, attempt) values ($1, $2)', [unit, attempt]);
+      await pool.query('insert into public.passed (unit, attempt, pid) values ($1, $2, $3)', [unit, attempt, process.pid]);
     }
     if (entry.fails !== undefined && special) throw new Error(entry.fails);
     await db.query('insert into public.effect (unit, attempt) values ($1, $2)', [unit, attempt]);

@@ -42,8 +42,8 @@ export interface TidemarkFixture {
   /** Done when every unit is in one of these states. */
   untilAll(states: string[], deadlineMs?: number): Promise<void>;
   untilState(id: string, state: string, deadlineMs?: number): Promise<void>;
-  /** Done when this attempt of the unit got through its gate. */
-  untilPassed(id: string, attempt: number): Promise<void>;
+  /** Done when every run of the unit in that process got through its gate. */
+  untilPassed(id: string, pid: number): Promise<void>;
   /** Each unit took effect once and ended once per epoch; every pending entry of a done unit is cleared. */
   expectExactlyOnce(ids: readonly string[]): Promise<void>;
   counters(): Promise<Record<string, number>>;
@@ -65,7 +65,7 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
   await database.ownerPool.query(SCRIPT_TABLES);
   const load = await recordLoad(database);
   const work = workRows(database);
-  const registry = scriptedRegistry(database.pool);
+  const registry = scriptedRegistry(database.pool, false);
   await work.register(...registry.entryWork.keys());
   const blobsPath = join(directory.path, 'blobs');
   const endings: (() => Promise<void>)[] = [];
@@ -145,10 +145,13 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
       });
     },
 
-    async untilPassed(id, attempt) {
-      await until(`attempt ${attempt} of ${id} got through`, async () => {
-        const { rows } = await database.pool.query('select 1 from public.passed where unit = $1 and attempt = $2', [id.slice(id.indexOf('/') + 1), attempt]);
-        return rows.length > 0;
+    async untilPassed(id, pid) {
+      await until(`${id} got through in ${pid}`, async () => {
+        const { rows } = await database.pool.query(
+          `select (select count(*) from public.passed where unit = $1 and pid = $2) = (select count(*) from public.run where unit = $1 and pid = $2) as passed`,
+          [id.slice(id.indexOf('/') + 1), pid],
+        );
+        return rows[0].passed;
       });
     },
 

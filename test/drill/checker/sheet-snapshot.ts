@@ -1,13 +1,9 @@
 /**
- * A sheet's snapshot, decoded: root → pages, where it is large → tiles of 128 rows × 16 columns, in which cells are numbered down the columns.
+ * A sheet's snapshot, decoded: root → pages, where it is large → tiles, in which cells are numbered down the columns. The root says how many
+ * rows and columns of cells make a tile, and of tiles a page.
  */
 import { type BlobContent, type BlobReader, demand } from './blobs.ts';
 import { type CellKey, cellKey, placeOf } from './cells.ts';
-
-const TILE_ROWS = 128;
-const TILE_COLUMNS = 16;
-const PAGE_TILE_ROWS = 64;
-const PAGE_TILE_COLUMNS = 4;
 
 export interface SheetSnapshot {
   cells: Map<number, CellKey>;
@@ -16,6 +12,7 @@ export interface SheetSnapshot {
   columns: number;
 }
 
+type Size = { rows: number; columns: number };
 type Columns = Record<string, (number | string)[]>;
 type Ref = { row: number; column: number; hash: string; cells: number };
 
@@ -27,31 +24,36 @@ export async function readSheetSnapshot(blobs: BlobReader, name: string, sequenc
     logType: 'sheet',
     typeVersion: 1,
     sequenceId: String(sequenceId),
-    tileRows: TILE_ROWS,
-    tileColumns: TILE_COLUMNS,
   });
+  const size = sizeOf(root, 'tileRows', 'tileColumns');
   const cells = new Map<number, CellKey>();
   for (const tile of root.pages === undefined ? refsOf(root.tiles) : await readPages(blobs, root)) {
-    const count = readTileInto(cells, tile, await blobs.read(`tile-${tile.hash}.gz`));
+    const count = readTileInto(cells, size, tile, await blobs.read(`tile-${tile.hash}.gz`));
     if (count !== tile.cells) throw new Error(`tile ${tile.row}, ${tile.column} has ${count} cells, and its list says ${tile.cells}`);
   }
   return { cells, cellCount: root.cells as number, rows: root.rows as number, columns: root.columns as number };
 }
 
 async function readPages(blobs: BlobReader, root: BlobContent): Promise<Ref[]> {
-  demand('the root', root, { pageTileRows: PAGE_TILE_ROWS, pageTileColumns: PAGE_TILE_COLUMNS });
+  const size = sizeOf(root, 'pageTileRows', 'pageTileColumns');
   const tiles: Ref[] = [];
   for (const page of refsOf(root.pages)) {
     const content = await blobs.read(`page-${page.hash}.gz`);
     demand('a page', content, { format: 'tidemark-page', formatVersion: 1 });
     for (const tile of refsOf(content.tiles)) {
-      if (Math.floor(tile.row / PAGE_TILE_ROWS) !== page.row || Math.floor(tile.column / PAGE_TILE_COLUMNS) !== page.column) {
+      if (Math.floor(tile.row / size.rows) !== page.row || Math.floor(tile.column / size.columns) !== page.column) {
         throw new Error(`page ${page.row}, ${page.column} lists tile ${tile.row}, ${tile.column}, which is not in it`);
       }
       tiles.push(tile);
     }
   }
   return tiles;
+}
+
+function sizeOf(root: BlobContent, rowsField: string, columnsField: string): Size {
+  const [rows, columns] = [root[rowsField], root[columnsField]] as [number, number];
+  if (!(rows > 0 && columns > 0)) throw new Error(`${rowsField} and ${columnsField} of the root are ${rows} and ${columns}`);
+  return { rows, columns };
 }
 
 function refsOf(list: unknown): Ref[] {
@@ -65,7 +67,7 @@ function refsOf(list: unknown): Ref[] {
 }
 
 /** @returns how many cells it holds */
-function readTileInto(cells: Map<number, CellKey>, { row, column }: Ref, tile: BlobContent): number {
+function readTileInto(cells: Map<number, CellKey>, size: Size, { row, column }: Ref, tile: BlobContent): number {
   demand('a tile', tile, { format: 'tidemark-tile', formatVersion: 1 });
   const {
     runs,
@@ -80,7 +82,7 @@ function readTileInto(cells: Map<number, CellKey>, { row, column }: Ref, tile: B
   for (let run = 0; run < runs.length; run += 2) {
     const start = runs[run] as number;
     for (let position = start; position < start + (runs[run + 1] as number); position += 1) {
-      const place = placeOf(row * TILE_ROWS + (position % TILE_ROWS), column * TILE_COLUMNS + Math.floor(position / TILE_ROWS));
+      const place = placeOf(row * size.rows + (position % size.rows), column * size.columns + Math.floor(position / size.rows));
       if (cells.has(place)) throw new Error(`tile ${row}, ${column} has a cell that another one has too`);
       cells.set(place, cellKey(values[ordinal], formats?.[formatOf[ordinal] ?? -1]));
       ordinal += 1;
