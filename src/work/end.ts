@@ -52,7 +52,11 @@ export async function endFencedAttempt(db: Database, unit: Unit): Promise<void> 
  * Leaves its burst, or the worker that cannot run it, to run alone, in a new epoch, with its progress; `error`: because of an error of the
  * handler's own; `delayMs`: not before that. @throws FencedError
  */
-export async function releaseWork(db: Database, unit: Unit, { error, delayMs = 0 }: { error?: UnitError; delayMs?: number } = {}): Promise<void> {
+export async function releaseWork(
+  db: Database,
+  unit: Unit,
+  { error, delayMs = 0 }: { error?: UnitError; delayMs?: number } = {},
+): Promise<void> {
   const { rows } = await db.query(
     `select ${db.schema}.release_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json, $6::integer * interval '1 millisecond') as answer`,
     [unit.id, unit.epoch, unit.attempt, unit.fence, error ? JSON.stringify(error) : null, delayMs],

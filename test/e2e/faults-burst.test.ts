@@ -14,7 +14,9 @@ beforeEach(async () => {
 afterEach(() => fixture.close());
 
 const burstsStarted = async () => {
-  const { rows } = await fixture.database.pool.query(`select count(distinct execution)::integer as bursts from tidemark.work where execution like '%/burst/%'`);
+  const { rows } = await fixture.database.pool.query(
+    `select count(distinct execution)::integer as bursts from tidemark.work where execution like '%/burst/%'`,
+  );
   return rows[0].bursts as number;
 };
 
@@ -48,7 +50,9 @@ test('units that wait for their store alone are tried again when it is up', asyn
   const ids = await fixture.ask([{ needs: 'store' }, { needs: 'store' }]);
   const longIds = await fixture.ask([{ needs: 'store' }], { workflow: 'long-step' });
   await fixture.worker();
-  await until('each was tried four times', async () => (await Promise.all([...ids, ...longIds].map((id) => fixture.runs(id)))).every((runs) => runs.length >= 4));
+  await until('each was tried four times', async () =>
+    (await Promise.all([...ids, ...longIds].map((id) => fixture.runs(id)))).every((runs) => runs.length >= 4),
+  );
   expect(await fixture.work.count('started', `error ->> 'code' = 'unavailable'`)).toBe(3);
   await fixture.openGate('store');
   await fixture.untilAll(['done']);
@@ -58,12 +62,16 @@ test('units that wait for their store alone are tried again when it is up', asyn
 test.each([
   ['alone, under maxInFlight', { claim: { burstSize: 0 } }],
   ['in bursts', {}],
-])('400 units that keep the processor busy, all at once, %s: exactly 400 runs', async (_, starter) => {
-  const ids = await fixture.ask(Array.from({ length: 400 }, () => ({ burnsMs: 20 })));
-  await fixture.workerProcess({ starter });
-  await fixture.untilAll(['done'], 100_000);
-  expect(await fixture.runs()).toHaveLength(400);
-  expect(await fixture.load.peakAlone()).toBeLessThanOrEqual(40);
-  await fixture.expectExactlyOnce(ids);
-  expect(await fixture.counters()).toMatchObject({ expired_lease: 0, gone_execution: 0, pending_without_unit: 0 });
-}, 120_000);
+])(
+  '400 units that keep the processor busy, all at once, %s: exactly 400 runs',
+  async (_, starter) => {
+    const ids = await fixture.ask(Array.from({ length: 400 }, () => ({ burnsMs: 20 })));
+    await fixture.workerProcess({ starter });
+    await fixture.untilAll(['done'], 100_000);
+    expect(await fixture.runs()).toHaveLength(400);
+    expect(await fixture.load.peakAlone()).toBeLessThanOrEqual(40);
+    await fixture.expectExactlyOnce(ids);
+    expect(await fixture.counters()).toMatchObject({ expired_lease: 0, gone_execution: 0, pending_without_unit: 0 });
+  },
+  120_000,
+);

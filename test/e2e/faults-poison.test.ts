@@ -20,7 +20,10 @@ async function diesAlone(poison: string, innocents: string[]): Promise<void> {
 
 test('alone: dead after five times, and what ran beside it each time is done', async () => {
   await fixture.supervise(2);
-  const [poison, ...innocents] = (await fixture.ask([{ kills: true }, ...Array.from({ length: 20 }, () => ({ takesMs: 1_500 }))])) as [string, ...string[]];
+  const [poison, ...innocents] = (await fixture.ask([{ kills: true }, ...Array.from({ length: 20 }, () => ({ takesMs: 1_500 }))])) as [
+    string,
+    ...string[],
+  ];
   await diesAlone(poison, innocents);
 }, 180_000);
 
@@ -28,5 +31,8 @@ test('in a burst: it leaves that, and is dead; all the others are done', async (
   await fixture.supervise(2, { claim: { maxInFlight: 4, burstThreshold: 4, burstSize: 30, maxBursts: 2 } });
   const scripts = Array.from({ length: 60 }, (_, n) => (n === 20 ? { kills: true } : { takesMs: 20 }));
   const ids = await fixture.ask(scripts);
-  await diesAlone(ids[20] as string, ids.filter((_, n) => n !== 20));
+  await diesAlone(
+    ids[20] as string,
+    ids.filter((_, n) => n !== 20),
+  );
 }, 180_000);

@@ -98,7 +98,10 @@ test('a starter that is paused past its lease changes nothing when it wakes', as
 test("two starters hold a group's cap, and both start", async () => {
   await fixture.work.group('ledger', { cap: 3 });
   await workerThatStartsNothing();
-  await Promise.all([fixture.starterProcess({ claim: { maxInFlight: 10, burstSize: 0 } }), fixture.starterProcess({ claim: { maxInFlight: 10, burstSize: 0 } })]);
+  await Promise.all([
+    fixture.starterProcess({ claim: { maxInFlight: 10, burstSize: 0 } }),
+    fixture.starterProcess({ claim: { maxInFlight: 10, burstSize: 0 } }),
+  ]);
   const ids = await fixture.ask(Array.from({ length: 30 }, () => ({ takesMs: 20 })));
   await fixture.untilAll(['done']);
   expect(await fixture.load.peak('ledger')).toBe(3);
@@ -139,16 +142,23 @@ test('while Temporal is overloaded it is called less and less, and everything is
 test.each([
   ['a starter', async () => void (await Promise.all([workerThatStartsNothing(), fixture.starterProcess({}, proxy.address)]))],
   ["a worker's own starter", async () => void (await fixture.worker({ address: proxy.address }))],
-])('what Temporal will never take from %s is dead, with its reason; its neighbours are not harmed', async (_, begin) => {
-  proxy.interfere(START, { status: INVALID_ARGUMENT, message: 'WorkflowId length exceeds limit' });
-  await begin();
-  const [refused] = (await fixture.ask([{}])) as [string];
-  await fixture.untilState(refused, 'dead');
-  expect((await fixture.work.row(refused)).error).toMatchObject({ code: 'start_refused', message: expect.stringContaining('exceeds limit') });
-  proxy.interfere(START, undefined);
-  const [next] = (await fixture.ask([{}])) as [string];
-  await fixture.untilState(next, 'done');
-}, 60_000);
+])(
+  'what Temporal will never take from %s is dead, with its reason; its neighbours are not harmed',
+  async (_, begin) => {
+    proxy.interfere(START, { status: INVALID_ARGUMENT, message: 'WorkflowId length exceeds limit' });
+    await begin();
+    const [refused] = (await fixture.ask([{}])) as [string];
+    await fixture.untilState(refused, 'dead');
+    expect((await fixture.work.row(refused)).error).toMatchObject({
+      code: 'start_refused',
+      message: expect.stringContaining('exceeds limit'),
+    });
+    proxy.interfere(START, undefined);
+    const [next] = (await fixture.ask([{}])) as [string];
+    await fixture.untilState(next, 'done');
+  },
+  60_000,
+);
 
 test('a namespace that has lost its search attributes costs them, and no work', async () => {
   await workerThatStartsNothing();

@@ -79,23 +79,27 @@ test('Temporal is killed under running work and comes back: nothing is lost, not
   }
 }, 90_000);
 
-test.each(['terminated', 'cancelled'] as const)('a run that is %s by hand: its unit runs again in a new epoch', async (end) => {
-  await fixture.worker({ starter: SWEEPS_OFTEN });
-  const id = await one([{ needs: 'store' }]);
-  await fixture.untilRuns(id, 4);
-  const { epoch, execution } = await fixture.work.row(id);
-  const handle = (await fixture.client()).workflow.getHandle(execution as string);
-  if (end === 'terminated') await handle.terminate('by hand');
-  else await handle.cancel();
-  await until('it has a new epoch', async () => (await fixture.work.row(id)).epoch !== epoch);
-  await fixture.openGate('store');
-  await fixture.untilState(id, 'done');
-  const after = await fixture.work.row(id);
-  expect(Number(after.epoch)).toBeGreaterThan(Number(epoch));
-  expect(after.execution).toMatch(/\/r\d+$/);
-  expect(await fixture.counters()).toMatchObject({ gone_execution: 1 });
-  await fixture.expectExactlyOnce([id]);
-}, 60_000);
+test.each(['terminated', 'cancelled'] as const)(
+  'a run that is %s by hand: its unit runs again in a new epoch',
+  async (end) => {
+    await fixture.worker({ starter: SWEEPS_OFTEN });
+    const id = await one([{ needs: 'store' }]);
+    await fixture.untilRuns(id, 4);
+    const { epoch, execution } = await fixture.work.row(id);
+    const handle = (await fixture.client()).workflow.getHandle(execution as string);
+    if (end === 'terminated') await handle.terminate('by hand');
+    else await handle.cancel();
+    await until('it has a new epoch', async () => (await fixture.work.row(id)).epoch !== epoch);
+    await fixture.openGate('store');
+    await fixture.untilState(id, 'done');
+    const after = await fixture.work.row(id);
+    expect(Number(after.epoch)).toBeGreaterThan(Number(epoch));
+    expect(after.execution).toMatch(/\/r\d+$/);
+    expect(await fixture.counters()).toMatchObject({ gone_execution: 1 });
+    await fixture.expectExactlyOnce([id]);
+  },
+  60_000,
+);
 
 test('Postgres is restored from an older backup: what it knows of is done again, whatever Temporal has run since', async () => {
   await fixture.database.ownerPool.query(BACKUP_FUNCTIONS);

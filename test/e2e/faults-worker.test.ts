@@ -71,16 +71,20 @@ describe('a zombie', () => {
   test.each([
     ['a short unit', 'step'],
     ['a long unit', 'long-step'],
-  ])('that wakes after its takeover changes nothing: %s', async (_, workflow) => {
-    const { worker, lose } = await lostWorker();
-    const id = await one([{ gate: 'go', elsewhere: true }], { workflow });
-    expect((await fixture.untilRuns(id, 1)).pid).toBe(worker.pid);
-    await lose();
-    await fixture.worker();
-    await fixture.untilState(id, 'done');
-    expect((await fixture.work.row(id)).attempt).toBeGreaterThan(1);
-    await wakeAndExpectNoChange(worker, id);
-  }, 60_000);
+  ])(
+    'that wakes after its takeover changes nothing: %s',
+    async (_, workflow) => {
+      const { worker, lose } = await lostWorker();
+      const id = await one([{ gate: 'go', elsewhere: true }], { workflow });
+      expect((await fixture.untilRuns(id, 1)).pid).toBe(worker.pid);
+      await lose();
+      await fixture.worker();
+      await fixture.untilState(id, 'done');
+      expect((await fixture.work.row(id)).attempt).toBeGreaterThan(1);
+      await wakeAndExpectNoChange(worker, id);
+    },
+    60_000,
+  );
 
   test('whose run was terminated by hand, and whose unit has a new epoch since, changes nothing', async () => {
     const { worker, lose } = await lostWorker();
@@ -111,9 +115,14 @@ describe('a zombie', () => {
 
 test('work that a worker does not know goes back, and takes no place from what it does', async () => {
   await fixture.work.register('of-another-version');
-  const unknown = await fixture.ask(Array.from({ length: 6 }, () => ({})), { workflow: 'of-another-version' });
+  const unknown = await fixture.ask(
+    Array.from({ length: 6 }, () => ({})),
+    { workflow: 'of-another-version' },
+  );
   await fixture.worker({ starter: { claim: { maxInFlight: 2 } } });
-  await until('each was offered', async () => (await Promise.all(unknown.map((id) => fixture.work.row(id)))).every(({ attempt }) => attempt === 1));
+  await until('each was offered', async () =>
+    (await Promise.all(unknown.map((id) => fixture.work.row(id)))).every(({ attempt }) => attempt === 1),
+  );
   const known = await fixture.ask([{}, {}, {}]);
   await until('what it knows is done', async () => (await fixture.work.count('done')) === 3);
   await fixture.expectExactlyOnce(known);

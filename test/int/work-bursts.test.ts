@@ -31,7 +31,10 @@ async function burstOf(units: number): Promise<string> {
   return claim.executions[0]?.burst?.id as string;
 }
 
-const handled = (run: (unit: Unit, context: UnitContext) => Promise<UnitOutcome | 'long'>, more: Partial<UnitHandler> = {}): UnitHandler => ({
+const handled = (
+  run: (unit: Unit, context: UnitContext) => Promise<UnitOutcome | 'long'>,
+  more: Partial<UnitHandler> = {},
+): UnitHandler => ({
   workflow: 'mail',
   deadlineMs: 10_000,
   maxAttempts: 3,
@@ -52,7 +55,8 @@ const run = (burstId: string, handler: UnitHandler | undefined, options: Partial
     unitBudgetMs: 5_000,
     ...options,
   });
-const effects = async (): Promise<string[]> => (await database.pool.query('select unit from public.effect order by unit')).rows.map(({ unit }) => unit);
+const effects = async (): Promise<string[]> =>
+  (await database.pool.query('select unit from public.effect order by unit')).rows.map(({ unit }) => unit);
 const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `mail/${String(from + n).padStart(3, '0')}`);
 
 /** Lets those through that it was opened for; the others wait. */
@@ -124,7 +128,14 @@ describe('leaves to run alone, in a new epoch, and the others are done', () => {
   test('a unit that turns out long', () => releasesTheThird(handled(third(async () => 'long'))));
 
   test('a unit that ignores its deadline', () =>
-    releasesTheThird(handled(third(() => delay(60_000, {}, { ref: false })), { deadlineMs: 300 }), {}, { message: expect.stringContaining('300 ms') }));
+    releasesTheThird(
+      handled(
+        third(() => delay(60_000, {}, { ref: false })),
+        { deadlineMs: 300 },
+      ),
+      {},
+      { message: expect.stringContaining('300 ms') },
+    ));
 
   test('a unit whose statement hangs', () =>
     releasesTheThird(
@@ -166,7 +177,12 @@ describe('an infrastructure error', () => {
   test('that lasts never makes a unit dead', async () => {
     const burstId = await burstOf(8);
     for (let attempts = 0; attempts < 12; attempts += 1) {
-      await expect(run(burstId, handled(() => Promise.reject(new UnavailableError('down'))))).rejects.toThrow('down');
+      await expect(
+        run(
+          burstId,
+          handled(() => Promise.reject(new UnavailableError('down'))),
+        ),
+      ).rejects.toThrow('down');
     }
     expect(await run(burstId, handled(takeEffect))).toEqual({ finished: 8, released: 0 });
   });
@@ -222,7 +238,11 @@ describe('an attempt that is run again while the one before still runs', () => {
   test('after a death does what had not been begun; what had been begun runs alone', async () => {
     const burstId = await burstOf(20);
     const dead = gate();
-    void run(burstId, handled((unit) => dead.pass(unit).then(() => ({}))), { width: 3 });
+    void run(
+      burstId,
+      handled((unit) => dead.pass(unit).then(() => ({}))),
+      { width: 3 },
+    );
     await until('the dying attempt holds three', () => dead.waiting.length === 3);
     expect(await run(burstId, handled(takeEffect))).toEqual({ finished: 17, released: 0 });
     expect(await work.count('ready', 'alone and unended = 1')).toBe(3);

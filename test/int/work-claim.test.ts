@@ -40,15 +40,20 @@ const bursts = (claim: Claim) => claim.executions.filter(({ burst }) => burst);
 const all = (claim: Claim) => claim.executions.map(({ execution }) => execution);
 const execution = (claim: Claim, at = 0) => claim.executions[at]?.execution as string;
 const end = async (id: string) => finishWork(work.db, await work.begin(id), {});
-const leaseRunsOut = () => work.db.query(`update tidemark.work set lease_until = clock_timestamp() - interval '1 millisecond' where state = 'claimed'`);
-const counter = async (name: string) => Number((await work.db.query('select value from tidemark.sweep_counter where name = $1', [name])).rows[0].value);
+const leaseRunsOut = () =>
+  work.db.query(`update tidemark.work set lease_until = clock_timestamp() - interval '1 millisecond' where state = 'claimed'`);
+const counter = async (name: string) =>
+  Number((await work.db.query('select value from tidemark.sweep_counter where name = $1', [name])).rows[0].value);
 
 describe('a claim', () => {
   test('takes ready units under a token and a lease, and names their executions', async () => {
     const { rows } = await work.db.query('select id from tidemark.installation');
     await work.add({ id: 'mail/1' });
     const claim = await work.claim({ leaseMs: 4_000 });
-    expect(claim).toMatchObject({ units: 1, executions: [{ execution: `${rows[0].id}/mail/1`, workflow: 'mail', unit: { id: 'mail/1' } }] });
+    expect(claim).toMatchObject({
+      units: 1,
+      executions: [{ execution: `${rows[0].id}/mail/1`, workflow: 'mail', unit: { id: 'mail/1' } }],
+    });
     const row = await work.row('mail/1');
     expect(row).toMatchObject({ state: 'claimed', claim_token: claim.token, execution: execution(claim) });
     const leaseMs = (row.lease_until as Date).getTime() - Date.now();
@@ -90,7 +95,17 @@ describe('a claim', () => {
     await addMany(3, { group: 'quiet' });
     await addMany(3, { group: 'silent' });
     const claimed = alone(await work.claim({ maxInFlight: 9, burstSize: 0 }));
-    expect(claimed.map((id) => id.slice(5, -6)).sort()).toEqual(['noisy', 'noisy', 'noisy', 'quiet', 'quiet', 'quiet', 'silent', 'silent', 'silent']);
+    expect(claimed.map((id) => id.slice(5, -6)).sort()).toEqual([
+      'noisy',
+      'noisy',
+      'noisy',
+      'quiet',
+      'quiet',
+      'quiet',
+      'silent',
+      'silent',
+      'silent',
+    ]);
   });
 
   test('gives the places that other groups do not need to those that do', async () => {
@@ -371,7 +386,10 @@ describe('a burst', () => {
   test('never takes a unit that has left one', async () => {
     await addMany(100);
     const claim = await work.claim({ ...OPTIONS, maxInFlight: 0 });
-    const { rows } = await work.db.query('select * from tidemark.begin_burst($1, $2, 100, true)', [claim.executions[0]?.burst?.id, randomUUID()]);
+    const { rows } = await work.db.query('select * from tidemark.begin_burst($1, $2, 100, true)', [
+      claim.executions[0]?.burst?.id,
+      randomUUID(),
+    ]);
     for (const { id, epoch, attempt, fence } of rows) {
       await releaseWork(work.db, { id, epoch: Number(epoch), attempt, fence } as never);
     }

@@ -21,7 +21,8 @@ beforeEach(async () => {
   await work.log('l');
 });
 
-const answer = async (text: string, values: unknown[] = []) => Object.values((await work.db.query(`select tidemark.${text}`, values)).rows[0])[0];
+const answer = async (text: string, values: unknown[] = []) =>
+  Object.values((await work.db.query(`select tidemark.${text}`, values)).rows[0])[0];
 const stateOf = async (id: string) => (await work.row(id))?.state;
 const restore = (ageMs = 0) => answer(`restore_pending_work($1::integer * interval '1 millisecond', 100)`, [ageMs]);
 /** As if it had ended so long ago. */
@@ -34,7 +35,13 @@ describe('an entry with pending', () => {
       await workRows(database, client).append('l', { pending: 'mail' });
       expect(await work.states()).toEqual({});
     });
-    expect(await work.row('mail/l/0')).toMatchObject({ state: 'ready', log_id: 'l', sequence_id: '0', group_name: 'ledger', ordering_key: 'l' });
+    expect(await work.row('mail/l/0')).toMatchObject({
+      state: 'ready',
+      log_id: 'l',
+      sequence_id: '0',
+      group_name: 'ledger',
+      ordering_key: 'l',
+    });
   });
 
   test('that is rolled back has none', async () => {
@@ -49,7 +56,9 @@ describe('an entry with pending', () => {
   test('gets its unit from any writer, in any language: the trigger adds it', async () => {
     await work.append('l', {}, {});
     await work.db.query(`update tidemark.entries set pending = 'mail' where sequence_id = 1`);
-    await work.db.query(`insert into tidemark.entries (log_id, sequence_id, type, data, pending, actor) values ('l', 2, 'Noted', '{}', 'snapshot', 'ann')`);
+    await work.db.query(
+      `insert into tidemark.entries (log_id, sequence_id, type, data, pending, actor) values ('l', 2, 'Noted', '{}', 'snapshot', 'ann')`,
+    );
     expect(await work.states()).toEqual({ 'mail/l/1': 'ready', 'snapshot/l/2': 'waiting' });
     expect(await work.row('snapshot/l/2')).toMatchObject({ actor: 'ann' });
   });
@@ -73,23 +82,35 @@ describe('an entry with pending', () => {
     expect(await work.states()).toEqual({ 'mail/l/0': 'ready' });
   });
 
-  test.each(['done', 'dead', 'cancelled'])('set again after its unit is %s runs it again, in a new epoch and from the start', async (end) => {
-    await work.append('l', { pending: 'mail' });
-    const unit = await work.begin('mail/l/0');
-    if (end === 'done') await finishWork(work.db, unit, { result: 1 });
-    else await failWork(work.db, unit, ERROR, { dead: true });
-    if (end === 'cancelled') await answer('discard_work($1)', ['mail/l/0']);
-    expect(await stateOf('mail/l/0')).toBe(end);
+  test.each(['done', 'dead', 'cancelled'])(
+    'set again after its unit is %s runs it again, in a new epoch and from the start',
+    async (end) => {
+      await work.append('l', { pending: 'mail' });
+      const unit = await work.begin('mail/l/0');
+      if (end === 'done') await finishWork(work.db, unit, { result: 1 });
+      else await failWork(work.db, unit, ERROR, { dead: true });
+      if (end === 'cancelled') await answer('discard_work($1)', ['mail/l/0']);
+      expect(await stateOf('mail/l/0')).toBe(end);
 
-    await work.setPending('l', 0, null);
-    await work.setPending('l', 0, 'mail');
-    const again = await work.row('mail/l/0');
-    expect(again).toMatchObject({ state: 'ready', attempt: 0, unended: 0, fence: null, result: null, error: null, finished_at: null, progress: null });
-    expect(Number(again.epoch)).toBeGreaterThan(unit.epoch);
-    await expect(finishWork(work.db, unit, {})).rejects.toMatchObject({ code: 'fenced' });
-    await finishWork(work.db, await work.begin('mail/l/0'), {});
-    expect(await work.entry('l', 0)).toMatchObject({ pending: null });
-  });
+      await work.setPending('l', 0, null);
+      await work.setPending('l', 0, 'mail');
+      const again = await work.row('mail/l/0');
+      expect(again).toMatchObject({
+        state: 'ready',
+        attempt: 0,
+        unended: 0,
+        fence: null,
+        result: null,
+        error: null,
+        finished_at: null,
+        progress: null,
+      });
+      expect(Number(again.epoch)).toBeGreaterThan(unit.epoch);
+      await expect(finishWork(work.db, unit, {})).rejects.toMatchObject({ code: 'fenced' });
+      await finishWork(work.db, await work.begin('mail/l/0'), {});
+      expect(await work.entry('l', 0)).toMatchObject({ pending: null });
+    },
+  );
 });
 
 describe('finishing', () => {
@@ -133,7 +154,14 @@ describe('finishing', () => {
 
 describe('a later snapshot', () => {
   beforeEach(async () => {
-    await work.append('l', { pending: 'snapshot' }, { pending: 'snapshot' }, { pending: 'mail' }, { pending: 'snapshot' }, { pending: 'snapshot' });
+    await work.append(
+      'l',
+      { pending: 'snapshot' },
+      { pending: 'snapshot' },
+      { pending: 'mail' },
+      { pending: 'snapshot' },
+      { pending: 'snapshot' },
+    );
     for (const id of ['snapshot/l/0', 'snapshot/l/1', 'mail/l/2']) await failWork(work.db, await work.begin(id), ERROR, { dead: true });
   });
 
@@ -154,7 +182,12 @@ describe('a later snapshot', () => {
 
   test('supersedes them also where a host completes it', async () => {
     expect(await answer(`complete_workflow('l', 3, 'snapshot', 'S', null)`)).toBe('completed');
-    expect(await work.states()).toMatchObject({ 'snapshot/l/0': 'done', 'snapshot/l/1': 'done', 'mail/l/2': 'dead', 'snapshot/l/3': 'done' });
+    expect(await work.states()).toMatchObject({
+      'snapshot/l/0': 'done',
+      'snapshot/l/1': 'done',
+      'mail/l/2': 'dead',
+      'snapshot/l/3': 'done',
+    });
   });
 
   test('does not, where nobody wants it any more: then no snapshot stands for them', async () => {
@@ -172,24 +205,33 @@ describe('a later snapshot', () => {
 });
 
 describe('a host that completes an entry without a unit in hand', () => {
-  test.each(['waiting', 'ready', 'claimed', 'started', 'dead'])('closes a unit that is %s, and whoever runs it is fenced off', async (state) => {
-    await work.append('l', { pending: 'mail' }, { pending: 'snapshot' });
-    if (state !== 'waiting') {
-      const first = await work.begin('mail/l/0');
-      await finishWork(work.db, first, {});
-    }
-    if (state === 'claimed') await work.claim();
-    const unit = state === 'started' || state === 'dead' ? await work.begin('snapshot/l/1') : undefined;
-    if (state === 'dead' && unit) await failWork(work.db, unit, ERROR, { dead: true });
-    expect(await stateOf('snapshot/l/1')).toBe(state);
+  test.each(['waiting', 'ready', 'claimed', 'started', 'dead'])(
+    'closes a unit that is %s, and whoever runs it is fenced off',
+    async (state) => {
+      await work.append('l', { pending: 'mail' }, { pending: 'snapshot' });
+      if (state !== 'waiting') {
+        const first = await work.begin('mail/l/0');
+        await finishWork(work.db, first, {});
+      }
+      if (state === 'claimed') await work.claim();
+      const unit = state === 'started' || state === 'dead' ? await work.begin('snapshot/l/1') : undefined;
+      if (state === 'dead' && unit) await failWork(work.db, unit, ERROR, { dead: true });
+      expect(await stateOf('snapshot/l/1')).toBe(state);
 
-    expect(await answer(`complete_workflow('l', 1, 'snapshot', 'S', null)`)).toBe('completed');
-    expect(await work.row('snapshot/l/1')).toMatchObject({ state: 'done', lease_until: null, check_after: null, fence: null, burst_id: null });
-    expect(await work.entry('l', 1)).toMatchObject({ pending: null, snapshot: 'S' });
-    if (unit) await expect(finishWork(work.db, unit, { snapshot: 'mine' })).rejects.toMatchObject({ code: 'fenced' });
-    expect(await work.entry('l', 1)).toMatchObject({ snapshot: 'S' });
-    expect(await answer(`complete_workflow('l', 1, 'snapshot', 'again', null)`)).toBe('already-done');
-  });
+      expect(await answer(`complete_workflow('l', 1, 'snapshot', 'S', null)`)).toBe('completed');
+      expect(await work.row('snapshot/l/1')).toMatchObject({
+        state: 'done',
+        lease_until: null,
+        check_after: null,
+        fence: null,
+        burst_id: null,
+      });
+      expect(await work.entry('l', 1)).toMatchObject({ pending: null, snapshot: 'S' });
+      if (unit) await expect(finishWork(work.db, unit, { snapshot: 'mine' })).rejects.toMatchObject({ code: 'fenced' });
+      expect(await work.entry('l', 1)).toMatchObject({ snapshot: 'S' });
+      expect(await answer(`complete_workflow('l', 1, 'snapshot', 'again', null)`)).toBe('already-done');
+    },
+  );
 });
 
 describe('a person', () => {

@@ -219,7 +219,9 @@ describe('of units whose worker has died twice while they ran', () => {
     // Units that have done nothing are not kept waiting.
     expect(await begin()).toMatchObject({ state: 'started' });
     await finishWork(work.db, tried, {});
-    expect((await Promise.all(suspects.filter((other) => other !== tried.id).map(tryToBegin))).filter((answer) => answer === 'later')).toHaveLength(1);
+    expect(
+      (await Promise.all(suspects.filter((other) => other !== tried.id).map(tryToBegin))).filter((answer) => answer === 'later'),
+    ).toHaveLength(1);
   });
 
   test('the one on trial is tried again and again, until it is dead; then the next', async () => {
@@ -240,7 +242,11 @@ describe('of units whose worker has died twice while they ran', () => {
 });
 
 describe('an attempt', () => {
-  const attempt = (handler: Partial<UnitHandler> & Pick<UnitHandler, 'run'>, unit: Unit, options: { deadlineMs?: number; signal?: AbortSignal } = {}) =>
+  const attempt = (
+    handler: Partial<UnitHandler> & Pick<UnitHandler, 'run'>,
+    unit: Unit,
+    options: { deadlineMs?: number; signal?: AbortSignal } = {},
+  ) =>
     runUnit(
       unit,
       { workflow: 'mail', deadlineMs: 10_000, maxAttempts: 3, ...handler },
@@ -275,7 +281,10 @@ describe('an attempt', () => {
 
   test('that ends for want of something else is tried for ever, and never counts as the handler’s own error', async () => {
     for (let times = 1; times <= 8; times += 1) {
-      expect(await attempt(fails(new UnavailableError('the disk is full')), await begin())).toMatchObject({ type: 'failed', kind: 'infrastructure' });
+      expect(await attempt(fails(new UnavailableError('the disk is full')), await begin())).toMatchObject({
+        type: 'failed',
+        kind: 'infrastructure',
+      });
     }
     expect(await attempt(fails(new Error('no such customer')), await begin())).toMatchObject({ type: 'failed', kind: 'handler' });
     expect(await work.row(ID)).toMatchObject({ state: 'started' });

@@ -66,7 +66,9 @@ describe('a unit', () => {
   });
 
   test('cannot be given a state that it may not have by changing the state machine as the application', async () => {
-    await expect(work.db.query(`insert into tidemark.work_transition values ('done', 'started', 'why not')`)).rejects.toMatchObject({ code: '42501' });
+    await expect(work.db.query(`insert into tidemark.work_transition values ('done', 'started', 'why not')`)).rejects.toMatchObject({
+      code: '42501',
+    });
     await expect(work.db.query('alter table tidemark.work disable trigger all')).rejects.toMatchObject({ code: '42501' });
   });
 

@@ -130,7 +130,12 @@ describe('expiry', () => {
     await work.add({ id: 'mail/in-time', expiresAt: new Date(Date.now() + 60_000) });
     await work.add({ id: 'mail/any-time' });
     await pass();
-    expect(await work.states()).toEqual({ 'mail/any-time': 'ready', 'mail/claimed': 'claimed', 'mail/in-time': 'ready', 'mail/late': 'expired' });
+    expect(await work.states()).toEqual({
+      'mail/any-time': 'ready',
+      'mail/claimed': 'claimed',
+      'mail/in-time': 'ready',
+      'mail/late': 'expired',
+    });
     expect(await sweepCounters(work.db)).toEqual({ ...NOTHING_FOUND, expired: 1 });
   });
 
@@ -160,7 +165,9 @@ describe('retention', () => {
     const left = Object.entries(await work.states()).map(([id, state]) => `${id} ${state}`);
     const kept = (group: string, from: number) => Array.from({ length: 5 - from }, (_, n) => `mail/${group}-${n + from} done`);
     const dead = (group: string) => Array.from({ length: 5 }, (_, n) => `mail/${group}-dead-${n} dead`);
-    expect(left.sort()).toEqual([...kept('short', 3), ...kept('long', 1), ...dead('short'), ...dead('long'), 'mail/short-waiting ready'].sort());
+    expect(left.sort()).toEqual(
+      [...kept('short', 3), ...kept('long', 1), ...dead('short'), ...dead('long'), 'mail/short-waiting ready'].sort(),
+    );
     expect(await sweepCounters(work.db)).toEqual({ ...NOTHING_FOUND, pruned: 4 });
     await work.db.query(`select tidemark.discard_work('mail/short-dead-0')`);
     await pass();

@@ -8,7 +8,9 @@ import { startWorker } from '../../src/temporal/start-worker.ts';
 import { scriptedRegistry } from './scripted-app.ts';
 import type { ChildSettings } from './worker-process.ts';
 
-const { kind, databaseUrl, temporalAddress, blobsPath, workflowBundlePath, starter } = JSON.parse(process.argv[2] as string) as ChildSettings;
+const { kind, databaseUrl, temporalAddress, blobsPath, workflowBundlePath, starter } = JSON.parse(
+  process.argv[2] as string,
+) as ChildSettings;
 const log = (level: string, message: string) => console.log(`${new Date().toISOString()} ${level} ${message}`);
 installRuntime({ verbose: false, log });
 const pool = createPool({ connectionString: databaseUrl, max: 20, onError: (error) => log('warn', error.message) });

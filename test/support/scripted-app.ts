@@ -35,7 +35,7 @@ export const script = z.object({
 
 export type Script = Omit<z.output<typeof script>, 'type'>;
 
-export const ledger = defineLogType({
+const ledger = defineLogType({
   type: 'ledger',
   version: 1,
   entry: script,

@@ -153,7 +153,8 @@ export async function startTemporalProxy(upstreamAddress: string): Promise<Tempo
       counts.clear();
       held.clear();
     },
-    untilHeld: async (method, count = 1) => void (await until(`${count} calls of ${method} are held`, () => (held.get(method) ?? 0) >= count)),
+    untilHeld: async (method, count = 1) =>
+      void (await until(`${count} calls of ${method} are held`, () => (held.get(method) ?? 0) >= count)),
     shut,
     open,
     close: shut,

@@ -14,8 +14,8 @@ import { type LoadRecord, recordLoad } from './load-record.ts';
 import { SCRIPT_TABLES, type Script, scriptedRegistry } from './scripted-app.ts';
 import { createTestDirectory, temporalAddress, workflowBundle } from './servers.ts';
 import { until } from './until.ts';
-import { type ChildSettings, startWorkerProcess, superviseWorkerProcesses, type WorkerProcess } from './worker-process.ts';
 import { type WorkRows, workRows } from './work-rows.ts';
+import { type ChildSettings, startWorkerProcess, superviseWorkerProcesses, type WorkerProcess } from './worker-process.ts';
 
 export type StarterSettings = Exclude<ChildSettings['starter'], false>;
 
@@ -128,15 +128,17 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
     },
 
     async untilAll(states, deadlineMs = 60_000) {
-      await until(`every unit is ${states.join(' or ')}`, async () => Object.values(await work.states()).every((state) => states.includes(state)), deadlineMs).catch(
-        async (error) => {
-          const { rows } = await database.pool.query(
-            `select id, state, attempt, unended, epoch, execution, burst_id, error from tidemark.work where state <> all ($1) limit 20`,
-            [states],
-          );
-          throw new Error(`${error.message}: ${JSON.stringify(rows)}`);
-        },
-      );
+      await until(
+        `every unit is ${states.join(' or ')}`,
+        async () => Object.values(await work.states()).every((state) => states.includes(state)),
+        deadlineMs,
+      ).catch(async (error) => {
+        const { rows } = await database.pool.query(
+          `select id, state, attempt, unended, epoch, execution, burst_id, error from tidemark.work where state <> all ($1) limit 20`,
+          [states],
+        );
+        throw new Error(`${error.message}: ${JSON.stringify(rows)}`);
+      });
     },
 
     async untilState(id, state, deadlineMs = 30_000) {
@@ -192,7 +194,8 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
       ending(await startWorkerProcess(childSettings('worker', starter, address)), (child) => child.kill()),
     starterProcess: async (starter = {}, address) =>
       ending(await startWorkerProcess(childSettings('starter', starter, address)), (child) => child.kill()),
-    supervise: async (count, starter = {}) => ending(await superviseWorkerProcesses(childSettings('worker', starter), count), (lanes) => lanes.stop()),
+    supervise: async (count, starter = {}) =>
+      ending(await superviseWorkerProcesses(childSettings('worker', starter), count), (lanes) => lanes.stop()),
     client: async (address = temporalAddress()) =>
       ending(await connectClient({ address, namespace: 'default' }), (client) => client.connection.close()),
 

@@ -74,7 +74,16 @@ export function workRows(database: TestDatabase, queryable: Queryable = database
       await db.query('insert into tidemark.work_group (name) values ($1) on conflict do nothing', [group]);
       const added = await db.query(
         `select tidemark.add_work($1, $2, $3, $4, p_priority => $5::smallint, p_not_before => $6, p_expires_at => $7, p_input => $8) as answer`,
-        [id, workflow, group, key ?? null, priority, notBefore ?? null, expiresAt ?? null, input === undefined ? null : JSON.stringify(input)],
+        [
+          id,
+          workflow,
+          group,
+          key ?? null,
+          priority,
+          notBefore ?? null,
+          expiresAt ?? null,
+          input === undefined ? null : JSON.stringify(input),
+        ],
       );
       return added.rows[0].answer as 'added' | 'exists';
     },
@@ -100,19 +109,21 @@ export function workRows(database: TestDatabase, queryable: Queryable = database
     },
 
     async setPending(logId: string, sequenceId: bigint | number, pending: string | null) {
-      const { rows: answers } = await db.query('select status from tidemark.set_entry_metadata($1, $2, false, null, false, null, true, $3)', [
-        logId,
-        sequenceId,
-        pending,
-      ]);
+      const { rows: answers } = await db.query(
+        'select status from tidemark.set_entry_metadata($1, $2, false, null, false, null, true, $3)',
+        [logId, sequenceId, pending],
+      );
       return answers[0].status as string;
     },
 
-    async entry(logId: string, sequenceId: bigint | number): Promise<{ pending: string | null; snapshot: string | null; history: string | null }> {
-      const { rows: found } = await db.query('select pending, snapshot, history from tidemark.entries where log_id = $1 and sequence_id = $2', [
-        logId,
-        sequenceId,
-      ]);
+    async entry(
+      logId: string,
+      sequenceId: bigint | number,
+    ): Promise<{ pending: string | null; snapshot: string | null; history: string | null }> {
+      const { rows: found } = await db.query(
+        'select pending, snapshot, history from tidemark.entries where log_id = $1 and sequence_id = $2',
+        [logId, sequenceId],
+      );
       return found[0];
     },
 
@@ -127,11 +138,14 @@ export function workRows(database: TestDatabase, queryable: Queryable = database
     },
 
     async count(state: string, condition = 'true'): Promise<number> {
-      const { rows: found } = await db.query(`select count(*)::integer as units from tidemark.work where state = $1 and ${condition}`, [state]);
+      const { rows: found } = await db.query(`select count(*)::integer as units from tidemark.work where state = $1 and ${condition}`, [
+        state,
+      ]);
       return found[0].units;
     },
 
-    claim: (options: Partial<ClaimOptions> = {}, lowWater?: Date) => claimWork(db, { ...DEFAULT_CLAIM_OPTIONS, maxOnTheirWay: 1_000, ...options }, lowWater),
+    claim: (options: Partial<ClaimOptions> = {}, lowWater?: Date) =>
+      claimWork(db, { ...DEFAULT_CLAIM_OPTIONS, maxOnTheirWay: 1_000, ...options }, lowWater),
 
     async markAll(claim: Claim) {
       await markStarted(

@@ -90,7 +90,10 @@ export async function startWorkerProcess(settings: ChildSettings): Promise<Worke
 }
 
 /** Keeps `count` of them up: each that ends is started again, until `stop`, which kills them. */
-export async function superviseWorkerProcesses(settings: ChildSettings, count: number): Promise<{ starts(): number; stop(): Promise<void> }> {
+export async function superviseWorkerProcesses(
+  settings: ChildSettings,
+  count: number,
+): Promise<{ starts(): number; stop(): Promise<void> }> {
   let stopped = false;
   let starts = 0;
   const present = new Set<WorkerProcess>();
@@ -140,7 +143,13 @@ async function compile(): Promise<string> {
   const scratch = `${target}.${process.pid}`;
   await mkdir(scratch, { recursive: true });
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  await promisify(execFile)(process.execPath, [compiler, '-p', join(root, 'test/support/child-program.tsconfig.json'), '--outDir', scratch]);
+  await promisify(execFile)(process.execPath, [
+    compiler,
+    '-p',
+    join(root, 'test/support/child-program.tsconfig.json'),
+    '--outDir',
+    scratch,
+  ]);
   await writeFile(join(scratch, 'package.json'), '{ "type": "module" }\n');
   await symlink(join(root, 'migrations'), join(scratch, 'migrations'));
   await rename(scratch, target).catch(async (error) => {
@@ -154,6 +163,7 @@ async function compile(): Promise<string> {
 async function forgetOldOnes(cache: string): Promise<void> {
   for (const name of existsSync(cache) ? await readdir(cache) : []) {
     const path = join(cache, name);
-    if (name.startsWith('child-') && Date.now() - (await stat(path)).mtimeMs > 24 * 3_600_000) await rm(path, { recursive: true, force: true });
+    if (name.startsWith('child-') && Date.now() - (await stat(path)).mtimeMs > 24 * 3_600_000)
+      await rm(path, { recursive: true, force: true });
   }
 }

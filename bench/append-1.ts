@@ -1,0 +1,6 @@
+/** Entries appended one at a time, against INSERTs of the same rows into the same table. */
+
+import type { Environment } from './support/environment.ts';
+import { measureAppend } from './support/measure-append.ts';
+
+export default (environment: Environment) => measureAppend(environment, { name: 'append-1', entriesPerCall: 1, calls: 250 });

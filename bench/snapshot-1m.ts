@@ -1,0 +1,35 @@
+/** A sheet of a million single-cell entries into a snapshot: how long, and how much memory a process takes for it. */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Environment } from './support/environment.ts';
+import { type Figure, limitFigure, quantile } from './support/figure.ts';
+import { measureSnapshot } from './support/measure-snapshot.ts';
+import type { MemoryTask } from './support/memory-process.ts';
+
+const CELLS = 1_000_000;
+const MEMORY_ROUNDS = 3;
+
+export default async function measure(environment: Environment): Promise<Figure[]> {
+  const database = await environment.database();
+  const options = { name: 'snapshot-1m', cells: CELLS, rounds: 5, reference: '18.3 s and 624 MB' };
+  const duration = await measureSnapshot(environment, options, database);
+
+  const peak: Record<MemoryTask['task'], number[]> = { snapshot: [], read: [] };
+  for (let round = 0; round < MEMORY_ROUNDS; round += 1) {
+    for (const task of ['snapshot', 'read'] as const) {
+      peak[task].push(await peakMegabytes({ task, url: database.url, folder: await environment.folder(), cells: CELLS }));
+    }
+  }
+  const measured = { value: quantile(peak.snapshot, 0.5), baseline: quantile(peak.read, 0.5) };
+  const note = 'most memory (resident) of a process that takes this snapshot; baseline: of one that reads and parses the same rows';
+  return [duration, limitFigure({ name: 'snapshot-1m-memory', unit: 'MB', note }, measured, 300)];
+}
+
+/** Of a process that does nothing else. */
+function peakMegabytes(task: MemoryTask): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(new URL('./support/memory-process.js', import.meta.url)), [JSON.stringify(task)]);
+    child.once('message', (megabytes) => resolve(megabytes as number));
+    child.once('exit', (code) => reject(new Error(`The process that measures memory ended with ${code}.`)));
+  });
+}

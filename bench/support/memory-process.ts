@@ -1,0 +1,25 @@
+/** A process of its own for one task; tells its parent the most memory it has taken, in MB. */
+import { createPool } from '../../src/postgres/pool.ts';
+import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
+import { sheet } from '../../src/spreadsheet/sheet.ts';
+import { blobDirIn, denseLog, readDenseSheet } from './dense-sheet.ts';
+import { SHEET } from './measure-snapshot.ts';
+
+export interface MemoryTask {
+  task: 'snapshot' | 'read';
+  url: string;
+  folder: string;
+  cells: number;
+}
+
+const { task, url, folder, cells } = JSON.parse(process.argv[2] ?? '') as MemoryTask;
+const pool = createPool({ connectionString: url });
+if (task === 'snapshot') {
+  await takeSnapshot({ log: denseLog(pool, SHEET), blobs: await blobDirIn(folder, SHEET), logType: sheet, sequenceId: BigInt(cells) });
+} else {
+  await readDenseSheet(pool, SHEET, cells);
+}
+await pool.end();
+// Linux and Windows count it in KB.
+process.send?.(process.resourceUsage().maxRSS / (process.platform === 'darwin' ? 1024 * 1024 : 1024));
+process.disconnect?.();
