@@ -58,12 +58,12 @@ test('a starter that is killed between start and mark: the unit runs once all th
   await fixture.expectExactlyOnce([id]);
 }, 60_000);
 
-test('a start whose answer is lost is repeated, and the unit runs once', async () => {
+test('a start whose answer is lost: the unit runs once all the same', async () => {
   await workerThatStartsNothing();
   proxy.interfere(START, 'hold-answer');
-  await fixture.starterProcess({ startDeadlineMs: 500 }, proxy.address);
+  const starter = await fixture.starterProcess({ startDeadlineMs: 500 }, proxy.address);
   const ids = await fixture.ask([{ gate: 'go' }, {}]);
-  await until('each was started again', () => proxy.calls(START) >= 4);
+  await until('the starter has given its starts up', () => starter.output.some((line) => line.includes('start:')), 30_000);
   proxy.interfere(START, undefined);
   await fixture.openGate('go');
   await fixture.untilAll(['done']);
