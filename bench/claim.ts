@@ -18,7 +18,7 @@ export default async function measure(environment: Environment): Promise<Figure[
   await fill(database);
   const alone = await alternate({
     rounds: ROUNDS,
-    value: claiming(database, { ...DEFAULT_CLAIM_OPTIONS, maxInFlight: CLAIMED, burstSize: 0 }),
+    value: claiming(database, { ...DEFAULT_CLAIM_OPTIONS, maxInFlight: CLAIMED, maxOnTheirWay: CLAIMED, burstSize: 0 }),
     baseline: () => plainClaim(database),
   });
   const bursts = await alternate({

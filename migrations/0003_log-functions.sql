@@ -125,6 +125,29 @@ end
 $$;
 
 -- ---------------------------------------------------------------------------------------------------------------
+-- Plans. A plan lives as long as its connection, or until the table is analysed. Made while a table is small it would read the
+-- whole table, and go on doing so as it grows (1.2 ms an append became 2.1 ms within 800 units of a new database). What these
+-- functions look for is by key, so they go by an index from the start.
+-- ---------------------------------------------------------------------------------------------------------------
+
+do $$
+declare
+  item record;
+begin
+  for item in
+    select p.oid::regprocedure as signature from pg_proc p
+    where p.pronamespace = current_schema()::regnamespace and p.proname in (
+      'add_work', 'add_entry_work', 'lock_work_key', 'work_key_busy', 'advance_work_key',
+      'claim_work', 'mark_work_started', 'release_claim', 'renew_work', 'work_group_has_room',
+      'begin_work', 'begin_burst', 'lock_entry_to_end', 'finish_work', 'supersede_dead_work', 'fail_work', 'release_work',
+      'record_progress', 'complete_workflow', 'append_entries', 'set_entry_metadata')
+  loop
+    execute format('alter function %s set enable_seqscan = off', item.signature);
+  end loop;
+end
+$$;
+
+-- ---------------------------------------------------------------------------------------------------------------
 -- Roles: owner migrates, app reads and writes, reader reads. Every migration ends with this call.
 -- ---------------------------------------------------------------------------------------------------------------
 

@@ -52,13 +52,7 @@ export function createEnvironment(say: (line: string) => void): Environment {
     return root;
   };
   const runningPostgres = () => {
-    postgres ??= (async () =>
-      startPostgres({
-        dataDir: join(await rootFolder(), 'postgres', 'data'),
-        settings: process.env.PGSS
-          ? { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track': 'all', 'pg_stat_statements.track_planning': true }
-          : {},
-      }))();
+    postgres ??= (async () => startPostgres({ dataDir: join(await rootFolder(), 'postgres', 'data') }))();
     return postgres;
   };
   const runningTemporal = () => {

@@ -46,6 +46,11 @@ export function limitFigure(text: FigureText, measured: Measured, atMost: number
   return figure(text, measured, `value ≤ ${atMost} ${text.unit}`, measured.value <= atMost);
 }
 
+/** For a value that has no goal of its own. */
+export function reportedFigure(text: FigureText, measured: Measured): Figure {
+  return figure(text, measured, 'none, reported', true);
+}
+
 function figure({ name, unit, note }: FigureText, measured: Measured, goal: string, met: boolean): Figure {
   return { name, value: measured.value, unit, baseline: measured.baseline, ratio: ratioOf(measured), goal, met, note };
 }

@@ -14,6 +14,7 @@ const NAMES = [
   'latency',
   'throughput-alone',
   'throughput-burst',
+  'takeover',
   'snapshot-10k',
   'snapshot-100k',
   'snapshot-1m',

@@ -2,15 +2,18 @@
  * Appending to logs over eight connections, one log each, against INSERT of the same rows: same table, indexes and trigger, same number of
  * statements. Every hundredth entry asks for a snapshot, on both sides.
  */
-
 import { createLog } from '../../src/event-log/create-log.ts';
 import type { LogEntry } from '../../src/event-log/event-log.ts';
 import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
 import type { BenchDatabase, Environment } from './environment.ts';
 import { alternate, type Figure, rateFigure, timed } from './figure.ts';
+import { fillSheetLogs } from './sheet-logs.ts';
 
-const CONNECTIONS = Number(process.env.CONNS ?? 8);
+const CONNECTIONS = 8;
 const ROUNDS = 9;
+const WARM_UP = 2;
+/** So that the tables have the size, and the server the plans, of a database in use. */
+const OTHER_LOGS = 5_000;
 const SNAPSHOT_EVERY = 100;
 
 interface AppendOptions {
@@ -26,7 +29,6 @@ export async function measureAppend(environment: Environment, { name, entriesPer
   const perRound = CONNECTIONS * calls * entriesPerCall;
 
   const round = async (call: typeof append | typeof insert, logs: string[]) => {
-    await Promise.all(logs.map((id) => createLog(database.db, { id, type: 'bench' })));
     const milliseconds = await timed(() =>
       Promise.all(
         logs.map(async (logId) => {
@@ -45,9 +47,15 @@ export async function measureAppend(environment: Environment, { name, entriesPer
     return perRound / (milliseconds / 1_000);
   };
   const logsOf = (kind: string, number: number) => Array.from({ length: CONNECTIONS }, (_, lane) => `${kind}-${number}-${lane}`);
+  for (let number = 0; number < WARM_UP + ROUNDS; number += 1) {
+    for (const id of [...logsOf('value', number), ...logsOf('baseline', number)]) {
+      await createLog(database.db, { id, type: 'bench' });
+    }
+  }
+  await fillSheetLogs(database, { prefix: 'other', logs: OTHER_LOGS, entries: 10 });
   const measured = await alternate({
     rounds: ROUNDS,
-    warmUp: 2,
+    warmUp: WARM_UP,
     value: (number) => round(append, logsOf('value', number)),
     baseline: (number) => round(insert, logsOf('baseline', number)),
   });

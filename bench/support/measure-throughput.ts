@@ -13,10 +13,9 @@ import type { BenchDatabase, Environment } from './environment.ts';
 import { alternate, type Measured, timed } from './figure.ts';
 import { askForSnapshots, fillSheetLogs, logIdsOf, type SheetLogs, untilCleared } from './sheet-logs.ts';
 
-const LOGS = Number(process.env.LOGS ?? 2_000);
-
+const LOGS = 2_000;
 const ENTRIES = 100;
-const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const ROUNDS = 5;
 
 export interface ThroughputOptions {
   claim: Partial<ClaimOptions>;
@@ -49,10 +48,6 @@ export async function measureThroughput(environment: Environment, { claim, basel
         const logs = logsOf(round);
         await fillSheetLogs(ours, logs);
         await askForSnapshots(ours, logs);
-        if (process.env.PGSS) {
-          await ours.owner.query('create extension if not exists pg_stat_statements');
-          await ours.owner.query('select pg_stat_statements_reset()');
-        }
         const rate = perSecond(
           await timed(async () => {
             wake();
@@ -60,13 +55,6 @@ export async function measureThroughput(environment: Environment, { claim, basel
           }),
         );
         environment.say(`  ours ${rate.toFixed(0)}/s`);
-        if (process.env.PGSS)
-          for (const r of (
-            await ours.owner.query(
-              `select calls, round((total_exec_time+total_plan_time)::numeric*1000/${LOGS}) us_unit, round((total_exec_time+total_plan_time)::numeric*1000/greatest(calls,1)) us_call, toplevel, left(regexp_replace(query, '\\s+', ' ', 'g'),110) q from pg_stat_statements s join pg_database d on d.oid=s.dbid and d.datname=current_database() order by total_exec_time desc limit 16`,
-            )
-          ).rows)
-            console.error(r.calls.padStart(6), String(r.us_unit).padStart(6), String(r.us_call).padStart(7), r.toplevel ? 'T' : ' ', r.q);
         return rate;
       },
       async baseline(round) {

@@ -36,7 +36,7 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
   if (missing.length > 0) {
     log('warn', `The namespace has no search attribute ${missing.join(', ')}: executions carry none. See tidemark doctor.`);
   }
-  const isRunning = executionIsRunning(client, startDeadlineMs);
+  const isRunning = executionIsRunning({ client, deadlineMs: startDeadlineMs, eager });
   const loop = runStarterLoop({
     db,
     claim,

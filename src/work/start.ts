@@ -5,6 +5,8 @@
  * closed one has this id: the unit's row decides whether it gets a new epoch. Every call has a deadline; what Temporal cannot
  * take now is released under the same id, what it will never take is dead.
  */
+
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Client,
   isGrpcServiceError,
@@ -15,22 +17,26 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { errorMessage } from '../errors.ts';
+import { errorMessage, UnavailableError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { type Claim, type ClaimedExecution, markStarted, refuseClaim, releaseClaim, renewWork } from './claim.ts';
 
 const LOG_ID = defineSearchAttributeKey('LogId', SearchAttributeType.KEYWORD);
 const KIND = defineSearchAttributeKey('Kind', SearchAttributeType.KEYWORD);
 
-export interface StartOptions {
-  db: Database;
+/** How Temporal is called. */
+export interface CallOptions {
   client: Client;
-  taskQueue: string;
-  leaseMs: number;
   /** How long one call to Temporal may take. */
   deadlineMs: number;
   /** The client shares its connection with a worker of this process. */
   eager: boolean;
+}
+
+export interface StartOptions extends CallOptions {
+  db: Database;
+  taskQueue: string;
+  leaseMs: number;
   /** Whether the namespace has LogId and Kind. */
   searchAttributes: boolean;
 }
@@ -97,13 +103,14 @@ async function startOne(options: StartOptions, token: string, claimed: ClaimedEx
   }
 }
 
-async function start({ client, taskQueue, deadlineMs, eager, searchAttributes }: StartOptions, claimed: ClaimedExecution): Promise<void> {
+async function start(options: StartOptions, claimed: ClaimedExecution): Promise<void> {
+  const { client, taskQueue, eager, searchAttributes } = options;
   const { execution, workflow, unit, burst } = claimed;
   const attributes = [
     { key: KIND, value: burst ? 'burst' : workflow },
     ...(unit?.logId === undefined ? [] : [{ key: LOG_ID, value: unit.logId }]),
   ];
-  await client.connection.withDeadline(Date.now() + deadlineMs, () =>
+  await withinDeadline(options, () =>
     client.workflow.start(burst ? 'burst' : workflow, {
       workflowId: execution,
       taskQueue,
@@ -120,12 +127,10 @@ async function start({ client, taskQueue, deadlineMs, eager, searchAttributes }:
 }
 
 /** Whether an execution runs. Throws where Temporal cannot say. */
-export function executionIsRunning(client: Client, deadlineMs: number): (execution: string) => Promise<boolean> {
+export function executionIsRunning(options: CallOptions): (execution: string) => Promise<boolean> {
   return async (execution) => {
     try {
-      const description = await client.connection.withDeadline(Date.now() + deadlineMs, () =>
-        client.workflow.getHandle(execution).describe(),
-      );
+      const description = await withinDeadline(options, () => options.client.workflow.getHandle(execution).describe());
       return description.status.name === 'RUNNING' || description.status.name === 'PAUSED';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) {
@@ -134,4 +139,27 @@ export function executionIsRunning(client: Client, deadlineMs: number): (executi
       throw error;
     }
   };
+}
+
+/**
+ * The call's own deadline is enough for a connection of the client library, which may not be left with a call when it is closed. A worker's,
+ * when it finds no server, tries again past it, for ten seconds, longer than a lease: such a call is given up here. It may still come
+ * through; that is the same id, as always.
+ * @throws UnavailableError
+ */
+async function withinDeadline<T>({ client, deadlineMs, eager }: CallOptions, call: () => Promise<T>): Promise<T> {
+  const answer = client.connection.withDeadline(Date.now() + deadlineMs, call);
+  if (!eager) {
+    return answer;
+  }
+  const answered = new AbortController();
+  const late = delay(deadlineMs, undefined, { signal: answered.signal }).then(() => {
+    throw new UnavailableError(`Temporal did not answer within ${deadlineMs} ms.`);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    late.catch(() => {});
+    answered.abort();
+  }
 }

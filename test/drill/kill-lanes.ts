@@ -1,5 +1,6 @@
 /** What kills, freezes and starts again: one lane a kind, none knowing of the others, so that outages overlap as they please. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Breather } from './breather.ts';
 import type { Clock } from './clock.ts';
 import type { ProcessTarget } from './process-target.ts';
 import type { Random } from './random.ts';
@@ -14,6 +15,7 @@ export interface KillLaneOptions {
   everyMs: number;
   /** When time is up, a lane that has so many waits for the others: under kills without end nothing would come up any more. */
   least: number;
+  breather: Breather;
   onKill: () => void;
   /** Now would be a good time for the next one. */
   hurry?: Hurry;
@@ -42,17 +44,19 @@ const LONGEST_OUTAGE_MS = 1_500;
 /** When all that is missing is kills. */
 const LATE_GAP_MS = 1_000;
 
-export async function runKillLane({ targets, clock, random, everyMs, least, onKill, hurry }: KillLaneOptions): Promise<void> {
+export async function runKillLane({ targets, clock, random, everyMs, least, breather, onKill, hurry }: KillLaneOptions): Promise<void> {
   let kills = 0;
   while (!clock.isOver()) {
     const gapMs = random.waitMs(everyMs);
     const gap = clock.pause(clock.isLate() ? Math.min(gapMs, LATE_GAP_MS) : gapMs);
     await (hurry ? Promise.race([gap, hurry.next()]) : gap);
-    if (clock.isLate() && kills >= least) continue;
+    await breather.wait();
+    if (clock.isOver() || (clock.isLate() && kills >= least)) continue;
     const victims = random.chance(0.2) ? targets : [random.pick(targets)];
     for (const victim of victims) {
       await victim.kill();
       kills += 1;
+      breather.onKill();
       onKill();
     }
     await delay(random.integer(0, LONGEST_OUTAGE_MS));

@@ -1,6 +1,7 @@
 /** All that goes on at once until time is up: appends, unrest, kills. */
 import { runAppendLanes } from './append-lanes.ts';
 import type { Appender } from './appender.ts';
+import { createBreather } from './breather.ts';
 import { type Clock, startClock } from './clock.ts';
 import type { DrillLog } from './drill-logs.ts';
 import { createHurry, runFreezeLane, runKillLane } from './kill-lanes.ts';
@@ -38,13 +39,14 @@ const KILL_EVERY_MS = 5_000;
 const TELL_EVERY_MS = 10_000;
 
 export async function runLanes({ scene, random, logs, appender, minutes, giveUp, say }: LanesOptions): Promise<LaneCounts> {
-  const { pool, processes, gate } = scene;
+  const { pool, owner, processes, gate } = scene;
   const kills: Record<Kind, number> = { worker: 0, starter: 0, temporal: 0, postgres: 0 };
   const isEnough = () => appender.counts.acknowledged >= LEAST_APPENDS && KINDS.every((kind) => kills[kind] >= LEAST_KILLS);
   const clock = startClock(minutes * 60_000, isEnough, giveUp.signal);
   const telling = setInterval(() => say(progressLine(clock, appender, kills)), TELL_EVERY_MS);
   const stir = (name: string) => ({ clock, random: random.fork(name), pool, logs, appender });
   const hurry = createHurry();
+  const breather = createBreather(owner, clock);
   const chance = random.fork('hurry');
   /** Half of the time a worker dies soon after. */
   const threaten = (withinMs: number) => () => {
@@ -57,6 +59,7 @@ export async function runLanes({ scene, random, logs, appender, minutes, giveUp,
       random: random.fork(`kill ${kind}`),
       everyMs: KILL_EVERY_MS,
       least: LEAST_KILLS,
+      breather,
       onKill: () => {
         kills[kind] += 1;
       },

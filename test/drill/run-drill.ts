@@ -60,7 +60,7 @@ async function runInDirectory(
   const { ms: killing, ...counts } = await runLanes({ scene, random, logs, appender, minutes, giveUp, say });
   await file.close();
   say(`${Math.round(killing / 1_000)} s  nothing is killed any more; settling`);
-  const settled = await settle(owner, say);
+  const settled = await settle(owner, killing, say);
   await Promise.all(processes.map((process) => process.end()));
   const databaseCounts = await readDatabaseCounts(owner);
 

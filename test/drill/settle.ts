@@ -3,8 +3,11 @@ import type { Queryable } from '../../src/postgres/queryable.ts';
 import { SCHEMA } from './drill-settings.ts';
 import { unlessOut } from './outage.ts';
 
-/** Without one unit less for so long, it is stuck. The longest wait of a healthy unit is that for its next attempt after the last outage. */
-const STALL_MS = 90_000;
+/**
+ * Without one unit less for so long, it is stuck. A healthy unit waits for its next attempt no longer than it has been tried already, and
+ * never longer than ten minutes: the interval doubles with each failure.
+ */
+const longestWaitMs = (killingMs: number): number => Math.min(killingMs, 600_000) + 60_000;
 const TELL_EVERY_MS = 5_000;
 
 /** Units that are neither done nor cancelled, and entries that are pending: what is still to come. */
@@ -17,12 +20,17 @@ export async function countOpen(db: Queryable): Promise<number> {
 }
 
 /** Waits until nothing is open. What does not settle is a finding, and the checker says what of it is left. */
-export async function settle(owner: Queryable, say: (line: string) => void): Promise<{ ms: number; findings: string[] }> {
+export async function settle(
+  owner: Queryable,
+  killingMs: number,
+  say: (line: string) => void,
+): Promise<{ ms: number; findings: string[] }> {
   const startedAt = performance.now();
+  const stallMs = longestWaitMs(killingMs);
   let least = Number.POSITIVE_INFINITY;
   let lessAt = startedAt;
   let toldAt = startedAt;
-  while (performance.now() - lessAt < STALL_MS) {
+  while (performance.now() - lessAt < stallMs) {
     await unlessOut(async () => {
       const open = await countOpen(owner);
       if (open < least) {
@@ -39,6 +47,6 @@ export async function settle(owner: Queryable, say: (line: string) => void): Pro
   }
   return {
     ms: performance.now() - startedAt,
-    findings: [`It did not settle: ${least} units and pending entries were left, and none less for ${STALL_MS / 1_000} s.`],
+    findings: [`It did not settle: ${least} units and pending entries were left, and none less for ${Math.round(stallMs / 1_000)} s.`],
   };
 }

@@ -25,8 +25,9 @@ export interface StirOptions {
 
 /** Long enough for an outage of Postgres in the middle of it. */
 const LONGEST_BACKLOG_MS = 15_000;
-/** A machine that cannot keep up gets no further backlog before it has worked off most of the last one. */
+/** A machine that cannot keep up gets no further backlog before it has worked off most of the last one, or has had a minute for it. */
 const WORKED_OFF = 100;
+const LONGEST_REST_MS = 60_000;
 
 /** Every starter sleeps while every log asks for a snapshot; then all of them wake. `onRelease`: bursts are about to run. */
 export async function runBacklogLane(
@@ -42,7 +43,8 @@ export async function runBacklogLane(
   };
   for (let backlogs = 0; ; backlogs += 1) {
     await clock.pause(random.waitMs(everyMs));
-    while (!clock.isLate() && !(await isWorkedOff())) await delay(500);
+    const until = performance.now() + LONGEST_REST_MS;
+    while (performance.now() < until && !clock.isLate() && !(await isWorkedOff())) await delay(500);
     if (clock.isOver() && backlogs > 0) return backlogs;
     const reopen = gate.close();
     for (const starter of starters) starter.freeze();

@@ -1,9 +1,7 @@
-/** Claiming: what is claimed, how much of it at once, for whom, and under which execution. */
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { beginWork } from '../../src/work/begin.ts';
-import { type Claim, markStarted, releaseClaim, renewWork } from '../../src/work/claim.ts';
-import { failWork, finishWork, releaseWork } from '../../src/work/end.ts';
+import { type Claim, releaseClaim } from '../../src/work/claim.ts';
+import { failWork, finishWork } from '../../src/work/end.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type LoadRecord, recordLoad } from '../support/load-record.ts';
 import { until } from '../support/until.ts';
@@ -25,25 +23,10 @@ beforeEach(async () => {
   await load.clear();
 });
 
-/** Many at once, without keys; those of two workflows became due in turns. */
-const addMany = async (count: number, { group = 'g', workflow = 'mail' } = {}) => {
-  await work.db.query('insert into tidemark.work_group (name) values ($1) on conflict do nothing', [group]);
-  await work.db.query(
-    `select tidemark.add_work($1 || '/' || $2 || '-' || lpad(n::text, 5, '0'), $1, $2,
-       p_not_before => date_trunc('hour', now()) - interval '1 hour' + n * interval '1 millisecond')
-     from generate_series(1, $3::integer) n`,
-    [workflow, group, count],
-  );
-};
 const alone = (claim: Claim) => claim.executions.flatMap(({ unit }) => (unit ? [unit.id] : []));
 const bursts = (claim: Claim) => claim.executions.filter(({ burst }) => burst);
 const all = (claim: Claim) => claim.executions.map(({ execution }) => execution);
-const execution = (claim: Claim, at = 0) => claim.executions[at]?.execution as string;
 const end = async (id: string) => finishWork(work.db, await work.begin(id), {});
-const leaseRunsOut = () =>
-  work.db.query(`update tidemark.work set lease_until = clock_timestamp() - interval '1 millisecond' where state = 'claimed'`);
-const counter = async (name: string) =>
-  Number((await work.db.query('select value from tidemark.sweep_counter where name = $1', [name])).rows[0].value);
 
 describe('a claim', () => {
   test('takes ready units under a token and a lease, and names their executions', async () => {
@@ -55,7 +38,7 @@ describe('a claim', () => {
       executions: [{ execution: `${rows[0].id}/mail/1`, workflow: 'mail', unit: { id: 'mail/1' } }],
     });
     const row = await work.row('mail/1');
-    expect(row).toMatchObject({ state: 'claimed', claim_token: claim.token, execution: execution(claim) });
+    expect(row).toMatchObject({ state: 'claimed', claim_token: claim.token, execution: claim.executions[0]?.execution });
     const leaseMs = (row.lease_until as Date).getTime() - Date.now();
     expect(leaseMs).toBeGreaterThan(1_000);
     expect(leaseMs).toBeLessThan(6_000);
@@ -91,9 +74,9 @@ describe('a claim', () => {
   });
 
   test('gives each group its turn, whatever the others have waiting', async () => {
-    await addMany(500, { group: 'noisy' });
-    await addMany(3, { group: 'quiet' });
-    await addMany(3, { group: 'silent' });
+    await work.addMany(500, { group: 'noisy' });
+    await work.addMany(3, { group: 'quiet' });
+    await work.addMany(3, { group: 'silent' });
     const claimed = alone(await work.claim({ maxInFlight: 9, burstSize: 0 }));
     expect(claimed.map((id) => id.slice(5, -6)).sort()).toEqual([
       'noisy',
@@ -109,13 +92,13 @@ describe('a claim', () => {
   });
 
   test('gives the places that other groups do not need to those that do', async () => {
-    await addMany(20, { group: 'noisy' });
-    await addMany(1, { group: 'quiet' });
+    await work.addMany(20, { group: 'noisy' });
+    await work.addMany(1, { group: 'quiet' });
     expect(alone(await work.claim({ maxInFlight: 10, burstSize: 0 }))).toHaveLength(10);
   });
 
   test('with more groups than places reaches every one of them in turn', async () => {
-    for (let group = 0; group < 12; group += 1) await addMany(20, { group: `group-${group}` });
+    for (let group = 0; group < 12; group += 1) await work.addMany(20, { group: `group-${group}` });
     const reached = new Set<string>();
     await until('every group had its turn', async () => {
       for (const id of alone(await work.claim({ maxInFlight: 4, burstSize: 0 }))) {
@@ -140,14 +123,14 @@ describe('a claim', () => {
 
 describe('at most maxInFlight units run alone', () => {
   test('whatever the number of starters', async () => {
-    await addMany(200);
+    await work.addMany(200);
     const claims = await Promise.all(Array.from({ length: 10 }, () => work.claim({ maxInFlight: 7, burstSize: 0 })));
     expect(claims.reduce((units, claim) => units + claim.units, 0)).toBe(7);
     expect(await load.peakAlone()).toBe(7);
   });
 
   test('of which few are on their way at once: the next are claimed as those begin', async () => {
-    await addMany(60);
+    await work.addMany(60);
     const first = alone(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }));
     expect(first).toHaveLength(10);
     expect(alone(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }))).toEqual([]);
@@ -160,7 +143,7 @@ describe('at most maxInFlight units run alone', () => {
   });
 
   test('and the next ones are claimed as those end', async () => {
-    await addMany(5);
+    await work.addMany(5);
     const [first, second] = alone(await work.claim({ maxInFlight: 2, burstSize: 0 }));
     await end(first as string);
     expect(alone(await work.claim({ maxInFlight: 2, burstSize: 0 }))).toHaveLength(1);
@@ -172,9 +155,9 @@ describe('at most maxInFlight units run alone', () => {
 
 describe("a group's cap holds", () => {
   test('with two starters that claim, start, begin and finish all the time', async () => {
-    await addMany(60, { group: 'capped' });
+    await work.addMany(60, { group: 'capped' });
     await work.group('capped', { cap: 3 });
-    await addMany(60, { group: 'free' });
+    await work.addMany(60, { group: 'free' });
     const starter = async () => {
       while ((await work.count('done')) < 120) {
         const claim = await work.claim({ maxInFlight: 10, burstSize: 0 });
@@ -189,8 +172,8 @@ describe("a group's cap holds", () => {
   });
 
   test('with bursts and units alone side by side: a burst takes its width of it', async () => {
-    await addMany(300, { group: 'capped' });
-    await addMany(19, { group: 'capped', workflow: 'note' });
+    await work.addMany(300, { group: 'capped' });
+    await work.addMany(19, { group: 'capped', workflow: 'note' });
     await work.group('capped', { cap: 10 });
     const claim = await work.claim();
     expect(bursts(claim)).toHaveLength(1);
@@ -201,8 +184,8 @@ describe("a group's cap holds", () => {
   });
 
   test('with bursts of two workflows in one group', async () => {
-    await addMany(200, { group: 'capped' });
-    await addMany(200, { group: 'capped', workflow: 'note' });
+    await work.addMany(200, { group: 'capped' });
+    await work.addMany(200, { group: 'capped', workflow: 'note' });
     await work.group('capped', { cap: 12 });
     await work.claim();
     await work.claim();
@@ -210,11 +193,11 @@ describe("a group's cap holds", () => {
   });
 
   test('where a burst is claimed again after its starter died', async () => {
-    await addMany(200, { group: 'capped' });
+    await work.addMany(200, { group: 'capped' });
     await work.group('capped', { cap: 8 });
     const claim = await work.claim();
     expect(bursts(claim)).toHaveLength(1);
-    await leaseRunsOut();
+    await work.leasesRunOut();
     const again = await work.claim();
     expect(all(again)).toEqual(all(claim));
     expect(await load.peak('capped')).toBeLessThanOrEqual(8);
@@ -245,169 +228,8 @@ describe("a group's cap holds", () => {
   });
 
   test('of 0 lets nothing run', async () => {
-    await addMany(50, { group: 'closed' });
+    await work.addMany(50, { group: 'closed' });
     await work.group('closed', { cap: 0 });
     expect((await work.claim()).units).toBe(0);
-  });
-});
-
-describe('a token', () => {
-  test('of a claim that ran out changes nothing any more', async () => {
-    await work.add({ id: 'mail/1' });
-    const paused = await work.claim();
-    await leaseRunsOut();
-    const present = await work.claim();
-    expect(execution(present)).toBe(execution(paused));
-    expect(await counter('expired_lease')).toBe(1);
-    const before = await work.row('mail/1');
-
-    await markStarted(work.db, paused.token, all(paused));
-    await releaseClaim(work.db, paused.token, all(paused));
-    expect(await renewWork(work.db, execution(paused), { token: paused.token, leaseMs: 4_000 })).toEqual([]);
-    await work.db.query(`select tidemark.refuse_claimed_work($1, $2, '{}')`, [execution(paused), paused.token]);
-    expect(await work.row('mail/1')).toEqual(before);
-
-    await markStarted(work.db, present.token, all(present));
-    expect(await work.row('mail/1')).toMatchObject({ state: 'started' });
-  });
-
-  test('does not undo what a worker has begun before it was marked', async () => {
-    await work.add({ id: 'mail/1' });
-    const claim = await work.claim();
-    await beginWork(work.db, 'mail/1', Number((await work.row('mail/1')).epoch));
-    const before = await work.row('mail/1');
-    await releaseClaim(work.db, claim.token, all(claim));
-    await markStarted(work.db, claim.token, all(claim));
-    expect(await renewWork(work.db, execution(claim), { token: claim.token, leaseMs: 4_000 })).toEqual([]);
-    expect(before.state).toBe('started');
-    expect(await work.row('mail/1')).toEqual(before);
-  });
-
-  test('of nobody: a lease that has not run out is left alone', async () => {
-    await work.add({ id: 'mail/1' });
-    const claim = await work.claim();
-    expect((await work.claim()).units).toBe(0);
-    await markStarted(work.db, randomUUID(), all(claim));
-    expect((await work.row('mail/1')).state).toBe('claimed');
-  });
-});
-
-describe('an execution that is over while its unit is not', () => {
-  test('gives a claimed unit a new epoch, still claimed, to be started at once', async () => {
-    await work.add({ id: 'mail/1' });
-    const claim = await work.claim();
-    const { epoch } = await work.row('mail/1');
-    const [renewed] = await renewWork(work.db, execution(claim), { token: claim.token, leaseMs: 4_000 });
-    const row = await work.row('mail/1');
-    expect(Number(row.epoch)).toBeGreaterThan(Number(epoch));
-    expect(renewed).toMatchObject({ execution: `${execution(claim)}/r${row.epoch}`, unit: { id: 'mail/1', epoch: Number(row.epoch) } });
-    expect(row).toMatchObject({ state: 'claimed', claim_token: claim.token, execution: renewed?.execution });
-    expect(await beginWork(work.db, 'mail/1', Number(epoch))).toBeUndefined();
-  });
-
-  test('gives a started one a new epoch, ready, and fences its last attempt off', async () => {
-    await work.add({ id: 'mail/1' });
-    const unit = await work.begin('mail/1');
-    await renewWork(work.db, (await work.row('mail/1')).execution as string);
-    expect((await work.row('mail/1')).state).toBe('ready');
-    await expect(finishWork(work.db, unit, {})).rejects.toMatchObject({ code: 'fenced' });
-  });
-
-  test('leaves finished ones as they are', async () => {
-    await work.add({ id: 'mail/1' });
-    await end('mail/1');
-    const before = await work.row('mail/1');
-    expect(await renewWork(work.db, before.execution as string)).toEqual([]);
-    expect(await work.row('mail/1')).toEqual(before);
-  });
-
-  test('sends what is left of a burst on its way alone', async () => {
-    await addMany(100);
-    const claim = await work.claim({ maxInFlight: 0 });
-    await work.markAll(claim);
-    await renewWork(work.db, execution(claim));
-    expect(await work.count('ready', 'alone and burst_id is null')).toBe(100);
-    const next = await work.claim({ maxInFlight: 5 });
-    expect(bursts(next)).toEqual([]);
-    expect(alone(next)).toHaveLength(5);
-  });
-});
-
-describe('a burst', () => {
-  const OPTIONS = { maxInFlight: 40, burstSize: 100, burstThreshold: 20, maxBursts: 4 };
-
-  test('is not made of few units: each runs alone', async () => {
-    await addMany(60);
-    const claim = await work.claim(OPTIONS);
-    expect(bursts(claim)).toEqual([]);
-    expect(alone(claim)).toHaveLength(40);
-  });
-
-  test('is made of a backlog of more than 20 beyond maxInFlight: up to 100 units in one execution, nothing of it alone', async () => {
-    await addMany(150);
-    const claim = await work.claim(OPTIONS);
-    expect(bursts(claim).map(({ burst }) => burst?.units)).toEqual([100, 50]);
-    expect(alone(claim)).toEqual([]);
-    for (const { execution: id, burst } of bursts(claim)) expect(id).toMatch(new RegExp(`/burst/mail/${burst?.id}$`));
-  });
-
-  test('is one of at most 4 of its workflow, however many claim', async () => {
-    await addMany(1_000);
-    await addMany(700, { workflow: 'note', group: 'notes' });
-    await Promise.all(Array.from({ length: 6 }, () => work.claim(OPTIONS)));
-    const { rows } = await work.db.query(
-      `select workflow, count(distinct burst_id)::integer as bursts, count(*)::integer as units from tidemark.work where burst_id is not null group by 1 order by 1`,
-    );
-    expect(rows).toEqual([
-      { workflow: 'mail', bursts: 4, units: 400 },
-      { workflow: 'note', bursts: 4, units: 400 },
-    ]);
-    expect(await load.peakBursts()).toBe(4);
-  });
-
-  test('is made of a backlog also where the workflows of a group take turns', async () => {
-    await addMany(500);
-    await addMany(500, { workflow: 'note' });
-    const claim = await work.claim(OPTIONS);
-    expect(new Set(bursts(claim).map(({ workflow }) => workflow))).toEqual(new Set(['mail', 'note']));
-    expect(alone(claim)).toEqual([]);
-  });
-
-  test('keeps its units and its id when it is claimed again', async () => {
-    await addMany(150);
-    const claim = await work.claim(OPTIONS);
-    await releaseClaim(work.db, claim.token, all(claim));
-    const again = await work.claim(OPTIONS);
-    expect(again.executions.map(({ execution: id, burst }) => [id, burst?.units]).sort()).toEqual(
-      claim.executions.map(({ execution: id, burst }) => [id, burst?.units]).sort(),
-    );
-  });
-
-  test('never takes a unit that has left one', async () => {
-    await addMany(100);
-    const claim = await work.claim({ ...OPTIONS, maxInFlight: 0 });
-    const { rows } = await work.db.query('select * from tidemark.begin_burst($1, $2, 100, true)', [
-      claim.executions[0]?.burst?.id,
-      randomUUID(),
-    ]);
-    for (const { id, epoch, attempt, fence } of rows) {
-      await releaseWork(work.db, { id, epoch: Number(epoch), attempt, fence } as never);
-    }
-    expect((await work.claim({ ...OPTIONS, maxInFlight: 0 })).units).toBe(0);
-    expect(alone(await work.claim(OPTIONS))).toHaveLength(40);
-  });
-
-  test('does not keep other groups from running', async () => {
-    await addMany(1_000, { group: 'noisy' });
-    await work.claim(OPTIONS);
-    await addMany(3, { group: 'quiet' });
-    expect(alone(await work.claim(OPTIONS))).toHaveLength(3);
-  });
-
-  test('can be turned off', async () => {
-    await addMany(500);
-    const claim = await work.claim({ ...OPTIONS, burstSize: 0 });
-    expect(bursts(claim)).toEqual([]);
-    expect(alone(claim)).toHaveLength(40);
   });
 });

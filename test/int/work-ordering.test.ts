@@ -224,19 +224,38 @@ describe('a redriven unit', () => {
   });
 });
 
-test('discarding, finishing and asking again on one log at the same time never deadlock', async () => {
-  await work.log('l');
-  for (let round = 0; round < 15; round += 1) {
-    const first = Number(await work.append('l', { pending: 'snapshot' }, { pending: 'snapshot' }));
-    await failWork(work.db, await work.begin(`snapshot/l/${first}`), ERROR, { dead: true });
-    const unit = await work.begin(`snapshot/l/${first + 1}`);
-    await Promise.all([
-      finishWork(inSchema(database.pool), unit, { snapshot: `S${round}` }),
-      call('discard_work', `snapshot/l/${first}`),
-      work.db.query(`select tidemark.complete_workflow('l', $1, 'snapshot', null, null)`, [first]),
-      work.setPending('l', first, null),
-    ]);
-    expect(await stateOf(`snapshot/l/${first + 1}`)).toBe('done');
-    expect((await work.entry('l', first)).pending).toBeNull();
-  }
+describe('a snapshot that supersedes a dead one', () => {
+  test('locks the entries of both before their key, as everybody does', async () => {
+    await work.log('l');
+    await work.append('l', { pending: 'snapshot' }, { pending: 'snapshot' });
+    await failWork(work.db, await work.begin('snapshot/l/0'), ERROR, { dead: true });
+    const unit = await work.begin('snapshot/l/1');
+    const other = await database.pool.connect();
+    await other.query('begin');
+    await other.query(`select from tidemark.entries where log_id = 'l' and sequence_id = 0 for update`);
+    const finished = finishWork(work.db, unit, { snapshot: 'S' });
+    await waitingForLock();
+    await other.query(`select tidemark.lock_work_key('ledger', 'l')`);
+    await other.query('commit');
+    other.release();
+    await finished;
+    expect(await work.states()).toEqual({ 'snapshot/l/0': 'done', 'snapshot/l/1': 'done' });
+  });
+
+  test('never deadlocks with who discards it, completes it or clears its entry at the same time', async () => {
+    await work.log('l');
+    for (let round = 0; round < 15; round += 1) {
+      const first = Number(await work.append('l', { pending: 'snapshot' }, { pending: 'snapshot' }));
+      await failWork(work.db, await work.begin(`snapshot/l/${first}`), ERROR, { dead: true });
+      const unit = await work.begin(`snapshot/l/${first + 1}`);
+      await Promise.all([
+        finishWork(inSchema(database.pool), unit, { snapshot: `S${round}` }),
+        call('discard_work', `snapshot/l/${first}`),
+        work.db.query(`select tidemark.complete_workflow('l', $1, 'snapshot', null, null)`, [first]),
+        work.setPending('l', first, null),
+      ]);
+      expect(await stateOf(`snapshot/l/${first + 1}`)).toBe('done');
+      expect((await work.entry('l', first)).pending).toBeNull();
+    }
+  });
 });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { inject } from 'vitest';
 import { type EmbeddedPostgres, type PostgresOptions, startPostgres } from '../../src/embedded/postgres.ts';
 import { type EmbeddedTemporal, startTemporal, type TemporalOptions } from '../../src/embedded/temporal.ts';
-import { findTemporalCli } from '../../src/embedded/temporal-binaries.ts';
+import { findTemporalCli, findTemporalTestServer } from '../../src/embedded/temporal-binaries.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -43,4 +43,10 @@ export async function startTestPostgres(directory: string, options: Partial<Post
 export async function startTestTemporal(directory: string, options: Partial<TemporalOptions> = {}): Promise<EmbeddedTemporal> {
   const cli = await findTemporalCli({ configuredPath: process.env.TEMPORAL_CLI });
   return await startTemporal({ cli, dataDir: join(directory, 'temporal'), ui: false, ...options });
+}
+
+/** The server that skips time, for `TestWorkflowEnvironment.createTimeSkipping({ server })`. */
+export async function timeSkippingServer(): Promise<{ executable: { type: 'existing-path'; path: string } }> {
+  const { path } = await findTemporalTestServer({ configuredPath: process.env.TEMPORAL_TEST_SERVER });
+  return { executable: { type: 'existing-path', path } };
 }

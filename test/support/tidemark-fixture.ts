@@ -3,6 +3,8 @@
  * ends with `close`.
  */
 import { join } from 'node:path';
+import { inject } from 'vitest';
+import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
@@ -48,7 +50,8 @@ export interface TidemarkFixture {
   expectExactlyOnce(ids: readonly string[]): Promise<void>;
   counters(): Promise<Record<string, number>>;
   executionOf(id: string): Promise<string>;
-  worker(options?: { starter?: false | StarterSettings; address?: string }): Promise<RunningWorker>;
+  /** In this process. */
+  worker(options?: { starter?: false | StarterSettings; address?: string; blobs?: BlobStore }): Promise<RunningWorker>;
   workerProcess(options?: { starter?: false | StarterSettings; address?: string }): Promise<WorkerProcess>;
   starterProcess(starter?: StarterSettings, address?: string): Promise<WorkerProcess>;
   supervise(count: number, starter?: false | StarterSettings): Promise<{ starts(): number; stop(): Promise<void> }>;
@@ -59,9 +62,23 @@ export interface TidemarkFixture {
 // The SDK's own news would drown the test's.
 installRuntime({ verbose: false, log: () => {} });
 
-export async function createTidemarkFixture(): Promise<TidemarkFixture> {
+export interface FixtureServers {
+  /** Of a superuser, on a server with the template database of database.ts. */
+  postgresUrl: string;
+  temporalAddress: string;
+  workflowBundlePath: string;
+}
+
+const serversOfThisRun = (): FixtureServers => ({
+  postgresUrl: inject('postgresUrl'),
+  temporalAddress: temporalAddress(),
+  workflowBundlePath: workflowBundle().codePath,
+});
+
+/** `servers`: default those of the test run; a bench has its own. */
+export async function createTidemarkFixture(servers: FixtureServers = serversOfThisRun()): Promise<TidemarkFixture> {
   const directory = await createTestDirectory();
-  const database = await createTestDatabase({ poolSize: 40 });
+  const database = await createTestDatabase({ postgresUrl: servers.postgresUrl, poolSize: 40 });
   await database.ownerPool.query(SCRIPT_TABLES);
   const load = await recordLoad(database);
   const work = workRows(database);
@@ -73,12 +90,16 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
     endings.unshift(() => end(value));
     return value;
   };
-  const childSettings = (kind: ChildSettings['kind'], starter: ChildSettings['starter'], address = temporalAddress()): ChildSettings => ({
+  const childSettings = (
+    kind: ChildSettings['kind'],
+    starter: ChildSettings['starter'],
+    address = servers.temporalAddress,
+  ): ChildSettings => ({
     kind,
     databaseUrl: database.appUrl,
     temporalAddress: address,
     blobsPath,
-    workflowBundlePath: workflowBundle().codePath,
+    workflowBundlePath: servers.workflowBundlePath,
     starter,
   });
   let logs = 0;
@@ -177,16 +198,16 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
     counters: () => sweepCounters(work.db),
     executionOf: async (id) => (await work.row(id)).execution as string,
 
-    worker: async ({ starter = {}, address = temporalAddress() } = {}) =>
+    worker: async ({ starter = {}, address = servers.temporalAddress, blobs = createDirectoryBlobStore({ path: blobsPath }) } = {}) =>
       ending(
         await startWorker({
           registry,
           pool: database.pool,
           schema: 'tidemark',
-          blobs: createDirectoryBlobStore({ path: blobsPath }),
+          blobs,
           temporal: { address, namespace: 'default' },
           starter,
-          workflowBundle: workflowBundle(),
+          workflowBundle: { codePath: servers.workflowBundlePath },
         }),
         (worker) => worker.stop(),
       ),
@@ -196,7 +217,7 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
       ending(await startWorkerProcess(childSettings('starter', starter, address)), (child) => child.kill()),
     supervise: async (count, starter = {}) =>
       ending(await superviseWorkerProcesses(childSettings('worker', starter), count), (lanes) => lanes.stop()),
-    client: async (address = temporalAddress()) =>
+    client: async (address = servers.temporalAddress) =>
       ending(await connectClient({ address, namespace: 'default' }), (client) => client.connection.close()),
 
     async close() {

@@ -88,6 +88,20 @@ export function workRows(database: TestDatabase, queryable: Queryable = database
       return added.rows[0].answer as 'added' | 'exists';
     },
 
+    /** Many at once, without keys; those of two workflows became due in turns. */
+    async addMany(count: number, { group = 'g', workflow = 'mail' } = {}) {
+      await db.query('insert into tidemark.work_group (name) values ($1) on conflict do nothing', [group]);
+      await db.query(
+        `select tidemark.add_work($1 || '/' || $2 || '-' || lpad(n::text, 5, '0'), $1, $2,
+           p_not_before => date_trunc('hour', now()) - interval '1 hour' + n * interval '1 millisecond')
+         from generate_series(1, $3::integer) n`,
+        [workflow, group, count],
+      );
+    },
+
+    leasesRunOut: () =>
+      db.query(`update tidemark.work set lease_until = clock_timestamp() - interval '1 millisecond' where state = 'claimed'`),
+
     async log(id: string, type = 'ledger', snapshotEvery?: number) {
       await createLog(db, { id, type, snapshotEvery });
       return id;

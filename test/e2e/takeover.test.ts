@@ -1,0 +1,26 @@
+/** SIGKILL of a worker in the middle of its work, with a second one up. The bench measures this with more kills. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { measureTakeover, percentile95, type TakeoverShape } from '../support/takeover.ts';
+import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';
+
+const KILLS = 3;
+/** The goal is 6 s where nothing else runs; while other tests share the processors this is no more than a bound. */
+const BOUND_SECONDS = 20;
+
+let fixture: TidemarkFixture;
+
+beforeAll(async () => {
+  fixture = await createTidemarkFixture();
+});
+afterAll(() => fixture.close());
+
+test.each([['local'], ['heartbeating'], ['burst']] as [TakeoverShape][])(
+  '%s work of a killed worker is begun again by another',
+  async (shape) => {
+    const { seconds } = await measureTakeover(fixture, shape, KILLS);
+    console.log(`takeover ${shape}: ${seconds.map((value) => value.toFixed(1)).join(', ')} s`);
+    expect(seconds).toHaveLength(KILLS);
+    expect(percentile95(seconds)).toBeLessThan(BOUND_SECONDS);
+  },
+  120_000,
+);
