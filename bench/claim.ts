@@ -2,7 +2,7 @@
 import { claimWork } from '../src/work/claim.ts';
 import { DEFAULT_CLAIM_OPTIONS } from '../src/work/loop.ts';
 import type { BenchDatabase, Environment } from './support/environment.ts';
-import { alternate, type Figure, limitFigure, timed } from './support/figure.ts';
+import { alternate, type Figure, limitFigure, reportedFigure, timed } from './support/figure.ts';
 
 const ROWS = 3_000_000;
 const CLAIMED = 100;
@@ -30,7 +30,7 @@ export default async function measure(environment: Environment): Promise<Figure[
   const note = `p50 of a claim of ${CLAIMED} of ${ROWS.toLocaleString('en-US')} rows in ${GROUPS} groups, a million not claimable yet, a million finished; ${baseline}`;
   return [
     limitFigure({ name: 'claim', unit: 'ms', note: `${note}; units that run alone` }, alone, 5),
-    limitFigure({ name: 'claim-burst', unit: 'ms', note: `${note}; one burst` }, bursts, 5),
+    reportedFigure({ name: 'claim-burst', unit: 'ms', note: `${note}; one burst` }, bursts),
   ];
 }
 

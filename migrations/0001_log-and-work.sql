@@ -59,11 +59,9 @@ create table logs (
   settings jsonb not null default '{}',
   snapshot_every integer check (snapshot_every > 0),
   snapshot_mark bigint not null default 0,
-  first_sequence_id bigint not null default 0,
-  next_sequence_id bigint not null default 0,
-  created_at timestamptz not null default now(),
-  check (0 <= first_sequence_id and first_sequence_id <= next_sequence_id)
-) with (fillfactor = 70);
+  first_sequence_id bigint not null default 0 check (first_sequence_id >= 0),
+  created_at timestamptz not null default now()
+);
 comment on column logs.snapshot_mark is 'Newest entry that has, or was asked for, a snapshot. The policy counts from here.';
 
 create function log_group() returns trigger language plpgsql set search_path from current as $$
@@ -92,6 +90,11 @@ comment on column entries.data is 'The entry''s own fields, as sent (json, not j
 comment on column entries.snapshot is 'Blob with the state of all entries strictly before this one.';
 create index entries_snapshot on entries (log_id, sequence_id) where snapshot is not null;
 create index entries_pending on entries (log_id, sequence_id) where pending is not null;
+
+-- The id of a log's next entry. It is what the entries say, so an append writes nothing else, and a plain INSERT is one.
+-- Appending and reading spell it out: a function that queries is not inlined.
+create function log_end(l logs) returns bigint stable language sql
+  return coalesce((select e.sequence_id + 1 from entries e where e.log_id = l.id order by e.sequence_id desc limit 1), l.first_sequence_id);
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Work
@@ -151,9 +154,9 @@ comment on column work.alone is 'Left a burst: never joins one again.';
 create index work_claim on work (group_name, priority, not_before, id) where state = 'ready';
 create index work_burst on work (burst_id) where burst_id is not null and state in ('ready', 'claimed', 'started');
 create index work_running on work (group_name, workflow) where state in ('claimed', 'started');
-create unique index work_key_head on work (group_name, ordering_key) where state in ('ready', 'claimed', 'started');
-create index work_key_order on work (group_name, ordering_key, position) where state in ('waiting', 'ready', 'claimed', 'started', 'dead');
-create index work_lease on work (lease_until) where state = 'claimed';
+create unique index work_key_head on work (group_name, ordering_key) where ordering_key is not null and state in ('ready', 'claimed', 'started');
+create index work_key_order on work (group_name, ordering_key, position)
+  where ordering_key is not null and state in ('waiting', 'ready', 'claimed', 'started', 'dead');
 create index work_check on work (check_after) where state = 'started';
 create index work_expiry on work (expires_at) where expires_at is not null and state in ('waiting', 'ready');
 create index work_dead on work (group_name, log_id) where state = 'dead';

@@ -142,7 +142,7 @@ declare
   v_start integer;
   v_now timestamptz;
   v_after timestamptz := coalesce(p_low_water, '-infinity'::timestamptz);
-  v_ids text[];
+  v_tids tid[];
   v_bursts text[];
 begin
   -- An idle poll takes no lock and writes nothing.
@@ -202,20 +202,24 @@ begin
     group by v.name
     order by random() limit greatest(v_free, p_max_bursts)
   ), look as (
-    -- Deep enough to see a backlog also where a group's workflows take turns.
-    select (v_free + count(*) - 1) / greatest(count(*), 1)
-      + (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) as units from active
+    -- Deep enough to see a backlog also where a group's workflows take turns, and to fill the places that other groups leave.
+    select a.share + case when p_burst_size > 0 then (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) else a.share end as units
+    from (select (v_free + count(*) - 1) / greatest(count(*), 1) as share from active) a
   ), candidate as materialized (
-    select a.name as group_name, a.room, c.id, c.workflow, c.alone,
+    -- Level after level, no further than the limit: in a nested loop over sorted levels that is their order.
+    select a.name as group_name, a.room, c.tid, c.workflow, c.alone,
       row_number() over (partition by a.name order by c.priority, c.not_before, c.id) as turn
     from active a
-    join level v on v.name = a.name and v.priority is not null
     cross join lateral (
-      select w.id, w.workflow, w.priority, w.not_before, w.alone from work w
-      where w.state = 'ready' and w.group_name = a.name and w.priority = v.priority
-        and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
-        and w.workflow in (select n.name from workflow_name n)
-      order by w.not_before, w.id limit (select l.units from look l)
+      select u.* from (select v.priority from level v where v.name = a.name and v.priority is not null order by 1) v
+      cross join lateral (
+        select w.ctid as tid, w.id, w.workflow, w.priority, w.not_before, w.alone from work w
+        where w.state = 'ready' and w.group_name = a.name and w.priority = v.priority
+          and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
+          and w.workflow in (select n.name from workflow_name n)
+        order by w.not_before, w.id limit (select l.units from look l)
+      ) u
+      limit (select l.units from look l)
     ) c
   ), deep_workflow as (
     select c.workflow, coalesce(max(b.bursts), 0) as bursts
@@ -226,36 +230,49 @@ begin
     having count(*) filter (where c.place > v_free or b.bursts > 0) > p_burst_threshold
   ), deep as (
     -- A backlog that runs in bursts: nothing of it runs alone meanwhile, an execution a unit would only slow the rest down.
-    select c.group_name, c.workflow, c.room, d.bursts from candidate c join deep_workflow d on d.workflow = c.workflow
+    select c.group_name, c.workflow, c.room, p_max_bursts - d.bursts as free
+    from candidate c join deep_workflow d on d.workflow = c.workflow
     where not c.alone and (c.room is null or c.room >= p_burst_width)
     group by 1, 2, 3, 4 having count(*) > p_burst_threshold
-  ), ranked as (
-    select d.group_name, d.workflow, d.room, d.bursts, c.id,
-      (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
+  ), share as (
+    -- Of the groups with a backlog of one workflow, those with the fewest bursts open go first.
+    select d.*, row_number() over (partition by d.workflow order by o.bursts, random()) as place,
+      p_burst_size * ((d.free + count(*) over (partition by d.workflow) - 1) / count(*) over (partition by d.workflow)) as units
     from deep d
-    join level v on v.name = d.group_name and v.priority is not null
     cross join lateral (
-      select w.id, w.priority, w.not_before from work w
-      where w.state = 'ready' and w.group_name = d.group_name and w.priority = v.priority
-        and w.not_before <= v_now and w.not_before >= v_after
-        and w.burst_id is null and not w.alone and w.workflow = d.workflow
-      order by w.not_before, w.id limit p_burst_size * (p_max_bursts - d.bursts)
+      select count(*) as bursts from running r
+      where r.group_name = d.group_name and r.workflow = d.workflow and r.burst_id is not null
+    ) o
+  ), ranked as (
+    select d.group_name, d.workflow, d.room, d.free, d.place, c.tid,
+      (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
+    from share d
+    cross join lateral (
+      select u.* from (select v.priority from level v where v.name = d.group_name and v.priority is not null order by 1) v
+      cross join lateral (
+        select w.ctid as tid, w.id, w.priority, w.not_before from work w
+        where w.state = 'ready' and w.group_name = d.group_name and w.priority = v.priority
+          and w.not_before <= v_now and w.not_before >= v_after
+          and w.burst_id is null and not w.alone and w.workflow = d.workflow
+        order by w.not_before, w.id limit d.units
+      ) u
+      limit d.units
     ) c
-    where d.bursts < p_max_bursts
+    where d.place <= d.free
   ), burst_name as (
     select n.group_name, n.workflow, n.number, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) as burst_id
     from (
-      select r.group_name, r.workflow, r.number, r.bursts, r.room,
+      select r.*,
         row_number() over (partition by r.group_name order by r.number, r.workflow) as turn_in_group,
-        row_number() over (partition by r.workflow order by r.number, r.group_name) as turn
-      from (select distinct group_name, workflow, number, bursts, room from ranked) r
+        row_number() over (partition by r.workflow order by r.number, r.place) as turn
+      from (select distinct group_name, workflow, number, free, place, room from ranked) r
     ) n
-    where n.bursts + n.turn <= p_max_bursts and (n.room is null or n.turn_in_group * p_burst_width <= n.room)
+    where n.turn <= n.free and (n.room is null or n.turn_in_group * p_burst_width <= n.room)
   ), taken as (
     select b.group_name, count(*)::integer * p_burst_width as units from burst_name b group by 1
   ), alone as (
-    select c.id from (
-      select c.id, c.group_name, c.room, row_number() over (partition by c.group_name order by c.turn) as turn
+    select c.tid from (
+      select c.tid, c.group_name, c.room, row_number() over (partition by c.group_name order by c.turn) as turn
       from candidate c
       where c.alone or not exists (select 1 from deep d where d.group_name = c.group_name and d.workflow = c.workflow)
     ) c
@@ -265,26 +282,27 @@ begin
     limit least(v_free, v_start)
   ), chosen as (
     -- A burst whose starter died before it was marked keeps its grouping and its id.
-    select w.id, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
+    select w.ctid as tid, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
     union all
-    select r.id, n.burst_id from ranked r
+    select r.tid, n.burst_id from ranked r
       join burst_name n on n.group_name = r.group_name and n.workflow = r.workflow and n.number = r.number
     union all
-    select a.id, null from alone a
+    select a.tid, null from alone a
   )
-  select array_agg(c.id), array_agg(c.burst_id) into v_ids, v_bursts from chosen c;
+  select array_agg(c.tid), array_agg(c.burst_id) into v_tids, v_bursts from chosen c;
 
+  -- By their place in the table, which no vacuum gives to another row while this statement runs. What has moved meanwhile is left alone.
   return query
   with locked as (
-    select w.id from work w where w.id = any (v_ids) and w.state = 'ready' for update skip locked
+    select w.ctid as tid from work w where w.ctid = any (v_tids) and w.state = 'ready' for update skip locked
   )
   update work w set
     state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = c.burst_id,
     execution = case
       when c.burst_id is null then execution_id(v_installation, w.id, w.epoch, w.first_epoch)
       else v_installation || '/burst/' || w.workflow || '/' || c.burst_id end
-  from unnest(v_ids, v_bursts) c (id, burst_id) join locked l on l.id = c.id
-  where w.id = c.id
+  from unnest(v_tids, v_bursts) c (tid, burst_id) join locked l on l.tid = c.tid
+  where w.ctid = c.tid
   returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
 end
 $$;
@@ -652,7 +670,7 @@ begin
     return 'log_not_found';
   end if;
   if not lock_entry_to_end(p_log_id, p_sequence_id, v_group, p_workflow, p_snapshot) then
-    return case when p_sequence_id >= (select next_sequence_id from logs where id = p_log_id) or p_sequence_id < 0
+    return case when p_sequence_id >= (select log_end(l) from logs l where l.id = p_log_id) or p_sequence_id < 0
       then 'out_of_range' else 'truncated' end;
   end if;
   select pending into v_pending from entries where log_id = p_log_id and sequence_id = p_sequence_id;

@@ -21,7 +21,7 @@ import type { TypedLog } from './event-log/typed-log.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
-import { DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
+import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
@@ -119,17 +119,23 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     const appended: AppendHint[] = [];
     let over = false;
     // Late, a statement would run in whatever transaction has the connection by then.
-    const txDatabase = inSchema(
-      {
-        async query(text, values) {
-          if (over) {
-            throw new InvalidInputError('This transaction is over. Await everything that uses its log() before its body returns.');
-          }
-          return tx.query(text, values);
-        },
+    const refuseWhenOver = () => {
+      if (over) {
+        throw new InvalidInputError('This transaction is over. Await everything that uses its log() before its body returns.');
+      }
+    };
+    const open = inSchema(tx, schema);
+    const txDatabase: Database = {
+      schema: open.schema,
+      async query(text, values) {
+        refuseWhenOver();
+        return open.query(text, values);
       },
-      schema,
-    );
+      async prepared(text, values) {
+        refuseWhenOver();
+        return open.prepared(text, values);
+      },
+    };
     const joined: TypedLogDatabase = {
       ...shared,
       db: txDatabase,

@@ -52,7 +52,7 @@ export function createEnvironment(say: (line: string) => void): Environment {
     return root;
   };
   const runningPostgres = () => {
-    postgres ??= (async () => startPostgres({ dataDir: join(await rootFolder(), 'postgres', 'data') }))();
+    postgres ??= rootFolder().then((folder) => startPostgres({ dataDir: join(folder, 'postgres', 'data') }));
     return postgres;
   };
   const runningTemporal = () => {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { errorMessage } from '../errors.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './finding.ts';
 import { defaultBlobsDir } from './targets.ts';
 
 const TEMPORAL_PACKAGES = ['activity', 'client', 'common', 'worker', 'workflow'].map((name) => `@temporalio/${name}`);

@@ -6,7 +6,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { connectClient, missingSearchAttributes } from '../temporal/connection.ts';
 import { taskQueueOf } from '../temporal/task-queue.ts';
 import { installationId } from '../work/register.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './finding.ts';
 import type { Targets } from './targets.ts';
 
 const DEADLINE_MS = 5_000;

@@ -2,15 +2,6 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { formatJson, print } from './print.ts';
 
-export interface Finding {
-  check: string;
-  /** 'wrong' makes the command fail; 'warning' works, with a drawback. */
-  state: 'ok' | 'warning' | 'wrong';
-  found: string;
-  /** What to do; absent where all is well. */
-  fix?: string;
-}
-
 const EXAMPLES = `
 Examples:
   $ tidemark doctor

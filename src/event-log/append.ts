@@ -17,8 +17,8 @@ export interface AppendOptions {
 }
 
 /**
- * Adds entries at the end of a log: all or nothing, one round trip. Where the log's type takes snapshots by policy, the last
- * entry may be given `pending`. A refusal leaves the caller's transaction usable.
+ * Adds entries at the end of a log: all or nothing, one round trip (two where a single one is refused, or makes a snapshot due). Where the
+ * log's type takes snapshots by policy, the last entry may be given `pending`. A refusal leaves the caller's transaction usable.
  * @throws ConflictError, LogNotFoundError, UnknownWorkflowError, InvalidInputError
  */
 export async function appendEntries(db: Database, entries: readonly LogEntry[], options: AppendOptions): Promise<AddEntryValue> {
@@ -27,21 +27,31 @@ export async function appendEntries(db: Database, entries: readonly LogEntry[], 
     checkSequenceId(sequenceId);
   }
   const encoded = encodeEntries(entries);
-  const { rows } = await db.query(
+  const place = sequenceId === 'any' ? null : sequenceIdParameter(sequenceId);
+  const provenance = [actor ?? null, correlationId ?? null, causationId ?? null];
+  const [only] = encoded;
+  if (only && encoded.length === 1 && snapshotId === undefined && (only.snapshot ?? only.history ?? only.pending) === undefined) {
+    const { rows } = await db.prepared(
+      `select ${db.schema}.append_entry($1::text, $2::bigint, $3::text, $4::text, $5::text, $6::text, $7::text) as next`,
+      [logId, place, only.type, only.data, ...provenance],
+    );
+    if (rows[0].next !== null) {
+      return { nextSequenceId: BigInt(rows[0].next) };
+    }
+  }
+  const { rows } = await db.prepared(
     `select status, next_sequence_id, snapshot_sequence_id, snapshot, unknown
      from ${db.schema}.append_entries(
        $1::text, $2::bigint, $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text, $9::text, $10::text, $11::bigint)`,
     [
       logId,
-      sequenceId === 'any' ? null : sequenceIdParameter(sequenceId),
+      place,
       encoded.map(({ type }) => type),
       encoded.map(({ data }) => data),
       columnOf(encoded, 'snapshot'),
       columnOf(encoded, 'history'),
       columnOf(encoded, 'pending'),
-      actor ?? null,
-      correlationId ?? null,
-      causationId ?? null,
+      ...provenance,
       snapshotId === undefined ? null : sequenceIdParameter(snapshotId),
     ],
   );

@@ -5,6 +5,7 @@
  * `transaction`, or a pool whose connections can be checked out. With neither, the application begins the transaction and joins it with `in(tx)`.
  */
 import { InvalidInputError, SetupError } from '../errors.ts';
+import { isPool } from './driver.ts';
 import type { Pool, PoolClient } from './pool.ts';
 import type { Queryable } from './queryable.ts';
 import { inTransaction } from './transaction.ts';
@@ -46,9 +47,4 @@ function refuseFailed(client: Partial<Pick<PoolClient, 'getTransactionStatus'>>)
 /** The direct connection of a pool that was made with one. */
 export function connectionStringOf(db: Queryable): string | undefined {
   return isPool(db) ? (db as Partial<Pool>).options?.connectionString : undefined;
-}
-
-/** A single pg client also has `connect`: it is no pool, two transactions on it would be one. */
-export function isPool(db: Queryable): db is Pool {
-  return 'totalCount' in db && 'connect' in db && typeof db.connect === 'function';
 }

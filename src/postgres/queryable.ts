@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.ts';
+import { preparedOn } from './prepared.ts';
 
 /** Anything that runs a statement: a pg client or pool, or an adapter of a few lines over another driver. */
 export interface Queryable {
@@ -10,6 +11,9 @@ export interface Queryable {
 export interface Database extends Queryable {
   /** Quoted identifier of the schema. */
   readonly schema: string;
+  /** As `query`, for the few statements that run all the time: prepared once per connection, where the driver is pg. */
+  // biome-ignore lint/suspicious/noExplicitAny: rows are typed by each caller
+  prepared(text: string, values: unknown[]): Promise<{ rows: any[] }>;
 }
 
 export const DEFAULT_SCHEMA = 'tidemark';
@@ -23,5 +27,5 @@ export function quoteSchema(schema: string): string {
 }
 
 export function inSchema(queryable: Queryable, schema: string = DEFAULT_SCHEMA): Database {
-  return { schema: quoteSchema(schema), query: (text, values) => queryable.query(text, values) };
+  return { schema: quoteSchema(schema), query: (text, values) => queryable.query(text, values), prepared: preparedOn(queryable) };
 }

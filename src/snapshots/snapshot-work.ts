@@ -19,6 +19,8 @@ import { createSnapshotCache } from './cache.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 const PAGE_SIZE = 10_000;
+/** Of errors that nobody has foreseen, at growing intervals: two hours. Those of Postgres, the disk or the network are not counted. */
+const MAX_ATTEMPTS = 20;
 
 /** How progress is kept in the row. */
 interface SnapshotProgress {
@@ -37,7 +39,7 @@ export function snapshotHandler(
   return {
     workflow: 'snapshot',
     deadlineMs: 10_000,
-    maxAttempts: Number.POSITIVE_INFINITY,
+    maxAttempts: MAX_ATTEMPTS,
     async run(unit, { signal, yieldAt, recordProgress }) {
       const { logId, sequenceId } = unit.entry as { logId: string; sequenceId: SequenceId };
       // A log's group is its type.

@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { missingBlobStore } from '../blob-store/missing-blob-store.ts';
 import { InvalidInputError, TidemarkError } from '../errors.ts';
-import { isPool } from '../postgres/application-database.ts';
+import { isPool } from '../postgres/driver.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { unitHandlers } from '../registry.ts';

@@ -14,7 +14,7 @@ const SUSPECT_AFTER = 2;
  * too often; 'later' while another unit whose worker died is on trial
  */
 export async function beginWork(db: Database, id: string, epoch: number): Promise<Unit | 'later' | undefined> {
-  const { rows } = await db.query(`select * from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer, $5::integer)`, [
+  const { rows } = await db.prepared(`select * from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer, $5::integer)`, [
     id,
     epoch,
     randomUUID(),
@@ -33,7 +33,7 @@ export async function beginWork(db: Database, id: string, epoch: number): Promis
  * one had begun leaves to run alone. No units: nothing is left, or a later attempt has taken over.
  */
 export async function beginBurst(db: Database, burstId: string, fence: string, limit: number, takesOver: boolean): Promise<Unit[]> {
-  const { rows } = await db.query(`select * from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer, $4::boolean)`, [
+  const { rows } = await db.prepared(`select * from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer, $4::boolean)`, [
     burstId,
     fence,
     limit,

@@ -42,7 +42,7 @@ export interface Claim {
 
 export async function claimWork(db: Database, options: ClaimOptions, lowWater?: Date): Promise<Claim> {
   const token = randomUUID();
-  const { rows } = await db.query(
+  const { rows } = await db.prepared(
     `select id, epoch, workflow, log_id, burst_id, execution, not_before
      from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::timestamptz, $5::integer, $6::integer, $7::integer, $8::integer, $9::integer)`,
     [
@@ -81,7 +81,7 @@ export async function claimWork(db: Database, options: ClaimOptions, lowWater?: 
 
 /** Temporal has these executions. */
 export async function markStarted(db: Database, token: string, executions: readonly string[]): Promise<void> {
-  await db.query(`select ${db.schema}.mark_work_started($1::uuid, $2::text[])`, [token, executions]);
+  await db.prepared(`select ${db.schema}.mark_work_started($1::uuid, $2::text[])`, [token, executions]);
 }
 
 /** Not started, or nobody knows: they are claimable again, under the same execution id. */
@@ -99,7 +99,7 @@ export async function refuseClaim(db: Database, token: string, execution: string
  * returned to be started at once; units of a burst become ready, to run alone.
  */
 export async function renewWork(db: Database, execution: string, claim?: { token: string; leaseMs: number }): Promise<ClaimedExecution[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.prepared(
     `select id, epoch, workflow, log_id, execution, state from ${db.schema}.renew_work($1::text, $2::uuid, $3::integer * interval '1 millisecond')`,
     [execution, claim?.token ?? null, claim?.leaseMs ?? 0],
   );

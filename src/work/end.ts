@@ -22,7 +22,7 @@ export async function finishWork(db: Database, unit: Unit, outcome: UnitOutcome)
       `The result of ${unit.id} is ${Buffer.byteLength(result)} bytes; the limit is ${MAX_RESULT_BYTES}. Write it to a blob and return its id.`,
     );
   }
-  const { rows } = await db.query(
+  const { rows } = await db.prepared(
     `select ${db.schema}.finish_work($1::text, $2::bigint, $3::integer, $4::uuid, $5::json, $6::text, $7::text) as answer`,
     [unit.id, unit.epoch, unit.attempt, unit.fence, result, outcome.snapshot ?? null, outcome.history ?? null],
   );
