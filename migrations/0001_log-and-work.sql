@@ -59,9 +59,11 @@ create table logs (
   settings jsonb not null default '{}',
   snapshot_every integer check (snapshot_every > 0),
   snapshot_mark bigint not null default 0,
-  first_sequence_id bigint not null default 0 check (first_sequence_id >= 0),
-  created_at timestamptz not null default now()
-);
+  first_sequence_id bigint not null default 0,
+  next_sequence_id bigint not null default 0,
+  created_at timestamptz not null default now(),
+  check (0 <= first_sequence_id and first_sequence_id <= next_sequence_id)
+) with (fillfactor = 70);
 comment on column logs.snapshot_mark is 'Newest entry that has, or was asked for, a snapshot. The policy counts from here.';
 
 create function log_group() returns trigger language plpgsql set search_path from current as $$
@@ -90,11 +92,6 @@ comment on column entries.data is 'The entry''s own fields, as sent (json, not j
 comment on column entries.snapshot is 'Blob with the state of all entries strictly before this one.';
 create index entries_snapshot on entries (log_id, sequence_id) where snapshot is not null;
 create index entries_pending on entries (log_id, sequence_id) where pending is not null;
-
--- The id of a log's next entry. It is what the entries say, so an append writes nothing else, and a plain INSERT is one.
--- Appending and reading spell it out: a function that queries is not inlined.
-create function log_end(l logs) returns bigint stable language sql
-  return coalesce((select e.sequence_id + 1 from entries e where e.log_id = l.id order by e.sequence_id desc limit 1), l.first_sequence_id);
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Work

@@ -167,7 +167,7 @@ begin
   into v_free, v_start
   from work w where w.state in ('claimed', 'started') and w.burst_id is null;
 
-  -- Chosen first and updated by id after: as one statement the planner expects the product of every limit, and reads the whole table.
+  -- Chosen first and updated after: as one statement the planner expects the product of every limit, and reads the whole table.
   with recursive running as (
     select r.group_name, r.workflow, r.burst_id, count(*)::integer as units
     from (
@@ -193,7 +193,7 @@ begin
     from level v where v.priority is not null
   ), active as materialized (
     -- lateral with a limit, not exists: planned as a join, that would read every ready row.
-    select v.name, min(v.room) as room from level v
+    select v.name, min(v.room) as room, min(v.priority) as first from level v
     cross join lateral (
       select 1 from work w where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
         and w.not_before <= v_now and w.not_before >= v_after limit 1
@@ -202,24 +202,21 @@ begin
     group by v.name
     order by random() limit greatest(v_free, p_max_bursts)
   ), look as (
-    -- Deep enough to see a backlog also where a group's workflows take turns, and to fill the places that other groups leave.
-    select a.share + case when p_burst_size > 0 then (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) else a.share end as units
+    -- Of each level its share of the free places; of the first one deep enough to see a backlog, also where workflows take turns, or to
+    -- fill the places that other groups leave. What waits behind a backlog that runs in bursts is of another level, and still seen.
+    select a.share, case when p_burst_size > 0 then (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) else a.share end as more
     from (select (v_free + count(*) - 1) / greatest(count(*), 1) as share from active) a
   ), candidate as materialized (
-    -- Level after level, no further than the limit: in a nested loop over sorted levels that is their order.
     select a.name as group_name, a.room, c.tid, c.workflow, c.alone,
       row_number() over (partition by a.name order by c.priority, c.not_before, c.id) as turn
     from active a
+    join level v on v.name = a.name and v.priority is not null
     cross join lateral (
-      select u.* from (select v.priority from level v where v.name = a.name and v.priority is not null order by 1) v
-      cross join lateral (
-        select w.ctid as tid, w.id, w.workflow, w.priority, w.not_before, w.alone from work w
-        where w.state = 'ready' and w.group_name = a.name and w.priority = v.priority
-          and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
-          and w.workflow in (select n.name from workflow_name n)
-        order by w.not_before, w.id limit (select l.units from look l)
-      ) u
-      limit (select l.units from look l)
+      select w.ctid as tid, w.id, w.workflow, w.priority, w.not_before, w.alone from work w
+      where w.state = 'ready' and w.group_name = a.name and w.priority = v.priority
+        and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
+        and w.workflow in (select n.name from workflow_name n)
+      order by w.not_before, w.id limit (select l.share + case when v.priority = a.first then l.more else 0 end from look l)
     ) c
   ), deep_workflow as (
     select c.workflow, coalesce(max(b.bursts), 0) as bursts
@@ -670,7 +667,7 @@ begin
     return 'log_not_found';
   end if;
   if not lock_entry_to_end(p_log_id, p_sequence_id, v_group, p_workflow, p_snapshot) then
-    return case when p_sequence_id >= (select log_end(l) from logs l where l.id = p_log_id) or p_sequence_id < 0
+    return case when p_sequence_id >= (select next_sequence_id from logs where id = p_log_id) or p_sequence_id < 0
       then 'out_of_range' else 'truncated' end;
   end if;
   select pending into v_pending from entries where log_id = p_log_id and sequence_id = p_sequence_id;

@@ -1,7 +1,7 @@
 -- Event log operations that have to be one statement for their caller, and the grants.
 
 -- What nearly every append is: one entry, nothing but its own fields, no snapshot due. null: not so simple, or not at this place; then
--- append_entries says. As one statement with one answer it costs three quarters of that.
+-- append_entries says. With a scalar for each thing and one for the answer it costs three quarters of that.
 create function append_entry(
   p_log_id text, p_sequence_id bigint, p_type text, p_data text,
   p_actor text default null, p_correlation_id text default null, p_causation_id text default null
@@ -9,23 +9,20 @@ create function append_entry(
 declare
   v_next bigint;
 begin
-  insert into entries (log_id, sequence_id, type, data, actor, correlation_id, causation_id)
-  select p_log_id, e.place, p_type, p_data::json, p_actor, p_correlation_id, p_causation_id
-  from logs l
-  cross join lateral (
-    select coalesce((select e.sequence_id + 1 from entries e where e.log_id = l.id order by e.sequence_id desc limit 1), l.first_sequence_id) as place
-  ) e
-  where l.id = p_log_id and (p_sequence_id is null or p_sequence_id = e.place)
-    and (l.snapshot_every is null or e.place + 1 - l.snapshot_mark < l.snapshot_every)
-  on conflict do nothing
-  returning sequence_id + 1 into v_next;
+  update logs l set next_sequence_id = l.next_sequence_id + 1
+  where l.id = p_log_id and (p_sequence_id is null or l.next_sequence_id = p_sequence_id)
+    and (l.snapshot_every is null or l.next_sequence_id + 1 - l.snapshot_mark < l.snapshot_every)
+  returning l.next_sequence_id into v_next;
+  if found then
+    insert into entries (log_id, sequence_id, type, data, actor, correlation_id, causation_id)
+    values (p_log_id, v_next - 1, p_type, p_data::json, p_actor, p_correlation_id, p_causation_id);
+  end if;
   return v_next;
 end
 $$;
 
--- Appends at p_sequence_id (null: wherever the log ends), all or nothing. The primary key is the arbiter: of N writers at one
--- sequence id exactly one wins, and nobody can go on from an entry that is not committed. A refusal is a status, never an error,
--- so that a caller's transaction goes on:
+-- Appends at p_sequence_id (null: wherever the log ends), all or nothing. The logs row is the lock: of N writers at one
+-- sequence id exactly one wins. A refusal is a status, never an error, so that a caller's transaction goes on:
 --   'appended' | 'conflict' | 'log_not_found' | 'unknown_workflow' (unknown names it)
 -- Metadata arrays may be null. The snapshot policy is decided here: never two open per log.
 -- With p_snapshot_id the newest snapshot is returned where its id differs.
@@ -40,6 +37,7 @@ create function append_entries(
 declare
   v_count integer := coalesce(array_length(p_types, 1), 0);
   v_start bigint;
+  v_next bigint;
   v_every integer;
   v_asked integer;
   v_mark bigint;
@@ -54,58 +52,38 @@ begin
     select max(m.ord) into v_asked
     from unnest(p_snapshots, p_pendings) with ordinality m (snapshot, pending, ord) where m.snapshot is not null or m.pending = 'snapshot';
   end if;
+  update logs l set
+    next_sequence_id = l.next_sequence_id + v_count, snapshot_mark = coalesce(l.next_sequence_id + v_asked - 1, l.snapshot_mark)
+  where l.id = p_log_id and (p_sequence_id is null or l.next_sequence_id = p_sequence_id)
+  returning l.next_sequence_id, l.snapshot_mark, l.snapshot_every into v_next, v_mark, v_every;
+  if not found then
+    select case when l.id is null then 'log_not_found' else 'conflict' end, l.next_sequence_id into status, next_sequence_id
+    from (values (p_log_id)) v (id) left join logs l on l.id = v.id;
+    return;
+  end if;
+  v_start := v_next - v_count;
 
-  loop
-    if p_sequence_id is null then
-      -- Whoever takes what comes waits in a queue, not in a crowd.
-      perform 1 from logs l where l.id = p_log_id for no key update;
-    end if;
-    select
-      coalesce((select e.sequence_id + 1 from entries e where e.log_id = l.id order by e.sequence_id desc limit 1), l.first_sequence_id),
-      l.snapshot_mark, l.snapshot_every
-    into v_start, v_mark, v_every from logs l where l.id = p_log_id;
-    if not found then
-      status := 'log_not_found';
-      return;
-    end if;
-    if p_sequence_id <> v_start then
-      status := 'conflict';
-      next_sequence_id := v_start;
-      return;
-    end if;
-    next_sequence_id := v_start + v_count;
-    exit when v_count = 0;
-
-    -- Step by step: as one condition the look at what is open would be part of every append.
-    v_policy := null;
-    if v_asked is null and v_every is not null and next_sequence_id - v_mark >= v_every then
-      if p_pendings is null or p_pendings[v_count] is null then
-        if not exists (
-          select 1 from entries e left join work w on w.id = 'snapshot/' || e.log_id || '/' || e.sequence_id
-          where e.log_id = p_log_id and e.pending = 'snapshot' and w.state is distinct from 'dead') then
-          v_policy := 'snapshot';
-        end if;
+  -- Step by step: as one condition the look at what is open would be part of every append.
+  if v_asked is null and v_every is not null and v_count > 0 and v_next - v_mark >= v_every then
+    if p_pendings is null or p_pendings[v_count] is null then
+      if not exists (
+        select 1 from entries e left join work w on w.id = 'snapshot/' || e.log_id || '/' || e.sequence_id
+        where e.log_id = p_log_id and e.pending = 'snapshot' and w.state is distinct from 'dead') then
+        v_policy := 'snapshot';
+        update logs l set snapshot_mark = v_next - 1 where l.id = p_log_id;
       end if;
     end if;
+  end if;
 
-    -- The first entry decides: nobody else can add one after it.
+  if v_count = 1 then
     insert into entries (log_id, sequence_id, type, data, snapshot, history, pending, actor, correlation_id, causation_id)
-    values (p_log_id, v_start, p_types[1], p_data[1]::json, p_snapshots[1], p_histories[1],
-      case when v_count = 1 then coalesce(p_pendings[1], v_policy) else p_pendings[1] end, p_actor, p_correlation_id, p_causation_id)
-    on conflict do nothing;
-    exit when found;
-    -- Somebody else was faster, and has committed: look again. Then this is a conflict, or has a later place.
-  end loop;
-
-  if v_count > 1 then
+    values (p_log_id, v_start, p_types[1], p_data[1]::json, p_snapshots[1], p_histories[1], coalesce(p_pendings[1], v_policy),
+      p_actor, p_correlation_id, p_causation_id);
+  else
     insert into entries (log_id, sequence_id, type, data, snapshot, history, pending, actor, correlation_id, causation_id)
     select p_log_id, v_start + e.ord - 1, e.type, e.data::json, e.snapshot, e.history,
       case when e.ord = v_count then coalesce(e.pending, v_policy) else e.pending end, p_actor, p_correlation_id, p_causation_id
-    from unnest(p_types, p_data, p_snapshots, p_histories, p_pendings) with ordinality e (type, data, snapshot, history, pending, ord)
-    where e.ord > 1;
-  end if;
-  if v_policy is not null or v_asked is not null then
-    update logs l set snapshot_mark = v_start + coalesce(v_asked, v_count) - 1 where l.id = p_log_id;
+    from unnest(p_types, p_data, p_snapshots, p_histories, p_pendings) with ordinality e (type, data, snapshot, history, pending, ord);
   end if;
 
   if p_snapshot_id is not null then
@@ -117,6 +95,7 @@ begin
     end if;
   end if;
   status := 'appended';
+  next_sequence_id := v_next;
 end
 $$;
 
@@ -141,7 +120,7 @@ begin
     end if;
   end if;
   return query
-    select case when l.id is null then 'log_not_found' else v_status end, l.first_sequence_id, log_end(l)
+    select case when l.id is null then 'log_not_found' else v_status end, l.first_sequence_id, l.next_sequence_id
     from (values (p_log_id)) v (id) left join logs l on l.id = v.id;
 end
 $$;
@@ -154,14 +133,14 @@ declare
   v_status text := 'truncated';
 begin
   update logs l set first_sequence_id = p_start
-  where l.id = p_log_id and p_start between l.first_sequence_id and log_end(l);
+  where l.id = p_log_id and p_start between l.first_sequence_id and l.next_sequence_id;
   if found then
     delete from entries e where e.log_id = p_log_id and e.sequence_id < p_start;
   else
     v_status := 'out_of_range';
   end if;
   return query
-    select case when l.id is null then 'log_not_found' else v_status end, l.first_sequence_id, log_end(l)
+    select case when l.id is null then 'log_not_found' else v_status end, l.first_sequence_id, l.next_sequence_id
     from (values (p_log_id)) v (id) left join logs l on l.id = v.id;
 end
 $$;

@@ -15,7 +15,7 @@ const PAGE_SIZE = 10_000;
 
 /** The log holds one more entry than `cells`, for a snapshot of `cells` cells to stand on. */
 export async function fillDenseSheet({ owner }: BenchDatabase, logId: string, cells: number): Promise<void> {
-  await owner.query(`insert into tidemark.logs (id, type) values ($1, 'sheet')`, [logId]);
+  await owner.query(`insert into tidemark.logs (id, type, next_sequence_id) values ($1, 'sheet', $2::bigint + 1)`, [logId, cells]);
   await owner.query(
     `insert into tidemark.entries (log_id, sequence_id, type, data)
      select $1, cell, 'SetCellValueAndFormat',

@@ -12,10 +12,10 @@ export const logIdsOf = ({ prefix, logs }: SheetLogs): string[] => Array.from({ 
 
 /** Every log has one more entry than `entries`: the last one can ask for a snapshot of those before it. */
 export async function fillSheetLogs({ owner }: BenchDatabase, { prefix, logs, entries }: SheetLogs): Promise<void> {
-  await owner.query(`insert into tidemark.logs (id, type) select $1 || '-' || log, 'sheet' from generate_series(0, $2::integer - 1) log`, [
-    prefix,
-    logs,
-  ]);
+  await owner.query(
+    `insert into tidemark.logs (id, type, next_sequence_id) select $1 || '-' || log, 'sheet', $3::integer + 1 from generate_series(0, $2::integer - 1) log`,
+    [prefix, logs, entries],
+  );
   await owner.query(
     `insert into tidemark.entries (log_id, sequence_id, type, data)
      select $1 || '-' || log, entry, 'SetCellValueAndFormat', json_build_object('row', entry / 10, 'column', entry % 10, 'value', entry * 7 % 1000)

@@ -23,7 +23,7 @@ export async function createTakeoverFixture(environment: Environment): Promise<T
     async ask(scripts, { workflow = 'step', prefix = 'l' } = {}) {
       const ids = scripts.map(() => `${prefix}-${++logs}`);
       await inTransaction(pool, async (client) => {
-        await client.query(`insert into tidemark.logs (id, type) select unnest($1::text[]), 'ledger'`, [ids]);
+        await client.query(`insert into tidemark.logs (id, type, next_sequence_id) select unnest($1::text[]), 'ledger', 1`, [ids]);
         await client.query(
           `insert into tidemark.entries (log_id, sequence_id, type, data, pending)
            select s.id, 0, 'Step', s.data::json, $3 from unnest($1::text[], $2::text[]) s (id, data)`,

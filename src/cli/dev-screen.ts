@@ -15,7 +15,7 @@ export async function showWorkFound({ db }: DatabaseContext, screen: Screen): Pr
     for (const state of Object.keys(sum) as (keyof typeof sum)[]) sum[state] += depth[state];
   }
   const { rows } = await db.query(
-    `select count(*)::integer as logs, coalesce(sum(${db.schema}.log_end(l) - first_sequence_id), 0)::text as entries from ${db.schema}.logs l`,
+    `select count(*)::integer as logs, coalesce(sum(next_sequence_id - first_sequence_id), 0)::text as entries from ${db.schema}.logs`,
   );
   const { logs, entries } = rows[0];
   if (logs === 0 && groups.length === 0) {

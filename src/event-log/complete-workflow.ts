@@ -21,7 +21,7 @@ export async function completeEntryWorkflow(
   checkWorkflowId(workflow);
   const { snapshot, history } = checkMetadata({ snapshot: result.snapshot, history: result.history });
   const { rows } = await db.query(
-    `select c.status, l.first_sequence_id, ${db.schema}.log_end(l) as next_sequence_id
+    `select c.status, l.first_sequence_id, l.next_sequence_id
      from ${db.schema}.complete_workflow($1::text, $2::bigint, $3::text, $4::text, $5::text) c (status)
      left join ${db.schema}.logs l on l.id = $1::text`,
     [logId, sequenceIdParameter(sequenceId), workflow, snapshot ?? null, history ?? null],

@@ -44,9 +44,7 @@ function buildStatement(schema: string, { start, maxBytes, withNewest }: PageSta
   ) w on true`;
 
   return `
-  select l.first_sequence_id as log_start,
-    coalesce((select e.sequence_id + 1 from ${schema}.entries e where e.log_id = $1::text order by e.sequence_id desc limit 1), l.first_sequence_id) as log_end,
-    ${pageStart} as page_start, p.data, p.types, p.metadata
+  select l.first_sequence_id as log_start, l.next_sequence_id as log_end, ${pageStart} as page_start, p.data, p.types, p.metadata
     ${withNewest ? ', n.sequence_id as newest_sequence_id, n.snapshot as newest_snapshot' : ''}
     ${maxBytes === undefined ? '' : ', w.entry_count, w.bytes'}
   from ${schema}.logs l

@@ -61,9 +61,7 @@ export function createPostgresEventLog<T extends LogEntry = LogEntry>(options: P
 }
 
 async function readEnd(db: Database, logId: string): Promise<SequenceId> {
-  const { rows } = await db.query(`select ${db.schema}.log_end(l) as next_sequence_id from ${db.schema}.logs l where id = $1::text`, [
-    logId,
-  ]);
+  const { rows } = await db.query(`select next_sequence_id from ${db.schema}.logs where id = $1::text`, [logId]);
   if (!rows[0]) {
     throw new LogNotFoundError(logId);
   }

@@ -16,9 +16,8 @@ export interface LogInfo {
 /** @throws LogNotFoundError */
 export async function readLog(db: Database, logId: string): Promise<LogInfo> {
   const { rows } = await db.query(
-    `select id, type, type_version, settings, snapshot_every, first_sequence_id,
-       ${db.schema}.log_end(l) as next_sequence_id, created_at
-     from ${db.schema}.logs l where id = $1::text`,
+    `select id, type, type_version, settings, snapshot_every, first_sequence_id, next_sequence_id, created_at
+     from ${db.schema}.logs where id = $1::text`,
     [logId],
   );
   const row = rows[0];

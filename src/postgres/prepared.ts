@@ -40,7 +40,7 @@ export function preparedOn(queryable: Preparable): Prepared {
         throw error;
       }
       isRefused = true;
-      if (!isPool(queryable)) {
+      if (isPgClient(queryable) && queryable.getTransactionStatus?.() !== 'I') {
         throw error; // Its transaction has failed; whoever began it tries again.
       }
       return asItIs(text, values);

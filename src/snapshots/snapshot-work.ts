@@ -2,7 +2,7 @@
  * Taking a log's snapshot as a unit of work: `takeSnapshot` with the unit's progress as its place to go on from.
  *
  * A log type that this worker does not know, a corrupt entry, an unreadable snapshot or a fold that throws makes the unit dead;
- * everything else (Postgres, the blob store) is tried again for ever.
+ * an error of Postgres or the blob store is tried again for ever, one that nobody has foreseen for some hours.
  */
 
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';

@@ -99,7 +99,7 @@ export async function refuseClaim(db: Database, token: string, execution: string
  * returned to be started at once; units of a burst become ready, to run alone.
  */
 export async function renewWork(db: Database, execution: string, claim?: { token: string; leaseMs: number }): Promise<ClaimedExecution[]> {
-  const { rows } = await db.prepared(
+  const { rows } = await db.query(
     `select id, epoch, workflow, log_id, execution, state from ${db.schema}.renew_work($1::text, $2::uuid, $3::integer * interval '1 millisecond')`,
     [execution, claim?.token ?? null, claim?.leaseMs ?? 0],
   );

@@ -85,7 +85,7 @@ async function readUnits(db: Database, units: readonly Followed[]): Promise<Unit
        exists (
          select 1 from ${db.schema}.entries e
          where e.log_id = m.log_id and e.sequence_id = m.sequence_id and e.pending = m.workflow) as pending,
-       not exists (select 1 from ${db.schema}.logs l where l.id = m.log_id and ${db.schema}.log_end(l) > m.sequence_id) as early
+       not exists (select 1 from ${db.schema}.logs l where l.id = m.log_id and l.next_sequence_id > m.sequence_id) as early
      from unnest($1::text[], $2::text[], $3::bigint[]) m (workflow, log_id, sequence_id)
      left join ${db.schema}.work w on w.id = m.workflow || '/' || m.log_id || '/' || m.sequence_id`,
     [

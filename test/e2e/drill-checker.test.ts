@@ -67,7 +67,7 @@ describe('entries', () => {
 
   test('the last ones of a log', async () => {
     await corrupt(`delete from tidemark.entries where log_id = 'cells' and sequence_id = 29`);
-    expect(await findings()).toEqual([expect.stringMatching(/^entry cells\/29 of append \S+ was acknowledged and is not there$/)]);
+    expect(await findings()).toContain('log cells ends at 29 and says that its next entry is 30');
   });
 
   test('an acknowledged append that is not there', async () => {
@@ -90,6 +90,7 @@ describe('entries', () => {
       `insert into tidemark.entries (log_id, sequence_id, type, data, correlation_id)
        select log_id, 60, type, data, correlation_id from tidemark.entries where log_id = 'account' and sequence_id = 20`,
     );
+    await corrupt(`update tidemark.logs set next_sequence_id = 61 where id = 'account'`);
     expect(await findings()).toContain('append account-10 is there twice: again at account/60');
   });
 

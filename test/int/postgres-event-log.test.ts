@@ -7,7 +7,7 @@ import type { LogEntry } from '../../src/event-log/event-log.ts';
 import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
 import type { PoolClient } from '../../src/postgres/pool.ts';
 import { createPool } from '../../src/postgres/pool.ts';
-import type { Queryable } from '../../src/postgres/queryable.ts';
+import { inSchema, type Queryable } from '../../src/postgres/queryable.ts';
 import { type EventLogHarness, eventLogContract, testEntry } from '../contract/event-log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -200,6 +200,53 @@ describe('a Postgres event log', () => {
         expect(await other).toBe(outcome);
       });
     }
+  });
+
+  it('a writer that waits for a transaction that appends and truncates takes no place that is gone', async () => {
+    const log = await newLog();
+    await log.addEntries([testEntry(0), testEntry(1), testEntry(2)], 0n);
+    const held = await database.pool.connect();
+    try {
+      await held.query('begin');
+      const bound = log.within(held);
+      await bound.addEntry(testEntry(3), 3n);
+      await bound.addEntry(testEntry(4), 4n);
+      const others = [
+        appendEntries(inSchema(database.pool), [testEntry('single')], { logId: log.logId, sequenceId: 'any' }),
+        appendEntries(inSchema(database.pool), [testEntry('a'), testEntry('b')], { logId: log.logId, sequenceId: 'any' }),
+      ];
+      const late = log.addEntry(testEntry('late'), 3n).catch((error) => error);
+      await bound.truncate(5n);
+      await held.query('commit');
+      await Promise.all(others);
+      expect(await late).toBeInstanceOf(ConflictError);
+    } finally {
+      held.release();
+    }
+    const { startSequenceId, endSequenceId, entries } = await log.query('start', 'end');
+    expect({ startSequenceId, endSequenceId, entries: entries.length }).toEqual({ startSequenceId: 5n, endSequenceId: 8n, entries: 3 });
+  });
+
+  it('appends of one transaction and those of others beside it never deadlock', async () => {
+    const log = await newLog();
+    const any = (tx: Queryable, count: number) =>
+      appendEntries(
+        inSchema(tx),
+        Array.from({ length: count }, () => testEntry(0)),
+        { logId: log.logId, sequenceId: 'any' },
+      );
+    for (let round = 0; round < 10; round += 1) {
+      await inClient(async (client) => {
+        await client.query('begin');
+        await any(client, 1);
+        const others = [any(database.pool, 2), any(database.pool, 1)];
+        await any(client, 2);
+        await any(client, 1);
+        await client.query('commit');
+        await Promise.all(others);
+      });
+    }
+    expect((await log.query('start', 'end')).endSequenceId).toBe(70n);
   });
 
   it('is one round trip a call; a refusal of one entry may be two', async () => {

@@ -67,6 +67,28 @@ describe('a burst', () => {
     expect(alone(claim)).toEqual([]);
   });
 
+  test('does not keep what is behind its backlog, at another priority, from running', async () => {
+    await work.addMany(2_000);
+    expect(bursts(await work.claim(OPTIONS))).toHaveLength(4);
+    for (let n = 0; n < 5; n += 1) await work.add({ id: `note/${n}`, workflow: 'note', priority: 1 });
+    expect(alone(await work.claim(OPTIONS)).sort()).toEqual(['note/0', 'note/1', 'note/2', 'note/3', 'note/4']);
+  });
+
+  test('is made of each group in its turn where several have a backlog', async () => {
+    const groups = ['a', 'b', 'c', 'd', 'e'];
+    for (const group of groups) await work.addMany(400, { group });
+    const served = new Set<string>();
+    for (let turn = 0; turn < 15; turn += 1) {
+      const claim = await work.claim({ ...OPTIONS, maxBursts: 2, burstSize: 21 });
+      const { rows } = await work.db.query('select distinct group_name as name from tidemark.work where claim_token = $1', [claim.token]);
+      for (const { name } of rows) served.add(name);
+      expect(rows).toHaveLength(2);
+      await work.db.query(`update tidemark.work set state = 'started' where state = 'claimed'`);
+      await work.db.query(`update tidemark.work set state = 'done', burst_id = null where state = 'started'`);
+    }
+    expect([...served].sort()).toEqual(groups);
+  });
+
   test('keeps its units and its id when it is claimed again', async () => {
     await work.addMany(150);
     const claim = await work.claim(OPTIONS);

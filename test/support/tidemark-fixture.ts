@@ -115,7 +115,7 @@ export async function createTidemarkFixture(servers: FixtureServers = serversOfT
       const ids = scripts.map(() => `${prefix}-${String(++logs).padStart(4, '0')}`);
       // In two statements: a row trigger of the second one reads what the first has made.
       await inTransaction(database.pool, async (client) => {
-        await client.query('insert into tidemark.logs (id, type) select unnest($1::text[]), $2', [ids, group]);
+        await client.query('insert into tidemark.logs (id, type, next_sequence_id) select unnest($1::text[]), $2, 1', [ids, group]);
         await client.query(
           `insert into tidemark.entries (log_id, sequence_id, type, data, pending)
            select s.id, 0, 'Step', s.data::json, $3 from unnest($1::text[], $2::text[]) s (id, data) order by s.id`,

@@ -18,7 +18,7 @@ export interface Fold {
 export interface CheckLogOptions {
   client: pg.Client;
   blobsDir: string;
-  log: { id: string; type: string; first: string };
+  log: { id: string; type: string; first: string; next: string };
   records: readonly AppendRecord[];
   find: (finding: string) => void;
   checked: CheckedCounts;
@@ -59,6 +59,9 @@ export async function checkLog({ client, blobsDir, log, records, find, checked }
       if (difference !== undefined) find(`snapshot ${entry.snapshot} of ${place}: ${difference}`);
     }
     fold.apply(entry.type, entry.data);
+  }
+  if (next !== BigInt(log.next)) {
+    find(`log ${log.id} ends at ${next} and says that its next entry is ${log.next}`);
   }
   for (const [sequenceId, { append }] of wanted) {
     find(`entry ${log.id}/${sequenceId} of append ${append} was acknowledged and is not there`);

@@ -3,7 +3,7 @@
  * so a fault of the product cannot hide here.
  *
  * It looks at an installation where nothing is running or asked for any more, and returns what does not hold:
- * 1. every log holds its entries without a gap, from its first id on; what it held before is in drill.removed_entry
+ * 1. every log holds [first, next) without a gap; what it held before is in drill.removed_entry
  * 2. every acknowledged append is there once, whole, with its content
  * 3. every snapshot equals the fold of its log strictly before its entry
  * 4. no entry is pending, no unit waiting, ready, claimed, started or dead
@@ -48,7 +48,9 @@ export async function checkDrill({
   const client = new pg.Client({ connectionString });
   await client.connect();
   try {
-    const { rows: logs } = await client.query('select id, type, first_sequence_id::text as first from tidemark.logs order by id');
+    const { rows: logs } = await client.query(
+      'select id, type, first_sequence_id::text as first, next_sequence_id::text as next from tidemark.logs order by id',
+    );
     for (const log of logs) {
       await checkLog({ client, blobsDir, log, records: byLog.get(log.id) ?? [], find, checked });
       byLog.delete(log.id);
