@@ -1,26 +1,5 @@
 -- Event log operations that have to be one statement for their caller, and the grants.
 
--- What nearly every append is: one entry, nothing but its own fields, no snapshot due. null: not so simple, or not at this place; then
--- append_entries says. With a scalar for each thing and one for the answer it costs three quarters of that.
-create function append_entry(
-  p_log_id text, p_sequence_id bigint, p_type text, p_data text,
-  p_actor text default null, p_correlation_id text default null, p_causation_id text default null
-) returns bigint language plpgsql set search_path from current as $$
-declare
-  v_next bigint;
-begin
-  update logs l set next_sequence_id = l.next_sequence_id + 1
-  where l.id = p_log_id and (p_sequence_id is null or l.next_sequence_id = p_sequence_id)
-    and (l.snapshot_every is null or l.next_sequence_id + 1 - l.snapshot_mark < l.snapshot_every)
-  returning l.next_sequence_id into v_next;
-  if found then
-    insert into entries (log_id, sequence_id, type, data, actor, correlation_id, causation_id)
-    values (p_log_id, v_next - 1, p_type, p_data::json, p_actor, p_correlation_id, p_causation_id);
-  end if;
-  return v_next;
-end
-$$;
-
 -- Appends at p_sequence_id (null: wherever the log ends), all or nothing. The logs row is the lock: of N writers at one
 -- sequence id exactly one wins. A refusal is a status, never an error, so that a caller's transaction goes on:
 --   'appended' | 'conflict' | 'log_not_found' | 'unknown_workflow' (unknown names it)
@@ -161,7 +140,7 @@ begin
       'add_work', 'add_entry_work', 'lock_work_key', 'work_key_busy', 'advance_work_key',
       'claim_work', 'mark_work_started', 'release_claim', 'renew_work', 'work_group_has_room',
       'begin_work', 'begin_burst', 'lock_entry_to_end', 'finish_work', 'supersede_dead_work', 'fail_work', 'release_work',
-      'record_progress', 'complete_workflow', 'append_entry', 'append_entries', 'set_entry_metadata')
+      'record_progress', 'complete_workflow', 'append_entries', 'set_entry_metadata')
   loop
     execute format('alter function %s set enable_seqscan = off', item.signature);
   end loop;

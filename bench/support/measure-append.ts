@@ -10,7 +10,7 @@ import { alternate, type Figure, rateFigure, timed } from './figure.ts';
 import { fillSheetLogs } from './sheet-logs.ts';
 
 const CONNECTIONS = 8;
-const ROUNDS = 9;
+const ROUNDS = 15;
 const WARM_UP = 2;
 /** So that the tables have the size, and the server the plans, of a database in use. */
 const OTHER_LOGS = 5_000;

@@ -31,12 +31,9 @@ export async function appendEntries(db: Database, entries: readonly LogEntry[], 
   const provenance = [actor ?? null, correlationId ?? null, causationId ?? null];
   const [only] = encoded;
   if (only && encoded.length === 1 && snapshotId === undefined && (only.snapshot ?? only.history ?? only.pending) === undefined) {
-    const { rows } = await db.prepared(
-      `select ${db.schema}.append_entry($1::text, $2::bigint, $3::text, $4::text, $5::text, $6::text, $7::text) as next`,
-      [logId, place, only.type, only.data, ...provenance],
-    );
-    if (rows[0].next !== null) {
-      return { nextSequenceId: BigInt(rows[0].next) };
+    const nextSequenceId = await appendPlainEntry(db, [logId, place, only.type, only.data, ...provenance]);
+    if (nextSequenceId !== undefined) {
+      return { nextSequenceId };
     }
   }
   const { rows } = await db.prepared(
@@ -68,6 +65,27 @@ export async function appendEntries(db: Database, entries: readonly LogEntry[], 
     nextSequenceId: BigInt(row.next_sequence_id),
     ...(row.snapshot_sequence_id === null ? {} : { lastSnapshot: { sequenceId: BigInt(row.snapshot_sequence_id), blobId: row.snapshot } }),
   };
+}
+
+/**
+ * What nearly every append is: one entry, nothing but its own fields, no snapshot due. By itself it takes two thirds of the time of
+ * `append_entries`, which does the same for all that an append can be.
+ * @returns undefined where it is not so simple, or not at this place: `append_entries` says which
+ */
+async function appendPlainEntry(db: Database, values: unknown[]): Promise<SequenceId | undefined> {
+  const { rows } = await db.prepared(
+    `with place as (
+       update ${db.schema}.logs l set next_sequence_id = l.next_sequence_id + 1
+       where l.id = $1::text and ($2::bigint is null or l.next_sequence_id = $2::bigint)
+         and (l.snapshot_every is null or l.next_sequence_id + 1 - l.snapshot_mark < l.snapshot_every)
+       returning l.next_sequence_id
+     )
+     insert into ${db.schema}.entries (log_id, sequence_id, type, data, actor, correlation_id, causation_id)
+     select $1::text, p.next_sequence_id - 1, $3::text, $4::json, $5::text, $6::text, $7::text from place p
+     returning sequence_id + 1 as next`,
+    values,
+  );
+  return rows[0] && BigInt(rows[0].next);
 }
 
 /** null where no entry has it, which is nearly always. */
