@@ -202,9 +202,10 @@ begin
     group by v.name
     order by random() limit greatest(v_free, p_max_bursts)
   ), look as (
-    -- Of each level its share of the free places; of the first one deep enough to see a backlog, also where workflows take turns, or to
-    -- fill the places that other groups leave. What waits behind a backlog that runs in bursts is of another level, and still seen.
-    select a.share, case when p_burst_size > 0 then (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) else a.share end as more
+    -- Of a group's first level deep enough to see a backlog, also where workflows take turns, or to fill the places that other groups leave.
+    -- Of each other level some, claim after claim: what is behind a backlog that runs in bursts is to be seen, and has places.
+    select greatest(a.share / 4, 1) as some,
+      a.share + case when p_burst_size > 0 then (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) else a.share end as deep
     from (select (v_free + count(*) - 1) / greatest(count(*), 1) as share from active) a
   ), candidate as materialized (
     select a.name as group_name, a.room, c.tid, c.workflow, c.alone,
@@ -216,7 +217,7 @@ begin
       where w.state = 'ready' and w.group_name = a.name and w.priority = v.priority
         and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
         and w.workflow in (select n.name from workflow_name n)
-      order by w.not_before, w.id limit (select l.share + case when v.priority = a.first then l.more else 0 end from look l)
+      order by w.not_before, w.id limit (select case when v.priority = a.first then l.deep else l.some end from look l)
     ) c
   ), deep_workflow as (
     select c.workflow, coalesce(max(b.bursts), 0) as bursts

@@ -36,6 +36,8 @@ export interface Environment {
 
 const APP_ROLE = 'tidemark_bench_app';
 const MAX_CONNECTIONS = 60;
+/** What a server in use has: with the default of 128 MB every figure over millions of rows would be one of the disk. */
+const SERVER_SETTINGS = { shared_buffers: '1GB' };
 
 export function createEnvironment(say: (line: string) => void): Environment {
   const pools: Pool[] = [];
@@ -52,7 +54,7 @@ export function createEnvironment(say: (line: string) => void): Environment {
     return root;
   };
   const runningPostgres = () => {
-    postgres ??= rootFolder().then((folder) => startPostgres({ dataDir: join(folder, 'postgres', 'data') }));
+    postgres ??= rootFolder().then((folder) => startPostgres({ dataDir: join(folder, 'postgres', 'data'), settings: SERVER_SETTINGS }));
     return postgres;
   };
   const runningTemporal = () => {

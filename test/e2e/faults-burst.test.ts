@@ -65,7 +65,7 @@ test.each([
 ])(
   '400 units that keep the processor busy, all at once, %s: exactly 400 runs',
   async (_, starter) => {
-    const ids = await fixture.ask(Array.from({ length: 400 }, () => ({ burnsMs: 20 })));
+    const ids = await fixture.ask(Array.from({ length: 400 }, () => ({ burnsMs: 10 })));
     await fixture.workerProcess({ starter });
     await fixture.untilAll(['done'], 100_000);
     expect(await fixture.runs()).toHaveLength(400);
