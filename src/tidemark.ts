@@ -119,23 +119,16 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     const appended: AppendHint[] = [];
     let over = false;
     // Late, a statement would run in whatever transaction has the connection by then.
-    const refuseWhenOver = () => {
-      if (over) {
-        throw new InvalidInputError('This transaction is over. Await everything that uses its log() before its body returns.');
-      }
-    };
+    const whileOpen =
+      <ArgsT extends unknown[], T>(send: (...args: ArgsT) => Promise<T>) =>
+      async (...args: ArgsT) => {
+        if (over) {
+          throw new InvalidInputError('This transaction is over. Await everything that uses its log() before its body returns.');
+        }
+        return send(...args);
+      };
     const open = inSchema(tx, schema);
-    const txDatabase: Database = {
-      schema: open.schema,
-      async query(text, values) {
-        refuseWhenOver();
-        return open.query(text, values);
-      },
-      async prepared(text, values) {
-        refuseWhenOver();
-        return open.prepared(text, values);
-      },
-    };
+    const txDatabase: Database = { schema: open.schema, query: whileOpen(open.query), prepared: whileOpen(open.prepared) };
     const joined: TypedLogDatabase = {
       ...shared,
       db: txDatabase,

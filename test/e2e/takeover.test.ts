@@ -1,6 +1,6 @@
 /** SIGKILL of a worker in the middle of its work, with a second one up. The bench measures this with more kills. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { measureTakeover, percentile95, type TakeoverShape } from '../support/takeover.ts';
+import { measureTakeover, type TakeoverShape } from '../support/takeover.ts';
 import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';
 
 const KILLS = 3;
@@ -20,7 +20,7 @@ test.each([['local'], ['heartbeating'], ['burst']] as [TakeoverShape][])(
     const { seconds } = await measureTakeover(fixture, shape, KILLS);
     console.log(`takeover ${shape}: ${seconds.map((value) => value.toFixed(1)).join(', ')} s`);
     expect(seconds).toHaveLength(KILLS);
-    expect(percentile95(seconds)).toBeLessThan(BOUND_SECONDS);
+    expect(Math.max(...seconds)).toBeLessThan(BOUND_SECONDS);
   },
   120_000,
 );

@@ -63,9 +63,3 @@ export async function measureTakeover(fixture: TakeoverFixture, shape: TakeoverS
   await Promise.all(workers.map((worker) => worker.kill()));
   return { shape, seconds };
 }
-
-/** The smallest value that 95 % of them do not exceed. */
-export function percentile95(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.ceil(sorted.length * 0.95) - 1] as number;
-}

@@ -3,7 +3,6 @@
  * ends with `close`.
  */
 import { join } from 'node:path';
-import { inject } from 'vitest';
 import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
@@ -62,23 +61,9 @@ export interface TidemarkFixture {
 // The SDK's own news would drown the test's.
 installRuntime({ verbose: false, log: () => {} });
 
-export interface FixtureServers {
-  /** Of a superuser, on a server with the template database of database.ts. */
-  postgresUrl: string;
-  temporalAddress: string;
-  workflowBundlePath: string;
-}
-
-const serversOfThisRun = (): FixtureServers => ({
-  postgresUrl: inject('postgresUrl'),
-  temporalAddress: temporalAddress(),
-  workflowBundlePath: workflowBundle().codePath,
-});
-
-/** `servers`: default those of the test run; a bench has its own. */
-export async function createTidemarkFixture(servers: FixtureServers = serversOfThisRun()): Promise<TidemarkFixture> {
+export async function createTidemarkFixture(): Promise<TidemarkFixture> {
   const directory = await createTestDirectory();
-  const database = await createTestDatabase({ postgresUrl: servers.postgresUrl, poolSize: 40 });
+  const database = await createTestDatabase({ poolSize: 40 });
   await database.ownerPool.query(SCRIPT_TABLES);
   const load = await recordLoad(database);
   const work = workRows(database);
@@ -90,16 +75,12 @@ export async function createTidemarkFixture(servers: FixtureServers = serversOfT
     endings.unshift(() => end(value));
     return value;
   };
-  const childSettings = (
-    kind: ChildSettings['kind'],
-    starter: ChildSettings['starter'],
-    address = servers.temporalAddress,
-  ): ChildSettings => ({
+  const childSettings = (kind: ChildSettings['kind'], starter: ChildSettings['starter'], address = temporalAddress()): ChildSettings => ({
     kind,
     databaseUrl: database.appUrl,
     temporalAddress: address,
     blobsPath,
-    workflowBundlePath: servers.workflowBundlePath,
+    workflowBundlePath: workflowBundle().codePath,
     starter,
   });
   let logs = 0;
@@ -198,7 +179,7 @@ export async function createTidemarkFixture(servers: FixtureServers = serversOfT
     counters: () => sweepCounters(work.db),
     executionOf: async (id) => (await work.row(id)).execution as string,
 
-    worker: async ({ starter = {}, address = servers.temporalAddress, blobs = createDirectoryBlobStore({ path: blobsPath }) } = {}) =>
+    worker: async ({ starter = {}, address = temporalAddress(), blobs = createDirectoryBlobStore({ path: blobsPath }) } = {}) =>
       ending(
         await startWorker({
           registry,
@@ -207,7 +188,7 @@ export async function createTidemarkFixture(servers: FixtureServers = serversOfT
           blobs,
           temporal: { address, namespace: 'default' },
           starter,
-          workflowBundle: { codePath: servers.workflowBundlePath },
+          workflowBundle: workflowBundle(),
         }),
         (worker) => worker.stop(),
       ),
@@ -217,7 +198,7 @@ export async function createTidemarkFixture(servers: FixtureServers = serversOfT
       ending(await startWorkerProcess(childSettings('starter', starter, address)), (child) => child.kill()),
     supervise: async (count, starter = {}) =>
       ending(await superviseWorkerProcesses(childSettings('worker', starter), count), (lanes) => lanes.stop()),
-    client: async (address = servers.temporalAddress) =>
+    client: async (address = temporalAddress()) =>
       ending(await connectClient({ address, namespace: 'default' }), (client) => client.connection.close()),
 
     async close() {
