@@ -128,20 +128,37 @@ $$;
 --   p_low_water      skip units that became claimable before this (dead index entries of claimed ones); null looks at all
 --   p_burst_size 0   turns bursts off
 --   p_max_on_their_way  units that run alone and have not begun
--- Cost: per active group one look at its share of the free places, and only a deep backlog is read further.
+-- Cost: one look at what runs, per active group one at its share of the free places, and only a deep backlog is read further.
+-- Step by step: as one statement the planner expects the product of every limit, and each claim would set up what only a backlog needs.
 create function claim_work(
   p_token uuid, p_lease interval, p_max_in_flight integer, p_low_water timestamptz default null,
   p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4,
   p_max_on_their_way integer default 10
 ) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text, not_before timestamptz)
-language plpgsql set search_path from current set jit = off as $$
+language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   v_installation text;
-  v_free integer;
-  v_start integer;
   v_now timestamptz;
   v_after timestamptz := coalesce(p_low_water, '-infinity'::timestamptz);
+  -- What runs, by group, workflow and burst.
+  v_running_groups text[];
+  v_running_workflows text[];
+  v_running_bursts text[];
+  v_running_units integer[];
+  v_stale integer;
+  v_free integer;
+  v_start integer;
+  -- The units looked at: the turn of each in its group, the seat its group drew, the places the group has left.
+  v_candidates tid[];
+  v_turns integer[];
+  v_seats integer[];
+  v_rooms integer[];
+  v_groups text[];
+  v_workflows text[];
+  v_priorities smallint[];
+  v_alone boolean[];
+  -- The units taken, and the burst of each.
   v_tids tid[];
   v_bursts text[];
 begin
@@ -155,139 +172,162 @@ begin
   select i.id into v_installation from installation i for update;
   v_now := clock_timestamp();
 
-  with stale as (
-    select w.id from work w where w.state = 'claimed' and w.lease_until < v_now for update skip locked
-  ), back as (
-    update work w set state = 'ready', claim_token = null, lease_until = null from stale where w.id = stale.id returning 1
-  )
-  update sweep_counter set value = value + n.n from (select count(*) as n from back) n where name = 'expired_lease' and n.n > 0;
-
-  -- Few are on their way (claimed or started, not begun) at once: what a busy worker does not get to within its task timeout is run twice.
-  select greatest(p_max_in_flight - count(*), 0), greatest(p_max_on_their_way - count(*) filter (where w.attempt = 0), 0)
-  into v_free, v_start
-  from work w where w.state in ('claimed', 'started') and w.burst_id is null;
-
-  -- Chosen first and updated after: as one statement the planner expects the product of every limit, and reads the whole table.
-  with recursive running as (
-    select r.group_name, r.workflow, r.burst_id, count(*)::integer as units
+  loop
+    -- Few are on their way (claimed or started, not begun) at once: what a busy worker does not get to within its task timeout is run twice.
+    select array_agg(r.group_name), array_agg(r.workflow), array_agg(r.burst_id), array_agg(r.units), coalesce(sum(r.stale), 0),
+      greatest(p_max_in_flight - coalesce(sum(r.units) filter (where r.burst_id is null), 0), 0),
+      greatest(p_max_on_their_way - coalesce(sum(r.waiting) filter (where r.burst_id is null), 0), 0)
+    into v_running_groups, v_running_workflows, v_running_bursts, v_running_units, v_stale, v_free, v_start
     from (
-      select w.group_name, w.workflow, w.burst_id from work w where w.state in ('claimed', 'started')
+      select w.group_name, w.workflow, w.burst_id, count(*)::integer as units, count(*) filter (where w.attempt = 0) as waiting,
+        count(*) filter (where w.state = 'claimed' and w.lease_until < v_now) as stale
+      from work w where w.state in ('claimed', 'started') group by 1, 2, 3
       union all
       -- A burst whose claim ran out is claimed again below, whatever else there is: it keeps its place.
-      select w.group_name, w.workflow, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
-    ) r
-    group by 1, 2, 3
-  ), load as (
+      select w.group_name, w.workflow, w.burst_id, count(*)::integer, 0, 0 from work w where w.state = 'ready' and w.burst_id is not null group by 1, 2, 3
+    ) r;
+    exit when v_stale = 0;
+    with stale as (
+      select w.id from work w where w.state = 'claimed' and w.lease_until < v_now for update skip locked
+    ), back as (
+      update work w set state = 'ready', claim_token = null, lease_until = null from stale where w.id = stale.id returning 1
+    )
+    update sweep_counter set value = value + n.n from (select count(*) as n from back) n where name = 'expired_lease' and n.n > 0;
+    exit when not found;
+  end loop;
+
+  with recursive load as (
     select r.group_name, sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end)::integer as units
-    from running r group by 1
-  ), open_burst as (
-    select r.workflow, count(*)::integer as bursts from running r where r.burst_id is not null group by 1
+    from unnest(v_running_groups, v_running_bursts, v_running_units) r (group_name, burst_id, units) group by 1
   ), level as (
-    -- The priorities that ready units of each group have.
-    select g.name, g.cap - coalesce(l.units, 0) as room,
-      (select min(w.priority) from work w where w.state = 'ready' and w.group_name = g.name) as priority
+    -- The priorities that ready units of each group have, and when the first of each may run.
+    select g.name, g.cap - coalesce(l.units, 0) as room, f.priority, f.not_before
     from work_group g left join load l on l.group_name = g.name
+    cross join lateral (
+      select w.priority, w.not_before from work w where w.state = 'ready' and w.group_name = g.name order by w.priority, w.not_before limit 1
+    ) f
     where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap)
     union all
-    select v.name, v.room, (select min(w.priority) from work w where w.state = 'ready' and w.group_name = v.name and w.priority > v.priority)
-    from level v where v.priority is not null
-  ), active as materialized (
-    -- lateral with a limit, not exists: planned as a join, that would read every ready row.
-    select v.name, min(v.room) as room, min(v.priority) as first from level v
+    select v.name, v.room, f.priority, f.not_before
+    from level v
     cross join lateral (
-      select 1 from work w where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
-        and w.not_before <= v_now and w.not_before >= v_after limit 1
-    ) one
-    where v.priority is not null
+      select w.priority, w.not_before from work w where w.state = 'ready' and w.group_name = v.name and w.priority > v.priority
+      order by w.priority, w.not_before limit 1
+    ) f
+  ), due as materialized (
+    -- A select with a limit, not exists: planned as a join, that would read every ready row.
+    select v.name, v.room, v.priority from level v
+    where v.not_before <= v_now and (v.not_before >= v_after or (
+      select true from work w where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
+        and w.not_before <= v_now and w.not_before >= v_after limit 1))
+  ), active as materialized (
+    -- Which group comes first is drawn anew each time: where places are fewer than groups, none waits for ever.
+    select v.name, min(v.priority) as first, row_number() over (order by random())::integer as seat from due v
     group by v.name
-    order by random() limit greatest(v_free, p_max_bursts)
-  ), look as (
+    limit greatest(v_free, p_max_bursts)
+  ), look as materialized (
     -- Of a group's first level deep enough to see a backlog, also where workflows take turns, or to fill the places that other groups leave.
     -- Of each other level some, claim after claim: what is behind a backlog that runs in bursts is to be seen, and has places.
     select greatest(a.share / 4, 1) as some,
       a.share + case when p_burst_size > 0 then (p_burst_threshold + 1) * (select least(count(*), 3) from workflow_name) else a.share end as deep
     from (select (v_free + count(*) - 1) / greatest(count(*), 1) as share from active) a
-  ), candidate as materialized (
-    select a.name as group_name, a.room, c.tid, c.workflow, c.alone,
-      row_number() over (partition by a.name order by c.priority, c.not_before, c.id) as turn
+  ), candidate as (
+    select c.tid, row_number() over (partition by a.seat order by v.priority, c.not_before, c.id)::integer as turn,
+      a.seat, v.room, v.name as group_name, c.workflow, v.priority, c.alone
     from active a
-    join level v on v.name = a.name and v.priority is not null
+    join due v on v.name = a.name
     cross join lateral (
-      select w.ctid as tid, w.id, w.workflow, w.priority, w.not_before, w.alone from work w
-      where w.state = 'ready' and w.group_name = a.name and w.priority = v.priority
+      select w.ctid as tid, w.id, w.workflow, w.not_before, w.alone from work w
+      where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
         and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
         and w.workflow in (select n.name from workflow_name n)
       order by w.not_before, w.id limit (select case when v.priority = a.first then l.deep else l.some end from look l)
     ) c
-  ), deep_workflow as (
-    select c.workflow, coalesce(max(b.bursts), 0) as bursts
-    from (select c.*, row_number() over (order by c.turn, c.group_name) as place from candidate c) c
-    left join open_burst b on b.workflow = c.workflow
-    where p_burst_size > 0 and not c.alone and (c.room is null or c.room >= p_burst_width)
-    group by 1
-    having count(*) filter (where c.place > v_free or b.bursts > 0) > p_burst_threshold
-  ), deep as (
-    -- A backlog that runs in bursts: nothing of it runs alone meanwhile, an execution a unit would only slow the rest down.
-    select c.group_name, c.workflow, c.room, p_max_bursts - d.bursts as free
-    from candidate c join deep_workflow d on d.workflow = c.workflow
-    where not c.alone and (c.room is null or c.room >= p_burst_width)
-    group by 1, 2, 3, 4 having count(*) > p_burst_threshold
-  ), share as (
-    -- Of the groups with a backlog of one workflow, those with the fewest bursts open go first.
-    select d.*, row_number() over (partition by d.workflow order by o.bursts, random()) as place,
-      p_burst_size * ((d.free + count(*) over (partition by d.workflow) - 1) / count(*) over (partition by d.workflow)) as units
-    from deep d
-    cross join lateral (
-      select count(*) as bursts from running r
-      where r.group_name = d.group_name and r.workflow = d.workflow and r.burst_id is not null
-    ) o
-  ), ranked as (
-    select d.group_name, d.workflow, d.room, d.free, d.place, c.tid,
-      (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
-    from share d
-    cross join lateral (
-      select u.* from (select v.priority from level v where v.name = d.group_name and v.priority is not null order by 1) v
+  )
+  select array_agg(c.tid), array_agg(c.turn), array_agg(c.seat), array_agg(c.room), array_agg(c.group_name), array_agg(c.workflow),
+    array_agg(c.priority), array_agg(c.alone)
+  into v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_alone
+  from candidate c;
+
+  if p_burst_size > 0 and cardinality(v_candidates) > p_burst_threshold then
+    with candidate as materialized (
+      select c.*, row_number() over (order by c.turn, c.seat) as place
+      from unnest(v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_alone)
+        c (tid, turn, seat, room, group_name, workflow, priority, alone)
+    ), open_burst as (
+      select distinct r.group_name, r.workflow, r.burst_id
+      from unnest(v_running_groups, v_running_workflows, v_running_bursts) r (group_name, workflow, burst_id) where r.burst_id is not null
+    ), deep_workflow as (
+      select c.workflow, coalesce(max(o.bursts), 0) as bursts
+      from candidate c left join (select o.workflow, count(*)::integer as bursts from open_burst o group by 1) o on o.workflow = c.workflow
+      where not c.alone and (c.room is null or c.room >= p_burst_width)
+      group by 1
+      having count(*) filter (where c.place > v_free or o.bursts > 0) > p_burst_threshold
+    ), deep as (
+      -- A backlog that runs in bursts: nothing of it runs alone meanwhile, an execution a unit would only slow the rest down.
+      select c.group_name, c.workflow, c.room, p_max_bursts - d.bursts as free
+      from candidate c join deep_workflow d on d.workflow = c.workflow
+      where not c.alone and (c.room is null or c.room >= p_burst_width)
+      group by 1, 2, 3, 4 having count(*) > p_burst_threshold
+    ), share as (
+      -- Of the groups with a backlog of one workflow, those with the fewest bursts open go first.
+      select d.*, row_number() over (partition by d.workflow order by o.bursts, random()) as place,
+        p_burst_size * ((d.free + count(*) over (partition by d.workflow) - 1) / count(*) over (partition by d.workflow)) as units
+      from deep d
+      cross join lateral (select count(*) as bursts from open_burst o where o.group_name = d.group_name and o.workflow = d.workflow) o
+    ), ranked as (
+      select d.group_name, d.workflow, d.room, d.free, d.place, c.tid,
+        (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
+      from share d
       cross join lateral (
-        select w.ctid as tid, w.id, w.priority, w.not_before from work w
-        where w.state = 'ready' and w.group_name = d.group_name and w.priority = v.priority
-          and w.not_before <= v_now and w.not_before >= v_after
-          and w.burst_id is null and not w.alone and w.workflow = d.workflow
-        order by w.not_before, w.id limit d.units
-      ) u
-      limit d.units
-    ) c
-    where d.place <= d.free
-  ), burst_name as (
-    select n.group_name, n.workflow, n.number, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) as burst_id
-    from (
-      select r.*,
-        row_number() over (partition by r.group_name order by r.number, r.workflow) as turn_in_group,
-        row_number() over (partition by r.workflow order by r.number, r.place) as turn
-      from (select distinct group_name, workflow, number, free, place, room from ranked) r
-    ) n
-    where n.turn <= n.free and (n.room is null or n.turn_in_group * p_burst_width <= n.room)
-  ), taken as (
-    select b.group_name, count(*)::integer * p_burst_width as units from burst_name b group by 1
-  ), alone as (
-    select c.tid from (
-      select c.tid, c.group_name, c.room, row_number() over (partition by c.group_name order by c.turn) as turn
+        select u.* from (select distinct v.priority from candidate v where v.group_name = d.group_name order by 1) v
+        cross join lateral (
+          select w.ctid as tid, w.id, w.priority, w.not_before from work w
+          where w.state = 'ready' and w.group_name = d.group_name and w.priority = v.priority
+            and w.not_before <= v_now and w.not_before >= v_after
+            and w.burst_id is null and not w.alone and w.workflow = d.workflow
+          order by w.not_before, w.id limit d.units
+        ) u
+        limit d.units
+      ) c
+      where d.place <= d.free
+    ), burst_name as (
+      select n.group_name, n.workflow, n.number, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) as burst_id
+      from (
+        select r.*,
+          row_number() over (partition by r.group_name order by r.number, r.workflow) as turn_in_group,
+          row_number() over (partition by r.workflow order by r.number, r.place) as turn
+        from (select distinct group_name, workflow, number, free, place, room from ranked) r
+      ) n
+      where n.turn <= n.free and (n.room is null or n.turn_in_group * p_burst_width <= n.room)
+    ), chosen as (
+      select r.tid, n.burst_id from ranked r
+      join burst_name n on n.group_name = r.group_name and n.workflow = r.workflow and n.number = r.number
+    ), rest as (
+      select c.tid, row_number() over (partition by c.seat order by c.turn)::integer as turn, c.seat,
+        c.room - p_burst_width * (select count(*) from burst_name n where n.group_name = c.group_name)::integer as room
       from candidate c
       where c.alone or not exists (select 1 from deep d where d.group_name = c.group_name and d.workflow = c.workflow)
-    ) c
-    left join taken t on t.group_name = c.group_name
-    where c.room is null or c.turn <= c.room - coalesce(t.units, 0)
-    order by c.turn, c.group_name
-    limit least(v_free, v_start)
-  ), chosen as (
+    )
+    select c.tids, c.bursts, r.tids, r.turns, r.seats, r.rooms
+    into v_tids, v_bursts, v_candidates, v_turns, v_seats, v_rooms
+    from (select array_agg(c.tid) as tids, array_agg(c.burst_id) as bursts from chosen c) c,
+      (select array_agg(r.tid) as tids, array_agg(r.turn) as turns, array_agg(r.seat) as seats, array_agg(r.room) as rooms from rest r) r;
+  end if;
+
+  select array_agg(c.tid), array_agg(c.burst_id) into v_tids, v_bursts
+  from (
+    select b.tid, b.burst_id from unnest(v_tids, v_bursts) b (tid, burst_id)
+    union all
     -- A burst whose starter died before it was marked keeps its grouping and its id.
-    select w.ctid as tid, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
+    select w.ctid, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
     union all
-    select r.tid, n.burst_id from ranked r
-      join burst_name n on n.group_name = r.group_name and n.workflow = r.workflow and n.number = r.number
-    union all
-    select a.tid, null from alone a
-  )
-  select array_agg(c.tid), array_agg(c.burst_id) into v_tids, v_bursts from chosen c;
+    select a.tid, null from (
+      select c.tid from unnest(v_candidates, v_turns, v_seats, v_rooms) c (tid, turn, seat, room)
+      where c.room is null or c.turn <= c.room
+      order by c.turn, c.seat limit least(v_free, v_start)
+    ) a
+  ) c;
 
   -- By their place in the table, which no vacuum gives to another row while this statement runs. What has moved meanwhile is left alone.
   return query
