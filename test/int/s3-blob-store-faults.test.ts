@@ -155,8 +155,8 @@ describe('S3, for a while', () => {
 describe('S3, until a person does something', () => {
   it('no such bucket says which, and that it has to be made', async () => {
     const root = await open({ bucket: 'no-such-bucket' });
-    for (const asked of [root.readBlob('a'), root.query(), root.writeBlob('a', bytes(1)), root.removeAll()]) {
-      const failure = await failureOf(asked);
+    const asked = [root.readBlob('a'), root.query(), root.writeBlob('a', bytes(1)), root.removeAll()];
+    for (const failure of await Promise.all(asked.map(failureOf))) {
       expect(failure).toBeInstanceOf(SetupError);
       expect(failure.message).toContain("There is no bucket 'no-such-bucket'");
     }
