@@ -81,11 +81,20 @@ describe('a blob store in S3', () => {
     },
   );
 
+  it('asks for listings in the encoding that holds every name, and reads it as Amazon writes it', async () => {
+    const root = await open({ endpoint: proxy.endpoint }).getRootDir();
+    for (const name of ['a b', 'a+b', 'a%2Bb']) await root.writeBlob(name, bytes(1));
+    await (await root.getDir('c d+')).writeBlob('in', bytes(1));
+    proxy.interfere(() => 'as-amazon');
+    expect(await root.query()).toEqual({ blobs: ['a b', 'a%2Bb', 'a+b'], dirs: ['c d+'] });
+    expect(proxy.requests[0]).toContain('encoding-type=url');
+  });
+
   it('leaves objects out that are no blobs of its own, such as a console’s folders', async () => {
     const prefix = newPrefix();
     const root = await open({ prefix }).getRootDir();
     for (const Key of [`${prefix}/`, `${prefix}/a:b`]) {
-      await server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key }));
+      await server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: '' }));
     }
     await root.writeBlob('a', bytes(1));
     expect(await root.query()).toEqual({ blobs: ['a'], dirs: [] });
@@ -128,7 +137,7 @@ describe('a blob store in S3', () => {
     const root = await open({ prefix, endpoint: proxy.endpoint }).getRootDir();
     const keys = Array.from({ length: 1_001 }, (_, index) => `${prefix}/a/${index}`);
     for (let start = 0; start < keys.length; start += 20) {
-      const puts = keys.slice(start, start + 20).map((Key) => server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key })));
+      const puts = keys.slice(start, start + 20).map((Key) => server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: '' })));
       await Promise.all(puts);
     }
     expect((await listAll(await root.getDir('a'))).blobs.length).toBe(1_001);

@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net';
 
 /**
  * 'hold': the server never hears of it, and the caller gets no answer. 'lose-answer': the server has done it, the connection breaks.
- * 'break-off': half of the answer's body. A status and code: the answer that S3 would give.
+ * 'break-off': half of the answer's body. 'as-amazon': a space in a listing is written `+`, where moto writes `%20`.
+ * A status and code: the answer that S3 would give, in the words of a server that repeats what it was told.
  */
-export type S3Interference = 'hold' | 'lose-answer' | 'break-off' | { status: number; code: string };
+export type S3Interference = 'hold' | 'lose-answer' | 'break-off' | 'as-amazon' | { status: number; code: string };
 
 export interface S3Proxy {
   readonly endpoint: string;
@@ -29,7 +30,9 @@ export async function startS3Proxy(upstream: string): Promise<S3Proxy> {
     if (typeof interference === 'object') {
       request.resume();
       response.writeHead(interference.status, { 'content-type': 'application/xml' });
-      response.end(`<?xml version="1.0"?><Error><Code>${interference.code}</Code><Message>as asked by the test</Message></Error>`);
+      response.end(
+        `<?xml version="1.0"?><Error><Code>${interference.code}</Code><Message>You said ${request.headers.authorization}</Message></Error>`,
+      );
       return;
     }
     const { method, url, headers } = request;
@@ -38,12 +41,18 @@ export async function startS3Proxy(upstream: string): Promise<S3Proxy> {
         answer.resume().on('end', () => request.socket.destroy());
         return;
       }
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      const { 'content-length': _, ...answered } = answer.headers;
+      response.writeHead(answer.statusCode ?? 500, interference === 'as-amazon' ? answered : answer.headers);
       if (interference === 'break-off') {
         answer.once('data', (chunk: Buffer) => {
           response.write(chunk.subarray(0, chunk.length >> 1), () => request.socket.destroy());
           answer.destroy();
         });
+        return;
+      }
+      if (interference === 'as-amazon') {
+        answer.setEncoding('utf8').on('data', (text: string) => response.write(text.replaceAll('%20', '+')));
+        answer.on('end', () => response.end());
         return;
       }
       answer.pipe(response);
