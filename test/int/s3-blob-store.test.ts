@@ -94,7 +94,7 @@ describe('a blob store in S3', () => {
     const prefix = newPrefix();
     const root = await open({ prefix }).getRootDir();
     for (const Key of [`${prefix}/`, `${prefix}/a:b`]) {
-      await server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: '' }));
+      await server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: '1' }));
     }
     await root.writeBlob('a', bytes(1));
     expect(await root.query()).toEqual({ blobs: ['a'], dirs: [] });
@@ -137,7 +137,7 @@ describe('a blob store in S3', () => {
     const root = await open({ prefix, endpoint: proxy.endpoint }).getRootDir();
     const keys = Array.from({ length: 1_001 }, (_, index) => `${prefix}/a/${index}`);
     for (let start = 0; start < keys.length; start += 20) {
-      const puts = keys.slice(start, start + 20).map((Key) => server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: '' })));
+      const puts = keys.slice(start, start + 20).map((Key) => server.client.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body: '1' })));
       await Promise.all(puts);
     }
     expect((await listAll(await root.getDir('a'))).blobs.length).toBe(1_001);
