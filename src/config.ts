@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { blobLocation, blobLocationProblem } from './blob-store/blob-location.ts';
 import { SetupError } from './errors.ts';
 import { type TemporalSettings, temporalSettings } from './temporal/settings.ts';
 
@@ -16,7 +17,7 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly temporal: TemporalSettings;
   readonly schema: string;
-  /** Directory of the blobs; undefined: `blobs` in `dataDir`. Absolute, as the other paths. */
+  /** Where the blobs are, for openBlobStore: a folder, absolute as the other paths, or an address; undefined: `blobs` in `dataDir`. */
   readonly blobsDir: string | undefined;
   /** What `tidemark dev` keeps. */
   readonly dataDir: string;
@@ -60,7 +61,15 @@ const VARIABLES = z.object({
     .string()
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'use 1 to 63 of a-z, 0-9 and _, not starting with a digit')
     .default('tidemark'),
-  TIDEMARK_BLOBS: z.string().optional(),
+  TIDEMARK_BLOBS: z
+    .string()
+    .superRefine((value, context) => {
+      const message = blobLocationProblem(value);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .optional(),
+  AWS_ENDPOINT_URL: z.string().refine(isHttpUrl, 'use an address such as https://s3.example.com, without user or password').optional(),
+  AWS_ENDPOINT_URL_S3: z.string().refine(isHttpUrl, 'use an address such as https://s3.example.com, without user or password').optional(),
   TIDEMARK_DATA: z.string().default('.tidemark'),
   TIDEMARK_POSTGRES_PORT: whole(1, 65_535),
   TIDEMARK_TEMPORAL_PORT: whole(1, 65_535),
@@ -72,7 +81,7 @@ const VARIABLES = z.object({
 });
 
 /** Their values stay out of messages. */
-const SECRET = new Set(['DATABASE_URL', 'TEMPORAL_API_KEY']);
+const SECRET = new Set(['DATABASE_URL', 'TEMPORAL_API_KEY', 'TIDEMARK_BLOBS', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3']);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -91,7 +100,9 @@ export function loadConfig(environment: Environment = process.env, directory: st
     databaseUrl: variables.DATABASE_URL,
     temporal: temporalSettings(set, directory),
     schema: variables.TIDEMARK_SCHEMA,
-    blobsDir: variables.TIDEMARK_BLOBS && resolve(directory, variables.TIDEMARK_BLOBS),
+    blobsDir:
+      variables.TIDEMARK_BLOBS &&
+      blobLocation(variables.TIDEMARK_BLOBS, { directory, s3Endpoint: variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL }),
     dataDir: resolve(directory, variables.TIDEMARK_DATA),
     ports: Object.freeze({
       postgres: variables.TIDEMARK_POSTGRES_PORT,
@@ -118,6 +129,15 @@ function isPostgresUrl(value: string): boolean {
     const { protocol, hostname } = new URL(value);
     // Without a host: a Unix socket, named by ?host=.
     return (protocol === 'postgres:' || protocol === 'postgresql:') && (hostname !== '' || value.includes('host='));
+  } catch {
+    return false;
+  }
+}
+
+function isHttpUrl(value: string): boolean {
+  try {
+    const { protocol, username, password } = new URL(value);
+    return /^https?:$/.test(protocol) && username === '' && password === '';
   } catch {
     return false;
   }

@@ -1,5 +1,5 @@
 /** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
-import { createDirectoryBlobStore } from './blob-store/directory-blob-store.ts';
+import { openBlobStore } from './blob-store/open-blob-store.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
 import { stopOnSignal } from './cli/stop-signal.ts';
@@ -34,7 +34,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
     log: (level, message, details) => log[level](details, message),
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
-  const { registry, file, blobs = createDirectoryBlobStore({ path: blobsDir }) } = await loadApp(app, schema);
+  const { registry, file, blobs = await openBlobStore(blobsDir) } = await loadApp(app, schema);
   const pool = createPool({
     connectionString: databaseUrl,
     max: WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS,

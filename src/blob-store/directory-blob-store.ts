@@ -7,7 +7,7 @@
  */
 import { lstat, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { BlobNotFoundError, BlobWrongKindError, SetupError } from '../errors.ts';
+import { BlobNotFoundError, BlobWrongKindError, InvalidInputError, SetupError } from '../errors.ts';
 import { checkPageSize } from '../page-size.ts';
 import { checkBlobName } from './blob-name.ts';
 import type { BlobDir, BlobQueryValue, BlobStore } from './blob-store.ts';
@@ -39,6 +39,10 @@ const MAX_TRIES = 3;
 
 export function createDirectoryBlobStore({ path, pageSize = 1_000 }: DirectoryBlobStoreOptions): BlobStore {
   checkPageSize(pageSize);
+  // TIDEMARK_BLOBS may be one, and a folder called `s3:` is what nobody means.
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    throw new InvalidInputError("The blob store's path is an address, not a folder. For s3://… use createS3BlobStore of 'tidemark/s3'.");
+  }
   const root = resolve(path);
   const durability = createDirectoryDurability(root);
   const store: Store = { root, pageSize, durability, writeFile: createBlobFileWriter(root, durability) };

@@ -1,7 +1,7 @@
 /** What the demo has made: for the end of its first screen. */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
-import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
+import { openBlobStore } from '../blob-store/open-blob-store.ts';
 import { listWork } from '../work/list.ts';
 import { DEMO_SHEET, type DemoValue } from './demo-import.ts';
 import { shownDatabase } from './dev-screen.ts';
@@ -17,7 +17,7 @@ export async function summarizeDemo({ db, targets }: DatabaseContext, { rows, ce
     [DEMO_SHEET],
   );
   const { entries, snapshots } = counted.rows[0];
-  const written = await measure(await blobsOfLog(createDirectoryBlobStore({ path: targets.blobsDir }), DEMO_SHEET));
+  const written = await measure(await blobsOfLog(await openBlobStore(targets.blobsDir), DEMO_SHEET));
   const { units } = await listWork(db, { state: 'done' }, { limit: 1_000 });
   const execution = units.find(({ id }) => id.startsWith(`snapshot/${DEMO_SHEET}/`))?.execution;
   return [

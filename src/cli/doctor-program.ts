@@ -1,10 +1,9 @@
-/** What doctor says about this program itself: Node, the packages that must be of one version, the folder of the blobs. */
-import { constants, existsSync } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+/** What doctor says about this program itself: Node, the packages that must be of one version, the place of the blobs. */
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
-import { errorMessage } from '../errors.ts';
+import { checkBlobs } from './doctor-blobs.ts';
 import type { Finding } from './finding.ts';
 import { defaultBlobsDir } from './targets.ts';
 
@@ -50,20 +49,4 @@ async function readVersion(directory: string, name: string): Promise<string> {
     if (found.name === name) return found.version;
   }
   return 'unknown';
-}
-
-async function checkBlobs(directory: string): Promise<Finding> {
-  let nearest = directory;
-  while (!existsSync(nearest)) nearest = dirname(nearest);
-  try {
-    await access(nearest, constants.R_OK | constants.W_OK);
-    return { check: 'blobs', state: 'ok', found: nearest === directory ? directory : `${directory} (made when it is needed)` };
-  } catch (error) {
-    return {
-      check: 'blobs',
-      state: 'wrong',
-      found: errorMessage(error),
-      fix: 'Give this user the folder, or set TIDEMARK_BLOBS to another.',
-    };
-  }
 }

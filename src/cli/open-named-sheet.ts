@@ -1,5 +1,5 @@
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
-import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
+import { openBlobStore } from '../blob-store/open-blob-store.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { LogMetadata, SequenceId } from '../event-log/event-log.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
@@ -16,6 +16,6 @@ export async function openNamedSheet({ pool, db, targets }: DatabaseContext, nam
     throw new InvalidInputError(`Log '${name}' is of type '${type}', not a sheet. See its entries with 'tidemark log ${name}'.`);
   }
   const log = createPostgresEventLog<SheetEntry & LogMetadata>({ pool, logId: name, schema: targets.schema });
-  const blobs = await blobsOfLog(createDirectoryBlobStore({ path: targets.blobsDir }), name);
+  const blobs = await blobsOfLog(await openBlobStore(targets.blobsDir), name);
   return openSheet({ log, blobs, ...(at === undefined ? {} : { at }) });
 }

@@ -9,6 +9,7 @@ export interface Targets {
   databaseUrl: string;
   schema: string;
   temporal: TemporalOptions;
+  /** For openBlobStore: a folder or an address. */
   blobsDir: string;
   /** Of Temporal's web UI, where it is known. */
   uiUrl?: string;

@@ -9,6 +9,7 @@ import { hash as digest } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 import type { BlobDir } from '../blob-store/blob-store.ts';
+import { hashInName } from '../blob-store/content-name.ts';
 import { CorruptBlobError } from '../errors.ts';
 
 const gzipAsync = promisify(gzip);
@@ -47,7 +48,7 @@ export async function writeContent(blobs: BlobDir, { name, content }: ContentBlo
 
 /** @throws CorruptBlobError when the content is not what the name says; BlobNotFoundError */
 export async function readContent(blobs: BlobDir, name: string): Promise<string> {
-  const hash = /-([0-9a-f]{64})\.gz$/.exec(name)?.[1];
+  const hash = hashInName(name);
   if (hash === undefined) {
     throw new CorruptBlobError(name, 'its name does not end in the sha-256 of its content');
   }

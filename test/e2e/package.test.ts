@@ -77,6 +77,21 @@ test('what loads Temporal would be seen', () => {
   expect(Number(run(installed, process.execPath, ['--input-type=module', '-e', script]))).toBeGreaterThan(1);
 });
 
+test('blobs in S3 say what is to be installed, and everything else works without it', () => {
+  expect(existsSync(join(project, 'node_modules/@aws-sdk'))).toBe(false);
+  const command = join(project, 'node_modules/.bin/tidemark');
+  const { stdout } = spawnSync(command, ['doctor', '--json'], {
+    cwd: project,
+    encoding: 'utf8',
+    env: { ...process.env, TIDEMARK_BLOBS: 's3://acme-blobs/app' },
+  });
+  const { findings } = JSON.parse(stdout);
+  expect(findings.find(({ check }: { check: string }) => check === 'blobs')).toMatchObject({
+    state: 'wrong',
+    found: expect.stringContaining('npm install @aws-sdk/client-s3'),
+  });
+});
+
 test('its types are checked and inferred', () => {
   const source = `
     import { createTidemark, defineEntryWork, defineLogType, type SequenceId } from 'tidemark';

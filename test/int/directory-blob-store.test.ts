@@ -54,6 +54,10 @@ describe('a directory blob store on disk', () => {
     expect(await root.readBlob('x')).toEqual(content);
   });
 
+  it('refuses an address', () => {
+    expect(() => createDirectoryBlobStore({ path: 's3://acme-blobs/app' })).toThrow("use createS3BlobStore of 'tidemark/s3'");
+  });
+
   it('refuses a path that is a file', async () => {
     const path = newPath();
     await writeFile(path, '');

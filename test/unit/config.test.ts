@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parseBlobLocation } from '../../src/blob-store/blob-location.ts';
 import { loadConfig } from '../../src/config.ts';
 import { SetupError } from '../../src/errors.ts';
 import { createLogger, maskSecrets } from '../../src/logging.ts';
@@ -72,6 +73,52 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
   expect(() => Object.assign(config, { schema: 'other' })).toThrow(TypeError);
   expect(() => Object.assign(config.ports, { ui: 1 })).toThrow(TypeError);
   expect(() => Object.assign(config.temporal, { address: 'x' })).toThrow(TypeError);
+});
+
+describe('where the blobs are', () => {
+  const place = (environment: Record<string, string>) => parseBlobLocation(load(environment).blobsDir ?? '');
+
+  test.each([
+    ['kept', { kind: 'directory', path: join(folder, 'kept') }],
+    ['/var/blobs', { kind: 'directory', path: '/var/blobs' }],
+    ['./s3', { kind: 'directory', path: join(folder, 's3') }],
+    ['s3://acme-blobs', { kind: 's3', bucket: 'acme-blobs', prefix: '' }],
+    ['s3://acme-blobs/', { kind: 's3', bucket: 'acme-blobs', prefix: '' }],
+    ['s3://acme.blobs/a/b c+%20/', { kind: 's3', bucket: 'acme.blobs', prefix: 'a/b c+%20/' }],
+  ])('%s', (value, location) => {
+    expect(place({ TIDEMARK_BLOBS: value })).toEqual(location);
+  });
+
+  test('an endpoint goes with the address, the one for S3 first, and with no folder', () => {
+    const endpoints = { AWS_ENDPOINT_URL: 'https://aws.example', AWS_ENDPOINT_URL_S3: 'http://minio:9000/?x=1&y=2' };
+    const s3 = { kind: 's3', bucket: 'acme', prefix: 'p' };
+    expect(place({ TIDEMARK_BLOBS: 's3://acme/p', ...endpoints })).toEqual({ ...s3, endpoint: 'http://minio:9000/?x=1&y=2' });
+    expect(place({ TIDEMARK_BLOBS: 's3://acme/p', AWS_ENDPOINT_URL: 'https://aws.example' })).toEqual({
+      ...s3,
+      endpoint: 'https://aws.example',
+    });
+    expect(place({ TIDEMARK_BLOBS: 'kept', ...endpoints })).toEqual({ kind: 'directory', path: join(folder, 'kept') });
+  });
+
+  test.each([
+    's3://',
+    's3:acme',
+    's3://key:hunter2@acme',
+    's3://acme//x',
+    's3://acme/../x',
+    's3://acme/x?endpoint=hunter2',
+    'gs://hunter2',
+  ])('%s is refused, and not repeated: it may hold a secret', (value) => {
+    expect(refusal({ TIDEMARK_BLOBS: value })).toBe(
+      'TIDEMARK_BLOBS cannot be used: use a folder, or s3://BUCKET/PREFIX (keys and an endpoint are variables of their own).',
+    );
+  });
+
+  test('an endpoint with a password is refused, and not repeated', () => {
+    expect(refusal({ AWS_ENDPOINT_URL: 'http://me:hunter2@minio' })).toBe(
+      'AWS_ENDPOINT_URL cannot be used: use an address such as https://s3.example.com, without user or password.',
+    );
+  });
 });
 
 describe('a bad value is refused with its variable, itself and what it may be', () => {

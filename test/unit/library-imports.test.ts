@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as library from '../../src/index.ts';
+import * as s3 from '../../src/s3.ts';
 import * as testing from '../../src/testing.ts';
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url));
@@ -41,6 +42,16 @@ describe.each(['index.ts', 'testing.ts'])('%s', (entry) => {
     const { packages } = importGraph(entry, { dynamic: false });
     expect([...packages].filter((name) => !name.startsWith('node:') && name !== 'pg' && name !== 'zod')).toEqual([]);
   });
+});
+
+test("the AWS SDK is loaded by 'tidemark/s3' alone, and by the command where blobs are in S3", () => {
+  const loads = (entry: string, dynamic: boolean) =>
+    [...importGraph(entry, { dynamic }).packages].some((name) => name.startsWith('@aws-sdk') || name.startsWith('@smithy'));
+  for (const entry of ['index.ts', 'testing.ts']) expect(loads(entry, true), entry).toBe(false);
+  for (const entry of ['worker.ts', 'starter.ts', 'blob-store/open-blob-store.ts']) expect(loads(entry, false), entry).toBe(false);
+  expect(loads('blob-store/open-blob-store.ts', true)).toBe(true);
+  expect(loads('s3.ts', false)).toBe(true);
+  expect([...importGraph('s3.ts', { dynamic: true }).packages].filter((name) => name.startsWith('@temporalio'))).toEqual([]);
 });
 
 test('the graph sees Temporal where it is', () => {
@@ -84,5 +95,6 @@ test('the public surface is what it is said to be', () => {
     'sheet',
     'takeSnapshot',
   ]);
+  expect(Object.keys(s3)).toEqual(['createS3BlobStore']);
   expect(Object.keys(testing).sort()).toEqual(['createMemoryTidemark', 'expectWork', 'runUntilIdle']);
 });
