@@ -16,8 +16,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly temporal: TemporalSettings;
   readonly schema: string;
-  /** Directory of the blobs; undefined: `blobs` in `dataDir`. Absolute, as the other paths. */
-  readonly blobsDir: string | undefined;
+  /** Folder of the blobs, or BLOBS_IN_POSTGRES; undefined: `blobs` in `dataDir`. Absolute, as the other paths. */
+  readonly blobs: string | undefined;
   /** What `tidemark dev` keeps. */
   readonly dataDir: string;
   /** Undefined: a free one. */
@@ -31,6 +31,9 @@ export interface Config {
   /** Nobody watches: plain lines, no animation. */
   readonly ci: boolean;
 }
+
+/** In place of a folder: the blobs are in the database, beside the logs. */
+export const BLOBS_IN_POSTGRES = 'postgres:';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -60,7 +63,7 @@ const VARIABLES = z.object({
     .string()
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'use 1 to 63 of a-z, 0-9 and _, not starting with a digit')
     .default('tidemark'),
-  TIDEMARK_BLOBS: z.string().optional(),
+  TIDEMARK_BLOBS: z.string().refine(isBlobPlace, `use a folder, or ${BLOBS_IN_POSTGRES} for the database of DATABASE_URL`).optional(),
   TIDEMARK_DATA: z.string().default('.tidemark'),
   TIDEMARK_POSTGRES_PORT: whole(1, 65_535),
   TIDEMARK_TEMPORAL_PORT: whole(1, 65_535),
@@ -71,7 +74,7 @@ const VARIABLES = z.object({
   CI: z.string().optional(),
 });
 
-/** Their values stay out of messages. */
+/** Their values stay out of messages, as do addresses of databases wherever they stand. */
 const SECRET = new Set(['DATABASE_URL', 'TEMPORAL_API_KEY']);
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -83,7 +86,7 @@ export function loadConfig(environment: Environment = process.env, directory: st
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
-    const is = SECRET.has(name) ? 'cannot be used' : `is '${(set[name] ?? '').slice(0, 100)}'`;
+    const is = SECRET.has(name) || isPostgresUrl(set[name] ?? '') ? 'cannot be used' : `is '${(set[name] ?? '').slice(0, 100)}'`;
     throw new SetupError(`${name} ${is}: ${issue?.message}.`);
   }
   const variables = parsed.data;
@@ -91,7 +94,7 @@ export function loadConfig(environment: Environment = process.env, directory: st
     databaseUrl: variables.DATABASE_URL,
     temporal: temporalSettings(set, directory),
     schema: variables.TIDEMARK_SCHEMA,
-    blobsDir: variables.TIDEMARK_BLOBS && resolve(directory, variables.TIDEMARK_BLOBS),
+    blobs: variables.TIDEMARK_BLOBS && blobPlace(directory, variables.TIDEMARK_BLOBS),
     dataDir: resolve(directory, variables.TIDEMARK_DATA),
     ports: Object.freeze({
       postgres: variables.TIDEMARK_POSTGRES_PORT,
@@ -111,6 +114,15 @@ export function loadConfig(environment: Environment = process.env, directory: st
 export function childEnvironment(changes: Record<string, string>): Record<string, string> {
   const own = Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return { ...Object.fromEntries(own), ...changes };
+}
+
+/** An address of something else would make a folder of that name. */
+function isBlobPlace(value: string): boolean {
+  return value === BLOBS_IN_POSTGRES || !/^(postgres(ql)?:|[a-z][a-z0-9+.-]+:\/\/)/i.test(value);
+}
+
+function blobPlace(directory: string, value: string): string {
+  return value === BLOBS_IN_POSTGRES ? value : resolve(directory, value);
 }
 
 function isPostgresUrl(value: string): boolean {

@@ -1,7 +1,7 @@
 /** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
-import { createDirectoryBlobStore } from './blob-store/directory-blob-store.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
+import { createBlobPool, openBlobs } from './cli/open-blobs.ts';
 import { stopOnSignal } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
@@ -27,20 +27,23 @@ const MORE_CONNECTIONS = 4;
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
 export async function runWorker({ app, starter }: WorkerOptions): Promise<void> {
   const config = loadConfig();
-  const { databaseUrl, schema, temporal, blobsDir } = await findTargets(config);
+  const targets = await findTargets(config);
+  const { databaseUrl, schema, temporal } = targets;
   const log = createLogger({ level: config.logLevel, name: 'worker', secrets: [temporal.apiKey] });
   installRuntime({
     verbose: config.logLevel === 'trace' || config.logLevel === 'debug',
     log: (level, message, details) => log[level](details, message),
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
-  const { registry, file, blobs = createDirectoryBlobStore({ path: blobsDir }) } = await loadApp(app, schema);
+  const { registry, file, blobs } = await loadApp(app, schema);
+  const onError = (error: Error) => log.warn(`postgres: ${error.message}`);
   const pool = createPool({
     connectionString: databaseUrl,
     max: WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS,
     applicationName: 'tidemark worker',
-    onError: (error) => log.warn(`postgres: ${error.message}`),
+    onError,
   });
+  const blobPool = createBlobPool(databaseUrl, onError);
   try {
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
     await waitUntilReachable({ name: 'Temporal', probe: () => probeTemporal(temporal), log, signal });
@@ -60,14 +63,14 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
         registry,
         pool,
         schema,
-        blobs,
+        blobs: blobs ?? openBlobs(targets, blobPool),
         temporal,
         starter: starter && ofStarter,
         ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
       });
     await keepRunning(start, { signal, log });
   } finally {
-    await pool.end();
+    await Promise.all([pool.end(), blobPool.end()]);
   }
   log.info('stopped');
 }

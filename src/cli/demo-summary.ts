@@ -1,23 +1,27 @@
 /** What the demo has made: for the end of its first screen. */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
-import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
 import { listWork } from '../work/list.ts';
 import { DEMO_SHEET, type DemoValue } from './demo-import.ts';
 import { shownDatabase } from './dev-screen.ts';
+import { openBlobs } from './open-blobs.ts';
 import { formatBytes, formatCount } from './print.ts';
 import { executionUrl } from './targets.ts';
 import type { DatabaseContext } from './with-database.ts';
 
 /** @param secondsSince of the whole first screen */
-export async function summarizeDemo({ db, targets }: DatabaseContext, { rows, cells }: DemoValue, seconds: number): Promise<string[]> {
+export async function summarizeDemo(
+  { pool, db, targets }: DatabaseContext,
+  { rows, cells }: DemoValue,
+  seconds: number,
+): Promise<string[]> {
   const counted = await db.query(
     `select count(*)::integer as entries, count(snapshot)::integer as snapshots, count(pending)::integer as pending
      from ${db.schema}.entries where log_id = $1::text`,
     [DEMO_SHEET],
   );
   const { entries, snapshots } = counted.rows[0];
-  const written = await measure(await blobsOfLog(createDirectoryBlobStore({ path: targets.blobsDir }), DEMO_SHEET));
+  const written = await measure(await blobsOfLog(openBlobs(targets, pool), DEMO_SHEET));
   const { units } = await listWork(db, { state: 'done' }, { limit: 1_000 });
   const execution = units.find(({ id }) => id.startsWith(`snapshot/${DEMO_SHEET}/`))?.execution;
   return [

@@ -1,17 +1,18 @@
-/** What doctor says about this program itself: Node, the packages that must be of one version, the folder of the blobs. */
+/** What doctor says about this program itself: Node, the packages that must be of one version, the folder of the blobs where they are in one. */
 import { constants, existsSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Config } from '../config.ts';
+import { BLOBS_IN_POSTGRES } from '../config.ts';
 import { errorMessage } from '../errors.ts';
 import type { Finding } from './finding.ts';
-import { defaultBlobsDir } from './targets.ts';
 
 const TEMPORAL_PACKAGES = ['activity', 'client', 'common', 'worker', 'workflow'].map((name) => `@temporalio/${name}`);
 
-export async function checkProgram(config: Config): Promise<Finding[]> {
-  return [await checkNode(), await checkPackages(), await checkBlobs(config.blobsDir ?? defaultBlobsDir(config))];
+/** @param blobs folder of the blobs, or BLOBS_IN_POSTGRES */
+export async function checkProgram(blobs: string): Promise<Finding[]> {
+  const ofFolder = blobs === BLOBS_IN_POSTGRES ? [] : [await checkBlobs(blobs)];
+  return [await checkNode(), await checkPackages(), ...ofFolder];
 }
 
 async function checkNode(): Promise<Finding> {

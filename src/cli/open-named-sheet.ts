@@ -1,5 +1,4 @@
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
-import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { LogMetadata, SequenceId } from '../event-log/event-log.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
@@ -7,6 +6,7 @@ import { readLog } from '../event-log/read-log.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { openSheet, type Sheet } from '../spreadsheet/open-sheet.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
+import { openBlobs } from './open-blobs.ts';
 import type { DatabaseContext } from './with-database.ts';
 
 /** A view of the sheet of this name. @throws LogNotFoundError; InvalidInputError where the log is none */
@@ -16,6 +16,6 @@ export async function openNamedSheet({ pool, db, targets }: DatabaseContext, nam
     throw new InvalidInputError(`Log '${name}' is of type '${type}', not a sheet. See its entries with 'tidemark log ${name}'.`);
   }
   const log = createPostgresEventLog<SheetEntry & LogMetadata>({ pool, logId: name, schema: targets.schema });
-  const blobs = await blobsOfLog(createDirectoryBlobStore({ path: targets.blobsDir }), name);
+  const blobs = await blobsOfLog(openBlobs(targets, pool), name);
   return openSheet({ log, blobs, ...(at === undefined ? {} : { at }) });
 }

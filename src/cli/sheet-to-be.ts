@@ -2,7 +2,6 @@
 
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
-import { createDirectoryBlobStore } from '../blob-store/directory-blob-store.ts';
 import { InvalidInputError, LogNotFoundError } from '../errors.ts';
 import { createLog } from '../event-log/create-log.ts';
 import type { LogMetadata } from '../event-log/event-log.ts';
@@ -11,6 +10,7 @@ import { readLog } from '../event-log/read-log.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import type { SheetLog } from '../spreadsheet/open-sheet.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
+import { openBlobs } from './open-blobs.ts';
 import type { DatabaseContext } from './with-database.ts';
 
 export interface SheetToBe {
@@ -21,7 +21,7 @@ export interface SheetToBe {
 /** @throws InvalidInputError where there is a log of this name that is no sheet */
 export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: string): Promise<SheetToBe> {
   const stored = createPostgresEventLog<SheetEntry & LogMetadata>({ pool, logId: name, schema: targets.schema });
-  const blobs = await blobsOfLog(createDirectoryBlobStore({ path: targets.blobsDir }), name);
+  const blobs = await blobsOfLog(openBlobs(targets, pool), name);
   const found = await readLog(db, name).then(
     ({ type }) => type,
     (error: unknown) => {

@@ -32,7 +32,7 @@ describe('without any variable', () => {
       databaseUrl: undefined,
       temporal: { configured: false, address: '127.0.0.1:7233', namespace: 'default' },
       schema: 'tidemark',
-      blobsDir: undefined,
+      blobs: undefined,
       dataDir: join(folder, '.tidemark'),
       ports: { postgres: undefined, temporal: undefined, ui: undefined },
       maxInFlight: undefined,
@@ -61,7 +61,7 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
   });
   expect(config).toMatchObject({
     databaseUrl: 'postgresql://u:p@db:5432/app',
-    blobsDir: join(folder, 'kept/blobs'),
+    blobs: join(folder, 'kept/blobs'),
     dataDir: join(folder, 'data'),
     ports: { postgres: 5433 },
     maxInFlight: 8,
@@ -72,6 +72,11 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
   expect(() => Object.assign(config, { schema: 'other' })).toThrow(TypeError);
   expect(() => Object.assign(config.ports, { ui: 1 })).toThrow(TypeError);
   expect(() => Object.assign(config.temporal, { address: 'x' })).toThrow(TypeError);
+});
+
+test('blobs are in the database where that is said, else in a folder', () => {
+  expect(load({ TIDEMARK_BLOBS: 'postgres:' }).blobs).toBe('postgres:');
+  expect(load({ TIDEMARK_BLOBS: '/a:b/c' }).blobs).toBe('/a:b/c');
 });
 
 describe('a bad value is refused with its variable, itself and what it may be', () => {
@@ -91,7 +96,16 @@ describe('a bad value is refused with its variable, itself and what it may be', 
     expect(refusal(environment as unknown as Record<string, string>)).toBe(message);
   });
 
+  test.each(['s3://bucket/blobs', 'postgres:blobs', 'POSTGRES:'])('blobs at %s', (place) => {
+    expect(refusal({ TIDEMARK_BLOBS: place })).toBe(
+      `TIDEMARK_BLOBS is '${place}': use a folder, or postgres: for the database of DATABASE_URL.`,
+    );
+  });
+
   test('a database address is not repeated: it may hold a password', () => {
+    expect(refusal({ TIDEMARK_BLOBS: 'postgres://u:hunter2@db/app' })).toBe(
+      'TIDEMARK_BLOBS cannot be used: use a folder, or postgres: for the database of DATABASE_URL.',
+    );
     expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe(
       'DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.',
     );
