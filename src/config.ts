@@ -18,7 +18,7 @@ export interface Config {
   readonly temporal: TemporalSettings;
   readonly schema: string;
   /** Where the blobs are, for openBlobStore: a folder, absolute as the other paths, or an address; undefined: `blobs` in `dataDir`. */
-  readonly blobsDir: string | undefined;
+  readonly blobs: string | undefined;
   /** What `tidemark dev` keeps. */
   readonly dataDir: string;
   /** Undefined: a free one. */
@@ -80,7 +80,7 @@ const VARIABLES = z.object({
   CI: z.string().optional(),
 });
 
-/** Their values stay out of messages. */
+/** Their values stay out of messages, as do addresses of databases wherever they stand. */
 const SECRET = new Set(['DATABASE_URL', 'TEMPORAL_API_KEY', 'TIDEMARK_BLOBS', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3']);
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -92,7 +92,7 @@ export function loadConfig(environment: Environment = process.env, directory: st
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
-    const is = SECRET.has(name) ? 'cannot be used' : `is '${(set[name] ?? '').slice(0, 100)}'`;
+    const is = SECRET.has(name) || isPostgresUrl(set[name] ?? '') ? 'cannot be used' : `is '${(set[name] ?? '').slice(0, 100)}'`;
     throw new SetupError(`${name} ${is}: ${issue?.message}.`);
   }
   const variables = parsed.data;
@@ -100,7 +100,7 @@ export function loadConfig(environment: Environment = process.env, directory: st
     databaseUrl: variables.DATABASE_URL,
     temporal: temporalSettings(set, directory),
     schema: variables.TIDEMARK_SCHEMA,
-    blobsDir:
+    blobs:
       variables.TIDEMARK_BLOBS &&
       blobLocation(variables.TIDEMARK_BLOBS, { directory, s3Endpoint: variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL }),
     dataDir: resolve(directory, variables.TIDEMARK_DATA),

@@ -9,6 +9,7 @@ export type { BlobDir, BlobQueryValue, BlobStore } from './blob-store/blob-store
 export { blobsOfLog } from './blob-store/blobs-of-log.ts';
 export { createDirectoryBlobStore, type DirectoryBlobStoreOptions } from './blob-store/directory-blob-store.ts';
 export { createMemoryBlobStore, type MemoryBlobStoreOptions } from './blob-store/memory-blob-store.ts';
+export { createPostgresBlobStore, type PostgresBlobStoreOptions } from './blob-store/postgres-blob-store.ts';
 export {
   BlobNotFoundError,
   BlobWrongKindError,

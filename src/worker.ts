@@ -2,6 +2,7 @@
 import { openBlobStore } from './blob-store/open-blob-store.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
+import { createBlobPool } from './cli/blob-pool.ts';
 import { stopOnSignal } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
@@ -27,21 +28,25 @@ const MORE_CONNECTIONS = 4;
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
 export async function runWorker({ app, starter }: WorkerOptions): Promise<void> {
   const config = loadConfig();
-  const { databaseUrl, schema, temporal, blobsDir } = await findTargets(config);
+  const targets = await findTargets(config);
+  const { databaseUrl, schema, temporal } = targets;
   const log = createLogger({ level: config.logLevel, name: 'worker', secrets: [temporal.apiKey] });
   installRuntime({
     verbose: config.logLevel === 'trace' || config.logLevel === 'debug',
     log: (level, message, details) => log[level](details, message),
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
-  const { registry, file, blobs = await openBlobStore(blobsDir) } = await loadApp(app, schema);
+  const { registry, file, blobs: ofApp } = await loadApp(app, schema);
+  const onError = (error: Error) => log.warn(`postgres: ${error.message}`);
   const pool = createPool({
     connectionString: databaseUrl,
     max: WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS,
     applicationName: 'tidemark worker',
-    onError: (error) => log.warn(`postgres: ${error.message}`),
+    onError,
   });
+  const blobPool = createBlobPool(databaseUrl, onError);
   try {
+    const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
     await waitUntilReachable({ name: 'Temporal', probe: () => probeTemporal(temporal), log, signal });
     if (signal.aborted) return;
@@ -67,7 +72,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       });
     await keepRunning(start, { signal, log });
   } finally {
-    await pool.end();
+    await Promise.all([pool.end(), blobPool.end()]);
   }
   log.info('stopped');
 }

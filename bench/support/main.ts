@@ -20,6 +20,7 @@ const NAMES = [
   'snapshot-1m',
   'snapshot-after-one',
   'viewport',
+  'blobs',
 ];
 
 interface FigureFile {

@@ -1,16 +1,28 @@
 /** The blob store that a location means, for the command: an application gives its own to createTidemark({ blobs }). */
 import { SetupError } from '../errors.ts';
-import { parseBlobLocation } from './blob-location.ts';
+import { parseBlobLocation, type S3Location } from './blob-location.ts';
 import type { BlobStore } from './blob-store.ts';
 import { createDirectoryBlobStore } from './directory-blob-store.ts';
+import { createPostgresBlobStore, type PostgresBlobStoreOptions } from './postgres-blob-store.ts';
 
-/** @param location see blob-location.ts @throws SetupError where a package that it needs is not installed */
-export async function openBlobStore(location: string): Promise<BlobStore> {
+/**
+ * @param location see blob-location.ts
+ * @param database where the logs are, and the blobs if they are in Postgres
+ * @throws SetupError where a package that it needs is not installed
+ */
+export async function openBlobStore(location: string, database: PostgresBlobStoreOptions): Promise<BlobStore> {
   const parsed = parseBlobLocation(location);
   if (parsed.kind === 'directory') {
     return createDirectoryBlobStore({ path: parsed.path });
   }
-  const { kind: _, ...options } = parsed;
+  if (parsed.kind === 'postgres') {
+    return createPostgresBlobStore(database);
+  }
+  return openS3BlobStore(parsed);
+}
+
+/** @throws SetupError where the AWS SDK is not installed */
+export async function openS3BlobStore({ kind: _, ...options }: S3Location): Promise<BlobStore> {
   const { createS3BlobStore } = await loadS3();
   return createS3BlobStore(options);
 }

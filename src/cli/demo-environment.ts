@@ -47,7 +47,7 @@ export async function openDemoEnvironment(config: Config, screen: Screen): Promi
     await dropSchema(pool);
     cleanups.push(() => dropSchema(pool));
     await migrate({ connectionString: environment.databaseUrl, schema: SCHEMA });
-    const own = { ...environment, pid: process.pid, schema: SCHEMA, blobsDir: join(folder, 'blobs') };
+    const own = { ...environment, pid: process.pid, schema: SCHEMA, blobs: join(folder, 'blobs') };
     await writeDevFile(folder, own);
     return { ...own, folder, isTemporary: ofDev === undefined, end, variables: { ...NOT_CONFIGURED, TIDEMARK_DATA: folder } };
   } catch (error) {
@@ -64,7 +64,7 @@ function ownServers(config: Config, dataDir: string): Config {
     ...config,
     dataDir,
     databaseUrl: undefined,
-    blobsDir: undefined,
+    blobs: undefined,
     ports: { postgres: undefined, temporal: undefined, ui: undefined },
     temporal: { ...config.temporal, configured: false },
   };

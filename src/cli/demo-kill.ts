@@ -46,9 +46,9 @@ export async function runDemoKill({ entries, json }: { entries: number; json?: b
   }
 }
 
-function contextOf({ databaseUrl, schema, blobsDir, temporalAddress: address, namespace }: DemoEnvironment): DatabaseContext {
+function contextOf({ databaseUrl, schema, blobs, temporalAddress: address, namespace }: DemoEnvironment): DatabaseContext {
   const pool = createPool({ connectionString: databaseUrl, max: 3, applicationName: 'tidemark demo' });
-  return { pool, db: inSchema(pool, schema), targets: { databaseUrl, schema, blobsDir, temporal: { address, namespace } } };
+  return { pool, db: inSchema(pool, schema), targets: { databaseUrl, schema, blobs, temporal: { address, namespace } } };
 }
 
 /** A sheet whose snapshot takes long enough to die in. @returns the entry that is to ask for it */

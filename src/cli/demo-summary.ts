@@ -10,14 +10,18 @@ import { executionUrl } from './targets.ts';
 import type { DatabaseContext } from './with-database.ts';
 
 /** @param secondsSince of the whole first screen */
-export async function summarizeDemo({ db, targets }: DatabaseContext, { rows, cells }: DemoValue, seconds: number): Promise<string[]> {
+export async function summarizeDemo(
+  { pool, db, targets }: DatabaseContext,
+  { rows, cells }: DemoValue,
+  seconds: number,
+): Promise<string[]> {
   const counted = await db.query(
     `select count(*)::integer as entries, count(snapshot)::integer as snapshots, count(pending)::integer as pending
      from ${db.schema}.entries where log_id = $1::text`,
     [DEMO_SHEET],
   );
   const { entries, snapshots } = counted.rows[0];
-  const written = await measure(await blobsOfLog(await openBlobStore(targets.blobsDir), DEMO_SHEET));
+  const written = await measure(await blobsOfLog(await openBlobStore(targets.blobs, { pool, schema: targets.schema }), DEMO_SHEET));
   const { units } = await listWork(db, { state: 'done' }, { limit: 1_000 });
   const execution = units.find(({ id }) => id.startsWith(`snapshot/${DEMO_SHEET}/`))?.execution;
   return [

@@ -12,7 +12,8 @@ const DEV_ENVIRONMENT = z.object({
   temporalAddress: z.string(),
   namespace: z.string(),
   schema: z.string(),
-  blobsDir: z.string(),
+  /** Where the blobs are, for openBlobStore. */
+  blobs: z.string(),
   /** Of Temporal's web UI, without a slash at its end; absent where the Temporal server is not dev's own. */
   uiUrl: z.string().optional(),
 });

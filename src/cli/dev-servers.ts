@@ -48,7 +48,7 @@ export async function startDevServers(config: Config, screen: Screen): Promise<D
         temporalAddress: temporal.address,
         namespace: config.temporal.configured ? config.temporal.namespace : 'default',
         schema: config.schema,
-        blobsDir: config.blobsDir ?? defaultBlobsDir(config),
+        blobs: config.blobs ?? defaultBlobsDir(config),
         ...('uiUrl' in temporal ? { uiUrl: temporal.uiUrl } : {}),
       },
       ended: Promise.race(Object.entries(running).map(([name, { exited }]) => exited.then((reason) => `${name} has ended (${reason})`))),

@@ -2,22 +2,31 @@
 import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parseBlobLocation } from '../blob-store/blob-location.ts';
-import { openBlobStore } from '../blob-store/open-blob-store.ts';
+import { parseBlobLocation, type S3Location } from '../blob-store/blob-location.ts';
+import { openS3BlobStore } from '../blob-store/open-blob-store.ts';
 import { BlobNotFoundError, errorMessage } from '../errors.ts';
 import type { Finding } from './finding.ts';
 
 /** No store has a blob of this name. */
 const MISSING = 'tidemark-doctor-looks-for-this';
 
-export async function checkBlobs(location: string): Promise<Finding> {
-  return parseBlobLocation(location).kind === 'directory' ? checkFolder(location) : checkAddress(location);
+/** @returns undefined for blobs in the database: the checks of Postgres look after those */
+export async function checkBlobs(location: string): Promise<Finding | undefined> {
+  const parsed = parseBlobLocation(location);
+  switch (parsed.kind) {
+    case 'directory':
+      return checkFolder(parsed.path);
+    case 's3':
+      return checkBucket(location, parsed);
+    case 'postgres':
+      return undefined;
+  }
 }
 
 /** A listing, and a read that has to find nothing: the rights that reading takes. */
-async function checkAddress(location: string): Promise<Finding> {
+async function checkBucket(location: string, parsed: S3Location): Promise<Finding> {
   try {
-    const root = await (await openBlobStore(location)).getRootDir();
+    const root = await (await openS3BlobStore(parsed)).getRootDir();
     await root.query();
     await root.readBlob(MISSING).catch((error: unknown) => {
       if (!(error instanceof BlobNotFoundError)) throw error;

@@ -1,14 +1,15 @@
 /** What doctor says about Postgres: whether it answers, how it is set, roles, migrations, hints, and the work in it. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseBlobLocation } from '../blob-store/blob-location.ts';
 import { maskSecrets } from '../logging.ts';
 import { listen, notify } from '../postgres/listen.ts';
 import { createPool, type Pool } from '../postgres/pool.ts';
-import { inSchema } from '../postgres/queryable.ts';
+import { inSchema, quoteSchema } from '../postgres/queryable.ts';
 import { workStats } from '../work/stats.ts';
 import { explainError } from './explain-error.ts';
 import type { Finding } from './finding.ts';
-import { formatCount, formatDuration } from './print.ts';
+import { formatBytes, formatCount, formatDuration } from './print.ts';
 import type { Targets } from './targets.ts';
 import { requireMigrated } from './with-database.ts';
 
@@ -25,6 +26,7 @@ export async function checkPostgres(targets: Targets): Promise<Finding[]> {
     findings.push(...(await checkSettings(pool)), await checkRole(pool));
     await requireMigrated(pool, targets.schema);
     findings.push({ check: 'migrations', state: 'ok', found: `schema '${targets.schema}' is of this version` });
+    if (parseBlobLocation(targets.blobs).kind === 'postgres') findings.push(await checkBlobs(pool, targets.schema));
     findings.push(await checkHints(pool, targets), ...(await checkWork(pool, targets.schema)));
   } catch (error) {
     const { message } = explainError(error);
@@ -112,6 +114,19 @@ async function checkRole(pool: Pool): Promise<Finding> {
     state: 'ok',
     found: isSuper ? `${name} is a superuser (a member of tidemark_app is enough)` : `${name} is a member of tidemark_app`,
   };
+}
+
+/** The size on disk is without counting: what has been removed is in it until vacuum gives its place to something new. */
+async function checkBlobs(pool: Pool, schema: string): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select bool_and(has_table_privilege(t, 'insert') and has_table_privilege(t, 'delete')) as may_write, sum(pg_total_relation_size(t)) as bytes
+     from unnest(array[$1::regclass, $2::regclass]) t`,
+    [`${quoteSchema(schema)}.blob`, `${quoteSchema(schema)}.blob_chunk`],
+  );
+  const found = `in this database (TIDEMARK_BLOBS=postgres:), ${formatBytes(Number(rows[0].bytes))} on its disk`;
+  return rows[0].may_write
+    ? { check: 'blobs', state: 'ok', found }
+    : { check: 'blobs', state: 'wrong', found: `${found}; this role cannot write them`, fix: 'Connect as a member of tidemark_app.' };
 }
 
 /** Behind a transaction pooler LISTEN hears nothing: all works, a little later. */

@@ -2,15 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Config } from '../config.ts';
 import { checkBlobs } from './doctor-blobs.ts';
 import type { Finding } from './finding.ts';
-import { defaultBlobsDir } from './targets.ts';
 
 const TEMPORAL_PACKAGES = ['activity', 'client', 'common', 'worker', 'workflow'].map((name) => `@temporalio/${name}`);
 
-export async function checkProgram(config: Config): Promise<Finding[]> {
-  return [await checkNode(), await checkPackages(), await checkBlobs(config.blobsDir ?? defaultBlobsDir(config))];
+/** @param blobs where they are */
+export async function checkProgram(blobs: string): Promise<Finding[]> {
+  const ofBlobs = await checkBlobs(blobs);
+  return [await checkNode(), await checkPackages(), ...(ofBlobs ? [ofBlobs] : [])];
 }
 
 async function checkNode(): Promise<Finding> {

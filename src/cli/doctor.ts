@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
+import type { Finding } from './finding.ts';
 import { formatJson, print } from './print.ts';
 
 const EXAMPLES = `
@@ -26,11 +27,12 @@ async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   const { checkProgram } = await import('./doctor-program.ts');
   const { checkPostgres } = await import('./doctor-postgres.ts');
   const { checkTemporal } = await import('./doctor-temporal.ts');
-  const { findTargets } = await import('./targets.ts');
-  const findings = await checkProgram(config);
+  const { defaultBlobsDir, findTargets } = await import('./targets.ts');
+  const ofSettings: Finding[] = [];
   const targets = await findTargets(config).catch((error: Error) => {
-    findings.push({ check: 'settings', state: 'wrong', found: 'no database is configured', fix: error.message });
+    ofSettings.push({ check: 'settings', state: 'wrong', found: 'no database is configured', fix: error.message });
   });
+  const findings = [...(await checkProgram(targets?.blobs ?? config.blobs ?? defaultBlobsDir(config))), ...ofSettings];
   if (targets) {
     // Side by side: a server that does not answer takes its time.
     const [postgres, temporal] = await Promise.all([checkPostgres(targets), checkTemporal(targets)]);

@@ -4,7 +4,7 @@ export const EXAMPLE_APP = `/** What this application has: the kinds of logs, an
 import { readFileSync } from 'node:fs';
 import { env } from 'node:process';
 import pg from 'pg';
-import { createDirectoryBlobStore, createTidemark, defineEntryWork, defineLogType } from 'tidemark';
+import { createDirectoryBlobStore, createPostgresBlobStore, createTidemark, defineEntryWork, defineLogType } from 'tidemark';
 import { z } from 'zod';
 
 /** The log of one order: its entries, and the state that they add up to. A snapshot is taken every 100 entries. */
@@ -37,19 +37,19 @@ export const confirmOrder = defineEntryWork({
   },
 });
 
-const { databaseUrl, blobsDir } = settings();
+const { databaseUrl, blobs } = settings();
 export const pool = new pg.Pool({ connectionString: databaseUrl });
 
 export default createTidemark({
   db: pool,
   logTypes: [order],
   entryWork: [confirmOrder],
-  blobs: createDirectoryBlobStore({ path: blobsDir }),
+  blobs: blobs === 'postgres:' ? createPostgresBlobStore({ pool }) : createDirectoryBlobStore({ path: blobs }),
 });
 
 /** DATABASE_URL and TIDEMARK_BLOBS, else what the \`tidemark dev\` that runs in this folder says of itself. */
 function settings() {
-  if (env.DATABASE_URL) return { databaseUrl: env.DATABASE_URL, blobsDir: env.TIDEMARK_BLOBS || '.tidemark/blobs' };
+  if (env.DATABASE_URL) return { databaseUrl: env.DATABASE_URL, blobs: env.TIDEMARK_BLOBS || '.tidemark/blobs' };
   return JSON.parse(readFileSync('.tidemark/dev.json', 'utf8'));
 }
 `;

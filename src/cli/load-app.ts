@@ -15,7 +15,7 @@ const DEFAULT_FILES = ['tidemark.config.js', 'tidemark.config.mjs', 'tidemark.co
 /** What of it a worker needs. */
 export interface App {
   registry: Registry;
-  /** The application's own; absent: the folder of the settings. */
+  /** The application's own; absent: that of the settings. */
   blobs?: BlobStore;
   /** Absolute; absent where there is none, and sheets are all there is. */
   file?: string;

@@ -16,6 +16,6 @@ export async function openNamedSheet({ pool, db, targets }: DatabaseContext, nam
     throw new InvalidInputError(`Log '${name}' is of type '${type}', not a sheet. See its entries with 'tidemark log ${name}'.`);
   }
   const log = createPostgresEventLog<SheetEntry & LogMetadata>({ pool, logId: name, schema: targets.schema });
-  const blobs = await blobsOfLog(await openBlobStore(targets.blobsDir), name);
+  const blobs = await blobsOfLog(await openBlobStore(targets.blobs, { pool, schema: targets.schema }), name);
   return openSheet({ log, blobs, ...(at === undefined ? {} : { at }) });
 }

@@ -21,7 +21,7 @@ export interface SheetToBe {
 /** @throws InvalidInputError where there is a log of this name that is no sheet */
 export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: string): Promise<SheetToBe> {
   const stored = createPostgresEventLog<SheetEntry & LogMetadata>({ pool, logId: name, schema: targets.schema });
-  const blobs = await blobsOfLog(await openBlobStore(targets.blobsDir), name);
+  const blobs = await blobsOfLog(await openBlobStore(targets.blobs, { pool, schema: targets.schema }), name);
   const found = await readLog(db, name).then(
     ({ type }) => type,
     (error: unknown) => {

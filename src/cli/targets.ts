@@ -9,8 +9,8 @@ export interface Targets {
   databaseUrl: string;
   schema: string;
   temporal: TemporalOptions;
-  /** For openBlobStore: a folder or an address. */
-  blobsDir: string;
+  /** Where the blobs are, for openBlobStore. */
+  blobs: string;
   /** Of Temporal's web UI, where it is known. */
   uiUrl?: string;
 }
@@ -28,7 +28,7 @@ export async function findTargets(config: Config): Promise<Targets> {
     databaseUrl,
     schema: ofDev?.schema ?? config.schema,
     temporal: temporalOf(config, dev),
-    blobsDir: config.blobsDir ?? ofDev?.blobsDir ?? defaultBlobsDir(config),
+    blobs: config.blobs ?? ofDev?.blobs ?? defaultBlobsDir(config),
     ...(dev?.uiUrl === undefined || config.temporal.configured ? {} : { uiUrl: dev.uiUrl }),
   };
 }

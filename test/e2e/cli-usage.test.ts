@@ -116,7 +116,7 @@ describe('without a server', () => {
         temporalAddress: 'x:1',
         namespace: 'default',
         schema: 'tidemark',
-        blobsDir: '/',
+        blobs: '/',
       }),
     );
     const { line } = await failing(['work'], { env: { TIDEMARK_DATA: '.' } });

@@ -162,6 +162,14 @@ describe('tidemark doctor', () => {
     expect(stdout).not.toContain(new URL(database.appUrl).password);
   });
 
+  test('says where the blobs are when they are in the database, and looks at no folder', async () => {
+    const { stdout } = await cli(['doctor', '--json'], { TIDEMARK_BLOBS: 'postgres:', TIDEMARK_DATA: '/nowhere/at/all' });
+    const { findings } = JSON.parse(stdout);
+    expect(findings.filter(({ check }: { check: string }) => check === 'blobs')).toEqual([
+      { check: 'blobs', state: 'ok', found: expect.stringMatching(/^in this database \(TIDEMARK_BLOBS=postgres:\), \d+ k?B on its disk$/) },
+    ]);
+  });
+
   test('names servers that do not answer, and ends with 1', async () => {
     const { code, stdout } = await cli(['doctor', '--json'], {
       DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/x',

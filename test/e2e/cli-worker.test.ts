@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -62,6 +62,43 @@ afterEach(async () => {
   }
 });
 afterAll(() => folder.remove());
+
+/** Without an app, so that the blobs are where the settings say. */
+test('a worker and a command whose blobs are in the database keep them there, and make no folder', async () => {
+  const database = await createTestDatabase();
+  const place = createFolder();
+  const env = { DATABASE_URL: database.appUrl, TEMPORAL_ADDRESS: temporalAddress(), TIDEMARK_BLOBS: 'postgres:' };
+  try {
+    const cli = startCli(['worker'], { cwd: place.path, env, timeoutMs: 120_000 });
+    running.push(cli);
+    await cli.waitFor('"msg":"running"', 60_000);
+    const rows = Array.from({ length: 30_000 }, (_, row) => `${row},name ${row}`).join('\n');
+    const imported = await runCli(['import', '-', '--sheet', 'prices'], { cwd: place.path, env, input: `id,name\n${rows}\n` });
+    expect({ code: imported.code, stderr: imported.stderr.includes('tidemark: ') }).toEqual({ code: 0, stderr: false });
+    await database.pool.query(`select tidemark.append_entries('prices', null, '{SetCellValueAndFormat}',
+      '{"{\\"row\\":0,\\"column\\":5,\\"value\\":1}"}', null, null, '{snapshot}')`);
+    await until(
+      async () => (await database.pool.query(`select count(*)::integer as n from tidemark.entries where snapshot is not null`)).rows[0].n,
+      (count) => count > 0,
+    );
+    const { rows: blobs } = await database.pool.query('select distinct directory from tidemark.blob');
+    expect(blobs).toEqual([{ directory: ['prices'] }]);
+    const shown = await runCli(['show', 'prices', 'A30000:B30001', '--json'], { cwd: place.path, env });
+    expect(JSON.parse(shown.stdout).values).toEqual([
+      [29_998, 'name 29998'],
+      [29_999, 'name 29999'],
+    ]);
+    expect(existsSync(join(place.path, '.tidemark'))).toBe(false);
+    expect(existsSync(join(place.path, 'postgres:'))).toBe(false);
+  } finally {
+    for (const cli of running.splice(0)) {
+      cli.child.kill('SIGKILL');
+      await cli.ended;
+    }
+    await database.drop();
+    place.remove();
+  }
+});
 
 /** An entry that asks for work, and its unit's state. */
 async function append(pool: Pool, log: string, pending: string): Promise<() => Promise<string | undefined>> {

@@ -94,7 +94,7 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
   const config = loadConfig(environment, repository);
   expect(config).toMatchObject({
     databaseUrl: environment.DATABASE_URL,
-    blobsDir: '/var/lib/tidemark/blobs',
+    blobs: '/var/lib/tidemark/blobs',
     logLevel: 'info',
     temporal: { configured: true, address: 'temporal:7233', namespace: 'default' },
   });

@@ -33,7 +33,7 @@ describe('without any variable', () => {
       databaseUrl: undefined,
       temporal: { configured: false, address: '127.0.0.1:7233', namespace: 'default' },
       schema: 'tidemark',
-      blobsDir: undefined,
+      blobs: undefined,
       dataDir: join(folder, '.tidemark'),
       ports: { postgres: undefined, temporal: undefined, ui: undefined },
       maxInFlight: undefined,
@@ -62,7 +62,7 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
   });
   expect(config).toMatchObject({
     databaseUrl: 'postgresql://u:p@db:5432/app',
-    blobsDir: join(folder, 'kept/blobs'),
+    blobs: join(folder, 'kept/blobs'),
     dataDir: join(folder, 'data'),
     ports: { postgres: 5433 },
     maxInFlight: 8,
@@ -76,12 +76,14 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
 });
 
 describe('where the blobs are', () => {
-  const place = (environment: Record<string, string>) => parseBlobLocation(load(environment).blobsDir ?? '');
+  const place = (environment: Record<string, string>) => parseBlobLocation(load(environment).blobs ?? '');
 
   test.each([
     ['kept', { kind: 'directory', path: join(folder, 'kept') }],
     ['/var/blobs', { kind: 'directory', path: '/var/blobs' }],
     ['./s3', { kind: 'directory', path: join(folder, 's3') }],
+    ['/a:b/c', { kind: 'directory', path: '/a:b/c' }],
+    ['postgres:', { kind: 'postgres' }],
     ['s3://acme-blobs', { kind: 's3', bucket: 'acme-blobs', prefix: '' }],
     ['s3://acme-blobs/', { kind: 's3', bucket: 'acme-blobs', prefix: '' }],
     ['s3://acme.blobs/a/b c+%20/', { kind: 's3', bucket: 'acme.blobs', prefix: 'a/b c+%20/' }],
@@ -108,9 +110,11 @@ describe('where the blobs are', () => {
     's3://acme/../x',
     's3://acme/x?endpoint=hunter2',
     'gs://hunter2',
+    'postgres:blobs',
+    'POSTGRES:',
   ])('%s is refused, and not repeated: it may hold a secret', (value) => {
     expect(refusal({ TIDEMARK_BLOBS: value })).toBe(
-      'TIDEMARK_BLOBS cannot be used: use a folder, or s3://BUCKET/PREFIX (keys and an endpoint are variables of their own).',
+      'TIDEMARK_BLOBS cannot be used: use a folder, postgres: for the database of DATABASE_URL, or s3://BUCKET/PREFIX (keys and an endpoint are variables of their own).',
     );
   });
 
@@ -139,6 +143,9 @@ describe('a bad value is refused with its variable, itself and what it may be', 
   });
 
   test('a database address is not repeated: it may hold a password', () => {
+    expect(refusal({ TIDEMARK_BLOBS: 'postgres://u:hunter2@db/app' })).toBe(
+      'TIDEMARK_BLOBS cannot be used: use a folder, postgres: for the database of DATABASE_URL, or s3://BUCKET/PREFIX (keys and an endpoint are variables of their own).',
+    );
     expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe(
       'DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.',
     );

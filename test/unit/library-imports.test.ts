@@ -83,6 +83,7 @@ test('the public surface is what it is said to be', () => {
     'createLog',
     'createMemoryBlobStore',
     'createMemoryEventLog',
+    'createPostgresBlobStore',
     'createPostgresEventLog',
     'createTidemark',
     'defineEntryWork',
