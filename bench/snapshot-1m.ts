@@ -1,10 +1,9 @@
 /** A sheet of a million single-cell entries into a snapshot: how long, and how much memory a process takes for it. */
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Environment } from './support/environment.ts';
 import { type Figure, limitFigure, quantile } from './support/figure.ts';
 import { measureSnapshot } from './support/measure-snapshot.ts';
 import type { MemoryTask } from './support/memory-process.ts';
+import { peakMegabytes } from './support/peak-megabytes.ts';
 
 const CELLS = 1_000_000;
 const MEMORY_ROUNDS = 3;
@@ -23,13 +22,4 @@ export default async function measure(environment: Environment): Promise<Figure[
   const measured = { value: quantile(peak.snapshot, 0.5), baseline: quantile(peak.read, 0.5) };
   const note = 'most memory (resident) of a process that takes this snapshot; baseline: of one that reads and parses the same rows';
   return [duration, limitFigure({ name: 'snapshot-1m-memory', unit: 'MB', note }, measured, 300)];
-}
-
-/** Of a process that does nothing else. */
-function peakMegabytes(task: MemoryTask): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('./support/memory-process.js', import.meta.url)), [JSON.stringify(task)]);
-    child.once('message', (megabytes) => resolve(megabytes as number));
-    child.once('exit', (code) => reject(new Error(`The process that measures memory ended with ${code}.`)));
-  });
 }

@@ -1,4 +1,4 @@
-/** A sheet whose cells were written one entry each, without a gap, 100 cells a row; and its snapshots. */
+/** A sheet whose cells were written one entry each, without a gap, 100 cells a row, whole numbers from 0 to 999,999 at random; and its snapshots. */
 
 import type { BlobDir } from '../../src/blob-store/blob-store.ts';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
@@ -19,7 +19,7 @@ export async function fillDenseSheet({ owner }: BenchDatabase, logId: string, ce
   await owner.query(
     `insert into tidemark.entries (log_id, sequence_id, type, data)
      select $1, cell, 'SetCellValueAndFormat',
-       json_build_object('row', cell / $3::integer, 'column', cell % $3::integer, 'value', round((cell * 0.37)::numeric, 2))
+       json_build_object('row', cell / $3::integer, 'column', cell % $3::integer, 'value', (hashint8(cell) & 2147483647) % 1000000)
      from generate_series(0, $2::bigint) cell`,
     [logId, cells, DENSE_COLUMNS],
   );

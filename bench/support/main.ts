@@ -20,6 +20,11 @@ const NAMES = [
   'snapshot-1m',
   'snapshot-after-one',
   'viewport',
+  'sheet-snapshot-full',
+  'sheet-snapshot-after-one',
+  'sheet-open',
+  'sheet-viewport',
+  'sheet-write-path',
   'blobs',
 ];
 

@@ -1,7 +1,7 @@
 /**
  * What a sheet's snapshot is made of: a root that lists its tiles, itself for a small sheet, through pages for a large one.
  *
- * A page covers 32 × 4 tiles (4,096 rows × 64 columns). One more cell in a million then writes a tile, a page and a root, of which the last two
+ * A page covers 64 × 2 tiles (4,096 rows × 64 columns). One more cell in a million then writes a tile, a page and a root, of which the last two
  * take 2 to 6 KB, where a flat list would take 30 and grow with the sheet. Which of the two forms is written depends on the number of tiles alone, so
  * equal cells make equal manifests.
  *
@@ -12,8 +12,8 @@ import { TILE_COLUMNS, TILE_ROWS } from './tile.ts';
 
 /** Up to so many tiles the root lists them itself: about 10 KB. */
 export const MAX_TILES_IN_ROOT = 256;
-export const PAGE_TILE_ROWS = 32;
-export const PAGE_TILE_COLUMNS = 4;
+export const PAGE_TILE_ROWS = 64;
+export const PAGE_TILE_COLUMNS = 2;
 
 interface BlobRef {
   /** Place, in tiles or in pages. */

@@ -1,20 +1,20 @@
 /**
- * A sheet is cut into tiles of 128 rows × 16 columns, 2,048 cells: the unit of reading and writing.
+ * A sheet is cut into tiles of 64 rows × 32 columns, 2,048 cells: the unit of reading and writing.
  *
- * Why this size: a 50 × 26 viewport touches at most 2 × 3 of them; one tile takes at most 20 KB for numbers of 17 digits, so that one more cell
+ * Why this size: a 50 × 26 viewport touches at most 2 × 2 of them, wherever it lies; one tile takes at most 20 KB for numbers of 17 digits, so that one more cell
  * stays far below 50 KB written; and sheets are longer than wide, so a narrow one of a million cells still makes few tiles
- * (5 columns: 1,563; 10: 782; 26: 602; 1,000: 504).
+ * (5 columns: 3,125; 10: 1,563; 26: 602; 1,000: 512).
  * Within a tile cells are numbered down the columns: values of one column are alike, and lie side by side for gzip.
  */
 import type { CellValue } from './cell.ts';
 
-export const TILE_ROWS = 128;
-export const TILE_COLUMNS = 16;
+export const TILE_ROWS = 64;
+export const TILE_COLUMNS = 32;
 export const TILE_CELLS = TILE_ROWS * TILE_COLUMNS;
 
 /** A tile as it is in its blob; shared between readers, never changed. */
 export interface Tile {
-  /** Positions of the cells: start, length, start, length, … ascending; position = column × 128 + row, both within the tile. */
+  /** Positions of the cells: start, length, start, length, … ascending; position = column × 64 + row, both within the tile. */
   readonly runs: readonly number[];
   /** One value per position; never null. */
   readonly values: readonly CellValue[];

@@ -103,7 +103,9 @@ describe('the format', () => {
   });
 
   test('is the same through pages, which come and go with the number of tiles', async () => {
-    const many = Array.from({ length: 700 }, (_, index) => cell((index % 70) * 128 * 3, Math.floor(index / 70) * 16, `v${index}`));
+    const many = Array.from({ length: 700 }, (_, index) =>
+      cell((index % 70) * TILE_ROWS * 3, Math.floor(index / 70) * TILE_COLUMNS, `v${index}`),
+    );
     const emptied = many.slice(0, 690).map((entry) => ({ ...entry, value: null }) as SheetEntry);
     const all = [...many, ...emptied];
     const log = await newLog(all);
@@ -144,8 +146,8 @@ describe('what a snapshot costs', () => {
   });
 
   test('tiles that nothing wrote to are neither read nor written', async () => {
-    const entries = Array.from({ length: 100 }, (_, index) => cell(index * 128, 0, index));
-    const log = await newLog([...entries, cell(128 * 50, 1, 'new'), cell(0, 0, 0)]);
+    const entries = Array.from({ length: 100 }, (_, index) => cell(index * TILE_ROWS, 0, index));
+    const log = await newLog([...entries, cell(TILE_ROWS * 50, 1, 'new'), cell(0, 0, 0)]);
     const blobs = await newBlobs();
     await snapshotAt({ log, blobs, logType: sheet, sequenceId: 100n });
     const { dir, reads, writes } = watchBlobs(blobs);
@@ -155,8 +157,8 @@ describe('what a snapshot costs', () => {
   });
 
   test('a write that changes nothing writes no tile, an emptied tile is listed no more, equal tiles are one blob', async () => {
-    const same = Array.from({ length: 8 }, (_, index) => cell(index * 128, 0, 'same'));
-    const log = await newLog([...same, cell(0, 0, 'same'), cell(128, 0, null), cell(9, 9, 9)]);
+    const same = Array.from({ length: 8 }, (_, index) => cell(index * TILE_ROWS, 0, 'same'));
+    const log = await newLog([...same, cell(0, 0, 'same'), cell(TILE_ROWS, 0, null), cell(9, 9, 9)]);
     const blobs = await newBlobs();
     await snapshotAt({ log, blobs, logType: sheet, sequenceId: 8n });
     expect(await blobNames(blobs, 'tile-')).toHaveLength(1);
@@ -186,7 +188,7 @@ describe('what a snapshot costs', () => {
 
 describe('a blob that is not what it should be is named', () => {
   async function damaged(prefix: string, damage: (bytes: Uint8Array) => Uint8Array | undefined) {
-    const entries = Array.from({ length: 400 }, (_, index) => cell((index % 20) * 128, Math.floor(index / 20) * 16, index));
+    const entries = Array.from({ length: 400 }, (_, index) => cell((index % 20) * TILE_ROWS, Math.floor(index / 20) * TILE_COLUMNS, index));
     const log = await newLog([...entries, ...entries]);
     const blobs = await newBlobs();
     await snapshotAt({ log, blobs, logType: sheet, sequenceId: 400n });
@@ -195,7 +197,9 @@ describe('a blob that is not what it should be is named', () => {
     await (bytes ? blobs.writeBlob(name, bytes) : blobs.removeBlob(name));
     const attempts = [
       takeSnapshot({ log, blobs, logType: sheet, sequenceId: 800n }),
-      openAt(log, blobs, 400n).then((opened) => opened.getRange({ row: 0, column: 0, rowCount: 2_560, columnCount: 320 })),
+      openAt(log, blobs, 400n).then((opened) =>
+        opened.getRange({ row: 0, column: 0, rowCount: 20 * TILE_ROWS, columnCount: 20 * TILE_COLUMNS }),
+      ),
     ];
     return { name, errors: (await Promise.allSettled(attempts)).map((result) => result.status === 'rejected' && result.reason) };
   }

@@ -9,6 +9,7 @@ import { readState } from '../../src/snapshots/read-state.ts';
 import { type SnapshotProgress, takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
 import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
+import { TILE_COLUMNS, TILE_ROWS } from '../../src/spreadsheet/tile.ts';
 import { applyBankEntry, type BankEntry, bankAccount, bankEntry, bankEntryFor } from '../support/bank-account.ts';
 import {
   blobNames,
@@ -479,7 +480,9 @@ describe('errors', () => {
   });
 
   test('nothing refers to a blob that was not written: the root comes last', async () => {
-    const log = await newLog(Array.from({ length: 400 }, (_, index) => cell((index % 20) * 200, Math.floor(index / 20) * 20, index)));
+    const log = await newLog(
+      Array.from({ length: 400 }, (_, index) => cell((index % 20) * TILE_ROWS, Math.floor(index / 20) * TILE_COLUMNS, index)),
+    );
     const { dir, writes } = watchBlobs(await newBlobs());
     const root = await takeSnapshot({ log, blobs: dir, logType: sheet, sequenceId: 400n });
     expect(writes.at(-1)?.name).toBe(root);
