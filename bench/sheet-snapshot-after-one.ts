@@ -58,9 +58,9 @@ function oneMore({ pool, db }: BenchDatabase, { rows, log, folder, cells, bytes 
     mostBytes: () => most,
     async run(round) {
       const row = Math.floor(rows * ((round * 0.618_034) % 1));
-      // The snapshot stands on the entry that asks for it: it holds what came before, here one more cell.
-      await log.addEntries([cellEntry(row, round % DENSE_COLUMNS, round + 0.25), { ...cellEntry(0, 0, 0.5), pending: 'snapshot' }], next);
-      next += 2n;
+      // The snapshot stands on the entry that asks for it and holds what came before: the one cell of the round before.
+      await log.addEntry({ ...cellEntry(row, round % DENSE_COLUMNS, round + 0.25), pending: 'snapshot' }, next);
+      next += 1n;
       written.bytes = 0;
       const claim = await claimWork(db, { ...DEFAULT_CLAIM_OPTIONS, burstSize: 0 });
       const [claimed] = claim.executions;
