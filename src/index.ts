@@ -35,9 +35,11 @@ export { defineEntryWork, type EntryWork, type EntryWorkContext, type EntryWorkI
 // Event logs.
 export type {
   AddEntryValue,
+  ArchivableLog,
   BlobId,
   CompleteWorkflowValue,
   EventLog,
+  HistoryValue,
   LogEntry,
   LogMetadata,
   QueryValue,
@@ -53,10 +55,11 @@ export { createPostgresEventLog, type PostgresEventLog, type PostgresEventLogOpt
 export type { Provenance } from './event-log/provenance.ts';
 export { parseSequenceId } from './event-log/sequence-id.ts';
 export type { EntriesOptions, ReadOptions, TypedLog } from './event-log/typed-log.ts';
+// Snapshots, history and sheets.
+export { type CompactLogOptions, type CompactLogValue, compactLog } from './history/compact-log.ts';
+export { type LogWithHistory, type WithHistoryOptions, withHistory } from './history/with-history.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
-
-// Snapshots and sheets.
 export { type TakeSnapshotOptions, takeSnapshot } from './snapshots/take-snapshot.ts';
 export { type OpenSheetOptions, openSheet, type Sheet } from './spreadsheet/open-sheet.ts';
 export { sheet } from './spreadsheet/sheet.ts';

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
+import { SequenceRangeError } from '../errors.ts';
 import type { LogEntry, SequenceId } from '../event-log/event-log.ts';
+import type { LogWithHistory } from '../history/with-history.ts';
 import { parseSequenceIdOption, parseWhole } from './parse-option.ts';
 import { formatJson, print } from './print.ts';
+import { UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
 interface LogOptions {
+  all?: boolean;
   from?: SequenceId;
   limit: number;
   follow?: boolean;
@@ -14,7 +18,8 @@ interface LogOptions {
 const EXAMPLES = `
 Examples:
   $ tidemark log flights                             its newest entries
-  $ tidemark log flights --from 0 --limit 10         its first ones
+  $ tidemark log flights --from 0 --limit 10         its first ones, archived or not
+  $ tidemark log flights --all                       every one
   $ tidemark log flights --follow --json             what is there, then what comes: one JSON object a line`;
 
 export function addLog(program: Command): void {
@@ -23,6 +28,7 @@ export function addLog(program: Command): void {
     .description('print the entries of a log')
     .argument('<log>', 'id of the log; of a sheet: its name')
     .option('--from <sequence id>', 'begin here', parseSequenceIdOption)
+    .option('--all', 'every entry, from the first one on')
     .option('--limit <count>', 'entries to print', parseWhole(1, 1_000_000), 20)
     .option('--follow', 'go on with what comes, until Ctrl-C')
     .option('--json', 'print one JSON object a line')
@@ -30,16 +36,18 @@ export function addLog(program: Command): void {
     .action(runLog);
 }
 
-async function runLog(logId: string, { from, limit, follow, json }: LogOptions): Promise<void> {
-  const { createPostgresEventLog } = await import('../event-log/postgres-event-log.ts');
+async function runLog(logId: string, { from, all, limit, follow, json }: LogOptions): Promise<void> {
+  if (all && from !== undefined) {
+    throw new UsageError('--all begins at the first entry: leave --from out, or --all.');
+  }
+  const { logWithHistory } = await import('./log-with-history.ts');
   const { followLog } = await import('../event-log/follow-log.ts');
   const { readLog } = await import('../event-log/read-log.ts');
   const { stopOnSignal } = await import('./stop-signal.ts');
-  await withDatabase(async ({ pool, db, targets }) => {
-    const { firstSequenceId, nextSequenceId } = await readLog(db, logId);
-    const log = createPostgresEventLog<LogEntry>({ pool, logId, schema: targets.schema });
-    const last = nextSequenceId - BigInt(limit);
-    const start = from ?? (last > firstSequenceId ? last : firstSequenceId);
+  await withDatabase(async (context) => {
+    const { firstSequenceId, nextSequenceId } = await readLog(context.db, logId);
+    const log = logWithHistory<LogEntry>(context, logId);
+    const start = all ? (await log.query('start', 0n)).startSequenceId : (from ?? (await newest(log, nextSequenceId, limit)));
     const write = json ? writeJson : writeLine;
     if (follow) {
       const signal = stopOnSignal(() => {});
@@ -47,7 +55,7 @@ async function runLog(logId: string, { from, limit, follow, json }: LogOptions):
       return;
     }
     let position = start;
-    for (let left = limit, complete = false; left > 0 && !complete; ) {
+    for (let left = all ? Number.MAX_SAFE_INTEGER : limit, complete = false; left > 0 && !complete; ) {
       const page = await log.query(position, position + BigInt(left));
       for (const entry of page.entries) {
         write(position, entry);
@@ -56,8 +64,19 @@ async function runLog(logId: string, { from, limit, follow, json }: LogOptions):
       left -= page.entries.length;
       complete = page.isComplete;
     }
-    if (!json && nextSequenceId === firstSequenceId) print(`Log '${logId}' holds no entries.`);
+    if (!json && position === start && nextSequenceId === firstSequenceId) print(`Log '${logId}' holds no entries.`);
   });
+}
+
+/** Where the newest `limit` entries begin. */
+async function newest(log: LogWithHistory<LogEntry>, end: SequenceId, limit: number): Promise<SequenceId> {
+  const wanted = end - BigInt(limit);
+  try {
+    return wanted > 0n ? (await log.query(wanted, wanted)).startSequenceId : (await log.query('start', 0n)).startSequenceId;
+  } catch (error) {
+    if (error instanceof SequenceRangeError) return error.startSequenceId;
+    throw error;
+  }
 }
 
 function writeJson(sequenceId: SequenceId, entry: LogEntry): void {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { maskSecrets } from '../logging.ts';
+import { addCompact } from './compact.ts';
 import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
@@ -56,7 +57,20 @@ function createProgram(): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`tidemark: ${oneLine(text)}\n`) });
-  for (const add of [addDev, addWorker, addStarter, addMigrate, addInit, addImport, addShow, addLog, addWork, addDemo, addDoctor]) {
+  for (const add of [
+    addDev,
+    addWorker,
+    addStarter,
+    addMigrate,
+    addInit,
+    addImport,
+    addShow,
+    addLog,
+    addCompact,
+    addWork,
+    addDemo,
+    addDoctor,
+  ]) {
     add(program);
   }
   program.addHelpText('after', MORE);

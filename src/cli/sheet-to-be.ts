@@ -34,14 +34,15 @@ export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: st
   }
   let isThere = found !== undefined;
   const make = async () => {
-    const { type, version: typeVersion, snapshotEvery } = sheet;
+    const { type, version: typeVersion, snapshotEvery, compactEvery } = sheet;
     if (!isThere)
       await createLog(pool, {
         id: name,
         type,
         typeVersion,
         schema: targets.schema,
-        ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+        snapshotEvery,
+        compactEvery,
       });
     isThere = true;
   };

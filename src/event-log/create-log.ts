@@ -13,6 +13,8 @@ export interface CreateLogOptions {
   settings?: Record<string, unknown>;
   /** Entries between two snapshots by policy; absent: none by policy. */
   snapshotEvery?: number | undefined;
+  /** Entries held at which a snapshot by policy becomes a compaction; needs snapshotEvery; absent: none by policy. */
+  compactEvery?: number | undefined;
   schema?: string;
 }
 
@@ -22,21 +24,26 @@ export interface CreateLogOptions {
  * @throws InvalidInputError also for a log of that id and another type
  */
 export async function createLog(tx: Queryable, options: CreateLogOptions): Promise<'created' | 'exists'> {
-  const { id, type, typeVersion = 1, settings = {}, snapshotEvery, schema = DEFAULT_SCHEMA } = options;
+  const { id, type, typeVersion = 1, settings = {}, snapshotEvery, compactEvery, schema = DEFAULT_SCHEMA } = options;
   checkLogId(id);
   checkLogId(type);
-  for (const [name, value] of Object.entries({ typeVersion, snapshotEvery })) {
+  for (const [name, value] of Object.entries({ typeVersion, snapshotEvery, compactEvery })) {
     if (value !== undefined && (!Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1)) {
       throw new InvalidInputError(`${name} ${value} of log '${id}' cannot be used: give a whole number from 1.`);
     }
   }
+  if (compactEvery !== undefined && snapshotEvery === undefined) {
+    throw new InvalidInputError(
+      `compactEvery ${compactEvery} of log '${id}' cannot be used without snapshotEvery: a log is compacted where a snapshot is due. Give both.`,
+    );
+  }
   const db = inSchema(tx, schema);
   const inserted = await db.query(
-    `insert into ${db.schema}.logs (id, type, type_version, settings, snapshot_every)
-     values ($1::text, $2::text, $3::integer, $4::jsonb, $5::integer)
+    `insert into ${db.schema}.logs (id, type, type_version, settings, snapshot_every, compact_every)
+     values ($1::text, $2::text, $3::integer, $4::jsonb, $5::integer, $6::integer)
      on conflict (id) do nothing
      returning id`,
-    [id, type, typeVersion, JSON.stringify(settings), snapshotEvery ?? null],
+    [id, type, typeVersion, JSON.stringify(settings), snapshotEvery ?? null, compactEvery ?? null],
   );
   if (inserted.rows.length > 0) {
     return 'created';

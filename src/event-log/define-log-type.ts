@@ -24,6 +24,11 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
   version: number;
   /** Take a snapshot after this many entries; absent: only when asked. */
   snapshotEvery?: number;
+  /**
+   * Archive entries once a log holds this many: the snapshot that is then due also moves the entries before it from Postgres to compressed
+   * blobs, where they stay readable. Needs `snapshotEvery`; absent: only when asked.
+   */
+  compactEvery?: number;
   /** Objects with a `type`. Their values must survive JSON. `snapshot`, `history` and `pending` are the log's own fields. */
   entry: SchemaT;
   /** A new empty state. */
@@ -50,12 +55,13 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
 export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<TypeT>, StateT>(
   definition: LogTypeDefinition<SchemaT, StateT>,
 ): LogType<z.output<SchemaT> & LogMetadata, StateT> {
-  const { type, version, snapshotEvery, entry: schema, initial, apply, upcast, snapshots } = definition;
+  const { type, version, snapshotEvery, compactEvery, entry: schema, initial, apply, upcast, snapshots } = definition;
   checkDefinition(definition);
   return {
     type,
     version,
     ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+    ...(compactEvery === undefined ? {} : { compactEvery }),
     parseEntry: (entry) => parseEntry(type, schema, entry),
     initial,
     ...(upcast === undefined ? {} : { upcast: upcast as LogType<z.output<SchemaT> & LogMetadata>['upcast'] & {} }),
@@ -67,9 +73,9 @@ export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<
   };
 }
 
-type CheckedFields = Pick<LogTypeDefinition<EntrySchema, unknown>, 'type' | 'version' | 'snapshotEvery' | 'entry'>;
+type CheckedFields = Pick<LogTypeDefinition<EntrySchema, unknown>, 'type' | 'version' | 'snapshotEvery' | 'compactEvery' | 'entry'>;
 
-function checkDefinition({ type, version, snapshotEvery, entry }: CheckedFields): void {
+function checkDefinition({ type, version, snapshotEvery, compactEvery, entry }: CheckedFields): void {
   if (!/^[a-z0-9][a-z0-9._-]{0,99}$/.test(type)) {
     throw new InvalidInputError(
       `'${type}' is not a log type: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
@@ -81,6 +87,16 @@ function checkDefinition({ type, version, snapshotEvery, entry }: CheckedFields)
   if (snapshotEvery !== undefined && (!Number.isInteger(snapshotEvery) || snapshotEvery < 1)) {
     throw new InvalidInputError(
       `snapshotEvery ${snapshotEvery} of log type '${type}' is not an integer of at least 1. Leave it out for no snapshots by policy.`,
+    );
+  }
+  if (compactEvery !== undefined && (!Number.isInteger(compactEvery) || compactEvery < 1)) {
+    throw new InvalidInputError(
+      `compactEvery ${compactEvery} of log type '${type}' is not an integer of at least 1. Leave it out for no compactions by policy.`,
+    );
+  }
+  if (compactEvery !== undefined && snapshotEvery === undefined) {
+    throw new InvalidInputError(
+      `Log type '${type}' has compactEvery without snapshotEvery, and a log is compacted where a snapshot is due. Give it both.`,
     );
   }
   const taken = METADATA_FIELDS.find((field) => ownFieldNames(entry).has(field));

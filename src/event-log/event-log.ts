@@ -13,7 +13,7 @@ export type WorkflowId = string;
 export interface LogMetadata {
   /** Blob with the state of all entries strictly before this one. */
   snapshot?: BlobId | undefined;
-  /** Blob with archived entries before this one. */
+  /** Blob from which all entries before this one can be read, archived. */
   history?: BlobId | undefined;
   /** Workflow that has yet to run for this entry. */
   pending?: WorkflowId | undefined;
@@ -25,6 +25,11 @@ export interface LogEntry extends LogMetadata {
 }
 
 export interface SnapshotValue {
+  sequenceId: SequenceId;
+  blobId: BlobId;
+}
+
+export interface HistoryValue {
   sequenceId: SequenceId;
   blobId: BlobId;
 }
@@ -65,4 +70,10 @@ export interface EventLog<T extends LogEntry> {
   truncate(start: SequenceId): Promise<void>;
   /** A hint that there is something to query. @returns stops the hints */
   subscribe(onChange: () => void): () => void;
+}
+
+/** A log whose history can be found. */
+export interface ArchivableLog<T extends LogEntry> extends EventLog<T> {
+  /** The newest entry with a `history`, by one look. */
+  lastHistory(): Promise<HistoryValue | undefined>;
 }

@@ -2,7 +2,7 @@
  * Every entry of a log in order, for ever: what is there, then what comes.
  *
  * A hint only shortens the wait; the poll is the guarantee. Entries of one log commit in the order of their ids, so nothing appears behind
- * the position. Without Postgres it waits and goes on. Truncated past its position it throws SequenceRangeError, because entries it has not
+ * the position. Without Postgres it waits and goes on. Truncated past its position by hand it throws SequenceRangeError, because entries it has not
  * yet given are gone: read the state, and follow from where that stands.
  */
 import { LogNotFoundError } from '../errors.ts';

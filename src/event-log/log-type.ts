@@ -13,6 +13,8 @@ export interface LogType<EntryT extends LogEntry = LogEntry, StateT = unknown> {
   readonly version: number;
   /** Ask for a snapshot by policy after this many entries; absent: never by itself. */
   readonly snapshotEvery?: number;
+  /** Compact by policy where the log holds this many entries: archive those before the new snapshot; absent: never by itself. */
+  readonly compactEvery?: number;
   /** Checks one entry's own fields at the edge. @throws InvalidInputError */
   parseEntry(entry: unknown): EntryT;
   /** A new empty state, of the caller's own. */

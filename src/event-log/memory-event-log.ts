@@ -10,7 +10,7 @@ import { checkPageSize } from '../page-size.ts';
 import type { PendingWorkflowMessage, PostMessageWorkerHost } from '../worker-hosts/worker-host.ts';
 import { checkLogId, checkWorkflowId } from './check-names.ts';
 import { checkMetadata, decodeEntry, type EntryText, encodeEntries, metadataIn, ownMetadata } from './entry-data.ts';
-import type { AddEntryValue, EventLog, LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
+import type { AddEntryValue, ArchivableLog, LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 import type { PendingEntry } from './query-pending.ts';
 import { checkSequenceId } from './sequence-id.ts';
 
@@ -23,17 +23,20 @@ export interface MemoryEventLogOptions {
   logId?: string;
   /** Ask for a snapshot by policy after this many entries; absent: never by itself. */
   snapshotEvery?: number | undefined;
+  /** Ask for a compaction in place of a snapshot where the log holds this many entries; needs snapshotEvery. */
+  compactEvery?: number | undefined;
   /** The workflows that may stand in `pending`; absent: any. */
   workflows?: readonly WorkflowId[];
 }
 
-export interface MemoryEventLog<T extends LogEntry> extends EventLog<T> {
+export interface MemoryEventLog<T extends LogEntry> extends ArchivableLog<T> {
   readonly logId: string;
   queryPending(): Promise<PendingEntry[]>;
 }
 
 export function createMemoryEventLog<T extends LogEntry = LogEntry>(options: MemoryEventLogOptions = {}): MemoryEventLog<T> {
-  const { workerHost, pageSize = 1_000, logId = 'memory', snapshotEvery = Number.POSITIVE_INFINITY, workflows } = options;
+  const { workerHost, pageSize = 1_000, logId = 'memory', workflows } = options;
+  const { snapshotEvery = Number.POSITIVE_INFINITY, compactEvery = Number.POSITIVE_INFINITY } = options;
   checkPageSize(pageSize);
   checkLogId(logId);
   const entries: EntryText[] = [];
@@ -43,6 +46,8 @@ export function createMemoryEventLog<T extends LogEntry = LogEntry>(options: Mem
   let newestSnapshot: SequenceId | undefined;
   /** Newest entry that was added with, or asked for, a snapshot. The policy counts from here. */
   let snapshotMark = 0n;
+  /** Newest entry that was added with, or asked for, a compaction. */
+  let compactMark = 0n;
 
   const next = () => first + BigInt(entries.length);
   const entryAt = (sequenceId: SequenceId) => entries[Number(sequenceId - first)] as EntryText;
@@ -94,18 +99,25 @@ export function createMemoryEventLog<T extends LogEntry = LogEntry>(options: Mem
   }
 
   function applySnapshotPolicy(batch: EntryText[]): void {
-    const marked = batch.findLastIndex((entry) => entry.snapshot !== undefined || entry.pending === 'snapshot');
+    const marked = batch.findLastIndex((entry) => entry.snapshot !== undefined || takesSnapshot(entry.pending));
+    const compacted = batch.findLastIndex((entry) => entry.pending === 'compact');
     const last = batch.at(-1);
+    if (compacted >= 0) {
+      compactMark = next() + BigInt(compacted);
+    }
     if (marked >= 0) {
       snapshotMark = next() + BigInt(marked);
     } else if (
       last !== undefined &&
       last.pending === undefined &&
       Number(next() - snapshotMark) + batch.length >= snapshotEvery &&
-      ![...pending.values()].includes('snapshot')
+      ![...pending.values()].some(takesSnapshot)
     ) {
-      last.pending = 'snapshot';
-      snapshotMark = next() + BigInt(batch.length - 1);
+      const asked = next() + BigInt(batch.length - 1);
+      const held = Number(next() - (compactMark > first ? compactMark : first)) + batch.length;
+      last.pending = held >= compactEvery ? 'compact' : 'snapshot';
+      snapshotMark = asked;
+      compactMark = last.pending === 'compact' ? asked : compactMark;
     }
   }
 
@@ -203,6 +215,10 @@ export function createMemoryEventLog<T extends LogEntry = LogEntry>(options: Mem
         newestSnapshot = undefined;
       }
     },
+    async lastHistory() {
+      const index = entries.findLastIndex((entry) => entry.history !== undefined);
+      return index < 0 ? undefined : { sequenceId: first + BigInt(index), blobId: entries[index]?.history as string };
+    },
     async queryPending() {
       return [...pending]
         .map(([sequenceId, workflow]) => ({ sequenceId, workflow }))
@@ -216,4 +232,9 @@ export function createMemoryEventLog<T extends LogEntry = LogEntry>(options: Mem
       };
     },
   };
+}
+
+/** A compaction takes a snapshot, too. */
+function takesSnapshot(workflow: WorkflowId | undefined): boolean {
+  return workflow === 'snapshot' || workflow === 'compact';
 }

@@ -10,7 +10,8 @@ import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from '../post
 import { appendEntries } from './append.ts';
 import { checkLogId } from './check-names.ts';
 import { completeEntryWorkflow } from './complete-workflow.ts';
-import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
+import type { ArchivableLog, LogEntry, SequenceId } from './event-log.ts';
+import { readLastHistory } from './last-history.ts';
 import { createEntryQuery } from './query.ts';
 import { type PendingEntry, queryPendingEntries } from './query-pending.ts';
 import { setEntryMetadata } from './set-metadata.ts';
@@ -28,10 +29,10 @@ export interface PostgresEventLogOptions {
   watchMs?: number;
 }
 
-export interface PostgresEventLog<T extends LogEntry> extends EventLog<T> {
+export interface PostgresEventLog<T extends LogEntry> extends ArchivableLog<T> {
   readonly logId: string;
   /** The same log as part of the caller's transaction: what it adds is there when, and only if, that commits. */
-  within(tx: Queryable): EventLog<T>;
+  within(tx: Queryable): ArchivableLog<T>;
   queryPending(): Promise<PendingEntry[]>;
 }
 
@@ -43,13 +44,14 @@ export function createPostgresEventLog<T extends LogEntry = LogEntry>(options: P
   const queryEntries = createEntryQuery<T>({ logId, pageSize });
   // Through the pool also when bound: a transaction is for its own statements.
   const subscribe = watchLog({ readEnd: () => readEnd(db, logId), intervalMs: watchMs });
-  const boundTo = (database: Database): EventLog<T> => ({
+  const boundTo = (database: Database): ArchivableLog<T> => ({
     addEntry: (entry, sequenceId, snapshotId) => appendEntries(database, [entry], { logId, sequenceId, snapshotId }),
     addEntries: (entries, sequenceId, snapshotId) => appendEntries(database, entries, { logId, sequenceId, snapshotId }),
     setMetadata: (sequenceId, metadata) => setEntryMetadata(database, logId, sequenceId, metadata),
     completeWorkflow: (sequenceId, workflow, result) => completeEntryWorkflow(database, logId, sequenceId, workflow, result),
     query: (start, end, snapshotId) => queryEntries(database, start, end, snapshotId),
     truncate: (start) => truncateLog(database, logId, start),
+    lastHistory: () => readLastHistory(database, logId),
     subscribe,
   });
   return {

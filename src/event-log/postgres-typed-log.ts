@@ -63,6 +63,7 @@ export function createPostgresTypedLog<EntryT extends LogEntry, StateT>(
           throw error;
         }
       },
+      lastHistory: () => events.lastHistory(),
     },
     exists,
     blobs: () => blobs(id),

@@ -1,17 +1,19 @@
 /**
  * A log as an application sees it: typed by its log type, and there from its first entry on.
  *
- * A log that does not exist reads as an empty one. Entries are given as they would be written today (`upcast`). Reads see what their store
+ * A log that does not exist reads as an empty one. Entries are given as they would be written today (`upcast`), also those that a
+ * compaction has archived. Reads see what their store
  * sees: inside a transaction its own entries too.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { LogNotFoundError, SequenceRangeError } from '../errors.ts';
+import { withHistory } from '../history/with-history.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { readEntries } from '../snapshots/read-entries.ts';
 import { type ReadStateValue, readState } from '../snapshots/read-state.ts';
 import type { AppendTypedOptions, AppendTypedValue, NewEntry } from './append-typed.ts';
 import { asWrittenToday } from './as-written-today.ts';
-import type { EventLog, LogEntry, SequenceId } from './event-log.ts';
+import type { ArchivableLog, LogEntry, SequenceId } from './event-log.ts';
 import type { SequencedEntry } from './follow-log.ts';
 import type { LogType } from './log-type.ts';
 
@@ -22,7 +24,7 @@ export interface ReadOptions {
 }
 
 export interface EntriesOptions {
-  /** Default 'start', the first entry held. */
+  /** Default 'start': the first entry, archived or not. */
   from?: SequenceId | 'start' | undefined;
   /** Exclusive. Default 'end', as far as the log goes by then. */
   to?: SequenceId | 'end' | undefined;
@@ -50,7 +52,7 @@ export interface TypedLog<EntryT extends LogEntry, StateT> {
 
 /** What a typed log is kept in. */
 export interface TypedLogStore<EntryT extends LogEntry> {
-  events: Pick<EventLog<EntryT>, 'query'>;
+  events: Pick<ArchivableLog<EntryT>, 'query' | 'lastHistory'>;
   /** @throws InvalidInputError where a log of another type has this id */
   exists(): Promise<boolean>;
   append(entries: NewEntry<EntryT> | readonly NewEntry<EntryT>[], options: AppendTypedOptions): Promise<AppendTypedValue>;
@@ -64,10 +66,11 @@ export function createTypedLog<EntryT extends LogEntry, StateT>(
   logType: LogType<EntryT, StateT>,
   store: TypedLogStore<EntryT>,
 ): TypedLog<EntryT, StateT> {
+  const log = withHistory({ log: store.events as ArchivableLog<EntryT>, blobs: store.blobs, cache: store.cache });
+
   async function read({ at, signal }: ReadOptions = {}): Promise<ReadStateValue<StateT>> {
     try {
       if (await store.exists()) {
-        const log = store.events as EventLog<EntryT>;
         return await readState({ log, blobs: await store.blobs(), logType, at, signal, cache: store.cache });
       }
     } catch (error) {
@@ -93,8 +96,8 @@ export function createTypedLog<EntryT extends LogEntry, StateT>(
       if (!(await store.exists())) {
         return;
       }
-      const first = await store.events.query(from, to);
-      for await (const { start, entries } of readEntries(store.events as EventLog<EntryT>, first.startSequenceId, to, first, signal)) {
+      const first = await log.query(from, to);
+      for await (const { start, entries } of readEntries(log, first.startSequenceId, to, first, signal)) {
         let sequenceId = start;
         for (const entry of entries) {
           yield { entry: asWrittenToday(logType, entry), sequenceId };

@@ -2,8 +2,8 @@
  * Where a fold begins: the newest snapshot that this log type can read at or before a sequence id, else an empty log's beginning.
  *
  * The common case is one query, which brings the first page of entries with it. A snapshot that is newer than asked for (an older unit,
- * delivered again) or of another version is stepped over by walking back through the log. Where the entries before the first one held are
- * gone and no snapshot stands for them, there is no base: an error, never a fold from empty.
+ * delivered again), of another version, or old and removed is stepped over by walking back through the log and its history. Where the entries
+ * before the first one that can be read are gone and no snapshot stands for them, there is no base: an error, never a fold from empty.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { BlobNotFoundError, CorruptBlobError, HistoryGoneError, SequenceRangeError } from '../errors.ts';
@@ -38,7 +38,7 @@ export interface FoldBase<EntryT, StateT> {
   page?: QueryValue<EntryT>;
 }
 
-/** @throws HistoryGoneError; CorruptBlobError for the newest snapshot; SequenceRangeError for `to` before the first entry held */
+/** @throws HistoryGoneError; CorruptBlobError; BlobNotFoundError for the newest snapshot; SequenceRangeError for `to` before the first entry held */
 export async function findBase<EntryT extends LogEntry, StateT>(
   options: FindBaseOptions<EntryT, StateT>,
 ): Promise<FoldBase<EntryT, StateT>> {
@@ -67,7 +67,7 @@ export async function findBase<EntryT extends LogEntry, StateT>(
       await refuseGoneHistory(options, step.value);
       return { sequenceId: 0n, state: logType.initial() };
     }
-    const state = await readSnapshot(options, step.value.blobId);
+    const state = await readOlderSnapshot(options, step.value.blobId);
     if (state !== undefined) {
       return { ...step.value, state };
     }
@@ -104,6 +104,21 @@ function readSnapshot<EntryT extends LogEntry, StateT>(
   blobId: BlobId,
 ): Promise<StateT | undefined> {
   return logType.snapshots.read(blobs, blobId, { typeVersion: logType.version, cache, signal });
+}
+
+/** As long as its entries can be read, an older snapshot spares time and nothing else: it may have been removed. */
+async function readOlderSnapshot<EntryT extends LogEntry, StateT>(
+  options: FindBaseOptions<EntryT, StateT>,
+  blobId: BlobId,
+): Promise<StateT | undefined> {
+  try {
+    return await readSnapshot(options, blobId);
+  } catch (error) {
+    if (error instanceof BlobNotFoundError) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 async function refuseGoneHistory<EntryT extends LogEntry, StateT>(

@@ -11,16 +11,17 @@ import type { SequenceId } from '../event-log/event-log.ts';
 import type { AnyLogType } from '../event-log/log-type.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readEntry } from '../event-log/read-entry.ts';
-import { inSchema } from '../postgres/queryable.ts';
+import { withHistory } from '../history/with-history.ts';
+import { type Database, inSchema } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
-import type { UnitHandler } from '../work/unit.ts';
-import { createSnapshotCache } from './cache.ts';
+import type { Unit, UnitHandler } from '../work/unit.ts';
+import type { SnapshotCache } from './cache.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
-const PAGE_SIZE = 10_000;
+export const PAGE_SIZE = 10_000;
 /** Of errors that nobody has foreseen, at growing intervals: two hours. Those of Postgres, the disk or the network are not counted. */
-const MAX_ATTEMPTS = 20;
+export const MAX_ATTEMPTS = 20;
 
 /** How progress is kept in the row. */
 interface SnapshotProgress {
@@ -32,9 +33,8 @@ interface SnapshotProgress {
 
 export function snapshotHandler(
   logTypes: ReadonlyMap<string, AnyLogType>,
-  { pool, schema, blobs, cacheBytes }: HandlerDependencies,
+  { pool, schema, blobs, cache }: HandlerDependencies & { cache: SnapshotCache },
 ): UnitHandler {
-  const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
   const db = inSchema(pool, schema);
   return {
     workflow: 'snapshot',
@@ -42,18 +42,13 @@ export function snapshotHandler(
     maxAttempts: MAX_ATTEMPTS,
     async run(unit, { signal, yieldAt, recordProgress }) {
       const { logId, sequenceId } = unit.entry as { logId: string; sequenceId: SequenceId };
-      // A log's group is its type.
-      const logType = logTypes.get(unit.group);
-      if (!logType) {
-        throw new InvalidInputError(
-          `This worker does not know the log type '${unit.group}' of log '${logId}'. Start one whose app defines it, then redrive.`,
-        );
-      }
+      const logType = logTypeOf(logTypes, unit);
       const progress = unit.progress as SnapshotProgress | null;
       try {
+        const dir = await blobsOfLog(blobs, logId);
         const snapshot = await takeSnapshot({
-          log: createPostgresEventLog({ pool, logId, pageSize: PAGE_SIZE, schema }),
-          blobs: await blobsOfLog(blobs, logId),
+          log: withHistory({ log: createPostgresEventLog({ pool, logId, pageSize: PAGE_SIZE, schema }), blobs: dir, cache }),
+          blobs: dir,
           logType,
           sequenceId,
           cache,
@@ -71,8 +66,7 @@ export function snapshotHandler(
         if (error instanceof Yield) {
           return 'long';
         }
-        // Truncated or completed by someone else meanwhile: there is nothing left that could fail.
-        if (classifyError(error) === 'fatal' && (await readEntry(db, logId, sequenceId))?.pending !== unit.workflow) {
+        if (await isOver(db, unit, error)) {
           return {};
         }
         throw error;
@@ -81,5 +75,22 @@ export function snapshotHandler(
   };
 }
 
-/** Unwinds takeSnapshot at the end of a chunk. */
-class Yield extends Error {}
+/** A log's group is its type. @throws InvalidInputError */
+export function logTypeOf(logTypes: ReadonlyMap<string, AnyLogType>, { group, entry }: Unit): AnyLogType {
+  const logType = logTypes.get(group);
+  if (!logType) {
+    throw new InvalidInputError(
+      `This worker does not know the log type '${group}' of log '${entry?.logId}'. Start one whose app defines it, then redrive.`,
+    );
+  }
+  return logType;
+}
+
+/** Truncated or completed by someone else meanwhile: there is nothing left that could fail. */
+export async function isOver(db: Database, { entry, workflow }: Unit, error: unknown): Promise<boolean> {
+  const { logId, sequenceId } = entry as { logId: string; sequenceId: SequenceId };
+  return classifyError(error) === 'fatal' && (await readEntry(db, logId, sequenceId))?.pending !== workflow;
+}
+
+/** Unwinds takeSnapshot, or compactLog, at the end of a chunk. */
+export class Yield extends Error {}

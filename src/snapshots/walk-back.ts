@@ -1,16 +1,29 @@
 /** Snapshots of a log from newer to older, found through the entries that carry them. For the rare case that the newest one is no use. */
 import { SequenceRangeError } from '../errors.ts';
 import type { EventLog, LogEntry, SequenceId, SnapshotValue } from '../event-log/event-log.ts';
+import { historyOf } from '../history/with-history.ts';
 
 /** Snapshots come every few hundred entries: the first step nearly always holds one. */
 const FIRST_STEP = 1_000n;
 const LARGEST_STEP = 16_000n;
 
 /**
- * Yields the snapshots on entries at or before `from`, newest first, reading only as far back as it is asked to go.
- * @returns the first sequence id that the log holds
+ * Yields the snapshots on entries at or before `from`, newest first, reading only as far back as it is asked to go. A history lists its own.
+ * @returns the first sequence id that can be read
  */
 export async function* walkBackSnapshots<T extends LogEntry>(
+  log: EventLog<T>,
+  from: SequenceId,
+): AsyncGenerator<SnapshotValue, SequenceId, undefined> {
+  const history = historyOf(log);
+  if (history === undefined) {
+    return yield* walkBackEntries(log, from);
+  }
+  const first = yield* walkBackEntries(history.held, from);
+  return first === 0n ? first : yield* history.archivedSnapshots(from < first ? from : first - 1n);
+}
+
+async function* walkBackEntries<T extends LogEntry>(
   log: EventLog<T>,
   from: SequenceId,
 ): AsyncGenerator<SnapshotValue, SequenceId, undefined> {

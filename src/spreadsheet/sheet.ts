@@ -19,6 +19,7 @@ export const sheet = defineLogType({
   type: 'sheet',
   version: 1,
   snapshotEvery: 100,
+  compactEvery: 10_000,
   entry: sheetEntry,
   initial: () => createSheetState(EMPTY_BASE),
   apply: applySheetEntry,

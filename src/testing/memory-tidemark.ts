@@ -62,7 +62,7 @@ export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTide
   const worker = new SimpleWorker();
   worker.onReceiveMessage = work.receive;
   const workerHost = new SimpleWorkerHost(worker);
-  const workflows = ['snapshot', ...registry.entryWork.keys()];
+  const workflows = ['snapshot', 'compact', ...registry.entryWork.keys()];
 
   /** Shared by all handles of this id and type; another type may have it as long as nothing was appended. */
   function logOfType(logType: AnyLogType, id: string): MemoryLog {
@@ -70,7 +70,8 @@ export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTide
     if (found && (found.exists || found.logType === logType)) {
       return found;
     }
-    const events = createMemoryEventLog({ logId: id, workerHost, snapshotEvery: logType.snapshotEvery, workflows });
+    const { snapshotEvery, compactEvery } = logType;
+    const events = createMemoryEventLog({ logId: id, workerHost, snapshotEvery, compactEvery, workflows });
     const made: MemoryLog = { logType, events, exists: false };
     logs.set(id, made);
     return made;

@@ -7,9 +7,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { callEntryWork, DEFAULT_MAX_ATTEMPTS, type EntryWork } from '../event-log/entry-work.ts';
-import type { EventLog, LogEntry, SequenceId } from '../event-log/event-log.ts';
+import type { LogEntry, SequenceId } from '../event-log/event-log.ts';
 import type { AnyLogType } from '../event-log/log-type.ts';
+import type { MemoryEventLog } from '../event-log/memory-event-log.ts';
 import type { Provenance } from '../event-log/provenance.ts';
+import { compactLog } from '../history/compact-log.ts';
+import { withHistory } from '../history/with-history.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Registry } from '../registry.ts';
 import { takeSnapshot } from '../snapshots/take-snapshot.ts';
@@ -32,7 +35,7 @@ export interface MemoryWork {
 export interface MemoryWorkOptions {
   registry: Registry;
   db: Queryable;
-  logOf: (id: string) => { logType: AnyLogType; events: EventLog<LogEntry> } | undefined;
+  logOf: (id: string) => { logType: AnyLogType; events: MemoryEventLog<LogEntry> } | undefined;
   blobsOf: (id: string) => Promise<BlobDir>;
 }
 
@@ -73,10 +76,27 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
     ready.push(unit);
   }
 
-  const snapshot: WorkflowFunction = async ({ log, logId, sequenceId, signal }) => {
+  const eventsOf = (logId: string) => logOf(logId)?.events as MemoryEventLog<LogEntry>;
+
+  const snapshot: WorkflowFunction = async ({ logId, sequenceId, signal }) => {
     const logType = logOf(logId)?.logType as AnyLogType;
-    return { snapshot: await takeSnapshot({ log, blobs: await blobsOf(logId), logType, sequenceId, signal }) };
+    const blobs = await blobsOf(logId);
+    const log = withHistory({ log: eventsOf(logId), blobs });
+    return { snapshot: await takeSnapshot({ log, blobs, logType, sequenceId, signal }) };
   };
+
+  const compact: WorkflowFunction = async ({ logId, sequenceId, signal }) => {
+    const logType = logOf(logId)?.logType as AnyLogType;
+    const { snapshot, history } = await compactLog({ log: eventsOf(logId), blobs: await blobsOf(logId), logType, sequenceId, signal });
+    return { snapshot, ...(history === undefined ? {} : { history }) };
+  };
+
+  /** What a worker does in the transaction that ends a compaction: entries that wait for work of the application's own stay. */
+  async function truncateArchived({ logId, sequenceId }: PendingWorkflowMessage): Promise<void> {
+    const events = eventsOf(logId);
+    const waiting = (await events.queryPending()).find(({ workflow }) => registry.entryWork.has(workflow));
+    await events.truncate(waiting && waiting.sequenceId < sequenceId ? waiting.sequenceId : sequenceId);
+  }
 
   function workflowOf(unit: MemoryUnit, work: EntryWork): WorkflowFunction {
     return async ({ entry, logId, sequenceId, signal }) => {
@@ -97,13 +117,15 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
 
   async function carryOut(unit: MemoryUnit, signal: AbortSignal): Promise<void> {
     const work = registry.entryWork.get(unit.workflow);
-    const workflows = { snapshot, ...(work ? { [work.name]: workflowOf(unit, work) } : {}) };
-    const log = (logId: string) => logOf(logId)?.events as EventLog<LogEntry>;
+    const workflows = { snapshot, compact, ...(work ? { [work.name]: workflowOf(unit, work) } : {}) };
     unit.state = 'started';
     for (let infrastructureErrors = 0; ; ) {
       unit.attempt += 1;
       try {
-        const outcome = await orAborted(invokeWorkflow(unit.message, { log, workflows, signal }), signal);
+        const outcome = await orAborted(invokeWorkflow(unit.message, { log: eventsOf, workflows, signal }), signal);
+        if (outcome === 'completed' && unit.workflow === 'compact') {
+          await truncateArchived(unit.message);
+        }
         unit.state = outcome === 'truncated' ? 'cancelled' : 'done';
         delete unit.error;
         return;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidInputError, SequenceRangeError, UnknownWorkflowError } from '../../src/errors.ts';
-import type { EventLog, LogMetadata, SequenceId } from '../../src/event-log/event-log.ts';
+import type { ArchivableLog, EventLog, LogMetadata, SequenceId } from '../../src/event-log/event-log.ts';
 import { type ContractContext, type TestEntry, testEntry } from './event-log.ts';
 
 const metadataOf = async (log: EventLog<TestEntry>, sequenceId: SequenceId) => {
@@ -176,13 +176,86 @@ export function describeMetadata({ createLog, filledLog }: ContractContext): voi
 
     it('does not take the place of another pending', async () => {
       const log = await createLog({ snapshotEvery: 2 });
-      await log.addEntries([testEntry(0), { ...testEntry(1), pending: 'compact' }], 0n);
-      expect(await pendingOf(log)).toEqual([[1, 'compact']]);
+      await log.addEntries([testEntry(0), { ...testEntry(1), pending: 'mail' }], 0n);
+      expect(await pendingOf(log)).toEqual([[1, 'mail']]);
       await append(log, 1);
       expect(await pendingOf(log)).toEqual([
-        [1, 'compact'],
+        [1, 'mail'],
         [2, 'snapshot'],
       ]);
+    });
+
+    it('asks for nothing while a compaction is open, which takes a snapshot itself, and counts from that', async () => {
+      const log = await createLog({ snapshotEvery: 3 });
+      await log.addEntries([testEntry(0), { ...testEntry(1), pending: 'compact' }], 0n);
+      await append(log, 8);
+      expect(await pendingOf(log)).toEqual([[1, 'compact']]);
+      await log.completeWorkflow(1n, 'compact', { snapshot: 'one', history: 'h' });
+      await append(log, 1);
+      expect(await pendingOf(log)).toEqual([[10, 'snapshot']]);
+    });
+  });
+
+  describe('the compaction policy', () => {
+    /** Every pending is done at once. @returns what was asked for, where */
+    const appendAndComplete = async (log: EventLog<TestEntry>, count: number) => {
+      const asked: [number, string][] = [];
+      for (let added = 0; added < count; added += 1) {
+        const at = (await log.query('start', 'end')).endSequenceId;
+        await log.addEntry(testEntry(added), at);
+        const { pending } = (await log.query(at, at + 1n)).entries[0] as TestEntry;
+        if (pending !== undefined) {
+          asked.push([Number(at), pending]);
+          await log.completeWorkflow(at, pending, { snapshot: `s${at}` });
+        }
+      }
+      return asked;
+    };
+
+    it('asks for a compaction in place of the snapshot that is due where the log holds compactEvery entries', async () => {
+      const log = await createLog({ snapshotEvery: 4, compactEvery: 10 });
+      expect(await appendAndComplete(log, 12)).toEqual([
+        [3, 'snapshot'],
+        [6, 'snapshot'],
+        [9, 'compact'],
+      ]);
+    });
+
+    it('counts from the first entry held, or from the last compaction where older entries had to stay', async () => {
+      const log = await createLog({ snapshotEvery: 4, compactEvery: 10 });
+      await appendAndComplete(log, 12);
+      expect(await appendAndComplete(log, 12)).toEqual([
+        [12, 'snapshot'],
+        [15, 'snapshot'],
+        [18, 'compact'],
+        [21, 'snapshot'],
+      ]);
+      await log.truncate(24n);
+      expect(await appendAndComplete(log, 12)).toEqual([
+        [24, 'snapshot'],
+        [27, 'snapshot'],
+        [30, 'snapshot'],
+        [33, 'compact'],
+      ]);
+    });
+
+    it('without one, nothing but snapshots is asked for', async () => {
+      const asked = await appendAndComplete(await createLog({ snapshotEvery: 4 }), 40);
+      expect(new Set(asked.map(([, workflow]) => workflow))).toEqual(new Set(['snapshot']));
+    });
+  });
+
+  describe('lastHistory', () => {
+    it('is the newest entry with a history that the log holds', async () => {
+      const log = (await filledLog(5)) as ArchivableLog<TestEntry>;
+      expect(await log.lastHistory()).toBeUndefined();
+      await log.setMetadata(3n, { history: 'three' });
+      await log.setMetadata(1n, { history: 'one' });
+      expect(await log.lastHistory()).toEqual({ sequenceId: 3n, blobId: 'three' });
+      await log.setMetadata(3n, { history: undefined });
+      expect(await log.lastHistory()).toEqual({ sequenceId: 1n, blobId: 'one' });
+      await log.truncate(2n);
+      expect(await log.lastHistory()).toBeUndefined();
     });
   });
 }

@@ -7,6 +7,7 @@ import type { ContractContext, TestEntry } from './event-log.ts';
 const RUNS = 40;
 const PAGE_SIZE = 4;
 const SNAPSHOT_EVERY = 6;
+const COMPACT_EVERY = 11;
 
 type Outcome = unknown;
 
@@ -15,6 +16,7 @@ class ModelLog {
   entries: TestEntry[] = [];
   first = 0n;
   mark = 0n;
+  compactMark = 0n;
 
   get next(): bigint {
     return this.first + BigInt(this.entries.length);
@@ -44,15 +46,23 @@ class ModelLog {
       return { error: 'conflict', nextSequenceId: this.next };
     }
     const before = this.next;
-    const open = this.entries.some(({ pending }) => pending === 'snapshot');
+    const open = this.entries.some(({ pending }) => pending === 'snapshot' || pending === 'compact');
     this.entries.push(...structuredClone(batch));
-    const marks = batch.flatMap(({ snapshot, pending }, index) => (snapshot || pending === 'snapshot' ? [before + BigInt(index)] : []));
+    const marks = batch.flatMap(({ snapshot, pending }, index) =>
+      snapshot || pending === 'snapshot' || pending === 'compact' ? [before + BigInt(index)] : [],
+    );
+    const compacted = batch.findLastIndex(({ pending }) => pending === 'compact');
+    if (compacted >= 0) {
+      this.compactMark = before + BigInt(compacted);
+    }
     const last = this.entries.at(-1);
     if (marks.length > 0) {
       this.mark = marks.at(-1) as bigint;
     } else if (batch.length > 0 && last && !last.pending && !open && this.next - this.mark >= BigInt(SNAPSHOT_EVERY)) {
-      last.pending = 'snapshot';
       this.mark = this.next - 1n;
+      const isCompact = [this.first, this.compactMark].every((since) => this.next - since >= BigInt(COMPACT_EVERY));
+      last.pending = isCompact ? 'compact' : 'snapshot';
+      this.compactMark = last.pending === 'compact' ? this.mark : this.compactMark;
     }
     return { nextSequenceId: this.next, ...this.newer(snapshotId) };
   }
@@ -225,7 +235,7 @@ export function describeModel({ createLog }: ContractContext): void {
     it('gives the same answers for any sequence of calls', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 40, size: 'max' }), async (calls) => {
-          const log = await createLog({ pageSize: PAGE_SIZE, snapshotEvery: SNAPSHOT_EVERY });
+          const log = await createLog({ pageSize: PAGE_SIZE, snapshotEvery: SNAPSHOT_EVERY, compactEvery: COMPACT_EVERY });
           const model = new ModelLog();
           const done: string[] = [];
           for (const makeStep of calls) {

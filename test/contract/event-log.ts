@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConflictError, InvalidInputError } from '../../src/errors.ts';
-import type { EventLog, LogEntry } from '../../src/event-log/event-log.ts';
+import type { ArchivableLog, EventLog, LogEntry } from '../../src/event-log/event-log.ts';
 import { describeEntries } from './event-log-entries.ts';
 import { describeMetadata } from './event-log-metadata.ts';
 import { describeModel } from './event-log-model.ts';
@@ -16,9 +16,15 @@ export interface TestEntry extends LogEntry {
   value?: unknown;
 }
 
+export interface LogOptions {
+  pageSize?: number;
+  snapshotEvery?: number;
+  compactEvery?: number;
+}
+
 export interface EventLogHarness {
-  /** A new empty log. 'snapshot' and 'compact' may stand in `pending`. */
-  createLog(options?: { pageSize?: number; snapshotEvery?: number }): Promise<EventLog<TestEntry>>;
+  /** A new empty log. 'snapshot', 'compact' and 'mail' may stand in `pending`. */
+  createLog(options?: LogOptions): Promise<ArchivableLog<TestEntry>>;
   /** Makes what was added so far visible to others, where it is not at once. */
   commit?(): Promise<void>;
   close?(): Promise<void>;
@@ -28,7 +34,7 @@ export interface ContractContext {
   createLog: EventLogHarness['createLog'];
   commit(): Promise<void>;
   /** A log with entries 0 to count - 1. */
-  filledLog(count: number, options?: { pageSize?: number; snapshotEvery?: number }): Promise<EventLog<TestEntry>>;
+  filledLog(count: number, options?: LogOptions): Promise<EventLog<TestEntry>>;
 }
 
 export const testEntry = (value: unknown): TestEntry => ({ type: 'Test', value });

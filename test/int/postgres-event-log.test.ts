@@ -16,7 +16,7 @@ const newId = () => `log-${count++}`;
 
 async function createDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
-  await database.pool.query(`insert into tidemark.workflow_name (name) values ('compact') on conflict do nothing`);
+  await database.pool.query(`insert into tidemark.workflow_name (name) values ('mail') on conflict do nothing`);
   return database;
 }
 
@@ -24,9 +24,9 @@ eventLogContract('Postgres', async (): Promise<EventLogHarness> => {
   const database = await createDatabase();
   const { pool } = database;
   return {
-    async createLog({ pageSize, snapshotEvery } = {}) {
+    async createLog({ pageSize, snapshotEvery, compactEvery } = {}) {
       const id = newId();
-      await createLog(pool, { id, type: 'test', snapshotEvery });
+      await createLog(pool, { id, type: 'test', snapshotEvery, compactEvery });
       return createPostgresEventLog({ pool, logId: id, watchMs: 10, ...(pageSize === undefined ? {} : { pageSize }) });
     },
     close: () => database.drop(),
@@ -40,9 +40,9 @@ eventLogContract('Postgres, bound to a caller’s transaction', async (): Promis
   const client = await pool.connect();
   await client.query('begin');
   return {
-    async createLog({ pageSize, snapshotEvery } = {}) {
+    async createLog({ pageSize, snapshotEvery, compactEvery } = {}) {
       const id = newId();
-      await createLog(client, { id, type: 'test', snapshotEvery });
+      await createLog(client, { id, type: 'test', snapshotEvery, compactEvery });
       return createPostgresEventLog({ pool, logId: id, watchMs: 10, ...(pageSize === undefined ? {} : { pageSize }) }).within(
         oneByOne(client),
       );

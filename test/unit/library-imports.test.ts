@@ -79,6 +79,7 @@ test('the public surface is what it is said to be', () => {
     'UnavailableError',
     'UnknownWorkflowError',
     'blobsOfLog',
+    'compactLog',
     'createDirectoryBlobStore',
     'createLog',
     'createMemoryBlobStore',
@@ -95,6 +96,7 @@ test('the public surface is what it is said to be', () => {
     'resendPending',
     'sheet',
     'takeSnapshot',
+    'withHistory',
   ]);
   expect(Object.keys(s3)).toEqual(['createS3BlobStore']);
   expect(Object.keys(testing).sort()).toEqual(['createMemoryTidemark', 'expectWork', 'runUntilIdle']);
