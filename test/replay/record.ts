@@ -56,6 +56,15 @@ test('short, a snapshot', async () => {
   await record('snapshot', await fixture.executionOf('snapshot/account/0'));
 });
 
+test('short, a compaction', async () => {
+  await fixture.worker();
+  await fixture.work.log('account', bankAccount.type);
+  const log = createPostgresEventLog({ pool: fixture.database.pool, logId: 'account' });
+  await log.addEntries([bankEntryFor(0), { ...bankEntryFor(1), pending: 'compact' }], 0n);
+  await fixture.untilState('compact/account/1', 'done');
+  await record('compact', await fixture.executionOf('compact/account/1'));
+});
+
 test('long', async () => {
   await fixture.worker();
   const id = await one([{ takesMs: 1_500 }], { workflow: 'long-step' });
