@@ -46,6 +46,9 @@ export async function openHistory(blobs: BlobDir, newest: HistoryValue, cache?: 
       if (root.end !== end || root.start !== head.start) {
         throw new CorruptBlobError(name, `it holds [${root.start}, ${root.end}) and is listed as [${head.start}, ${end})`);
       }
+      if (before?.name !== name) {
+        continue; // somebody else was here meanwhile
+      }
       held = { name, root };
       places.push(placeOf(name, root));
       before = root.previous;

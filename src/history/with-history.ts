@@ -98,15 +98,15 @@ export function withHistory<T extends LogEntry>({ log, blobs, cache }: WithHisto
     try {
       return await log.query(start, end, snapshotId);
     } catch (error) {
-      if (!(error instanceof SequenceRangeError) || start >= error.startSequenceId) {
+      if (!(error instanceof SequenceRangeError)) {
         throw error;
       }
       held = { start: error.startSequenceId, end: error.endSequenceId };
-      const history = start < 0n ? await newestHistory() : await historyWith(start);
-      if (history && start >= history.start) {
+      const history = start < held.start ? await historyWith(start) : undefined;
+      if (history) {
         return pageOf(history, start, end, snapshotId);
       }
-      const whole = history ?? (await newestHistory());
+      const whole = await newestHistory();
       throw whole ? new SequenceRangeError(start, whole.start, held.end) : error;
     }
   }

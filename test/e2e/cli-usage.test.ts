@@ -30,6 +30,7 @@ describe('help', () => {
     'import',
     'show',
     'log',
+    'compact',
     'work',
     'work redrive',
     'work discard',
