@@ -11,7 +11,7 @@ import type { BlobId, HistoryValue, SequenceId } from '../event-log/event-log.ts
 import { createBreather } from '../snapshots/breather.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { type ArchivedSnapshot, type HistoryRoot, readHistoryRoot, readRootOf, writeHistoryRoot } from './history-root.ts';
-import { writeSegment } from './segment.ts';
+import { readSegment, writeSegment } from './segment.ts';
 import type { ReadStoredEntries, StoredEntry } from './stored-entry.ts';
 
 /** What ends a segment, whichever comes first: decoded, it is in a reader's memory as a whole. */
@@ -126,7 +126,7 @@ interface NamedRoot {
 }
 
 /** The history to go on with: what an earlier attempt has come to, else the log's newest. */
-async function findBase({ blobs, cache, first, to, newest, resume }: ArchiveOptions): Promise<NamedRoot | undefined> {
+async function findBase({ blobs, cache, first, to, newest, resume, signal }: ArchiveOptions): Promise<NamedRoot | undefined> {
   const base = newest && { name: newest.blobId, root: await readRootOf(blobs, newest, cache) };
   if (resume === undefined) {
     return base;
@@ -135,13 +135,33 @@ async function findBase({ blobs, cache, first, to, newest, resume }: ArchiveOpti
     const root = await readHistoryRoot(blobs, resume, cache);
     const joins =
       root.end >= first && root.end <= to && (base ? root.start === base.root.start && root.end > base.root.end : root.start <= first);
-    return joins ? { name: resume, root } : base;
+    if (!joins) {
+      return base;
+    }
+    await readBack(blobs, root, base?.root.end ?? root.start, signal);
+    return { name: resume, root };
   } catch (error) {
     // It only ever spares work.
     if (error instanceof BlobNotFoundError || error instanceof CorruptBlobError) {
       return base;
     }
     throw error;
+  }
+}
+
+/**
+ * Reads what an earlier attempt has archived from `from` on: entries will leave the log for it, and it may have been long ago.
+ * @throws BlobNotFoundError, CorruptBlobError
+ */
+async function readBack(blobs: BlobDir, last: HistoryRoot, from: SequenceId, signal?: AbortSignal): Promise<void> {
+  for (let root = last; ; root = await readHistoryRoot(blobs, root.previous.name)) {
+    for (const segment of root.segments.filter(({ end }) => end > from)) {
+      signal?.throwIfAborted();
+      await readSegment(blobs, segment);
+    }
+    if (root.previous === undefined || root.previous.end <= from) {
+      return;
+    }
   }
 }
 

@@ -8,7 +8,7 @@ import type { LogEntry } from '../../src/event-log/event-log.ts';
 import { followLog } from '../../src/event-log/follow-log.ts';
 import { createMemoryEventLog, type MemoryEventLog } from '../../src/event-log/memory-event-log.ts';
 import { archiveEntries } from '../../src/history/archive.ts';
-import { compactLog } from '../../src/history/compact-log.ts';
+import { type CompactProgress, compactLog } from '../../src/history/compact-log.ts';
 import { archivedSnapshots, historyReferences } from '../../src/history/history-references.ts';
 import { readHistoryRoot, writeHistoryRoot } from '../../src/history/history-root.ts';
 import { readSegment, writeSegment } from '../../src/history/segment.ts';
@@ -332,6 +332,21 @@ describe('a compaction that is stopped', () => {
     expect(await compactLog({ ...account, sequenceId: 20n, segments, resume })).toEqual(expected);
   });
 
+  test('and whose segments were removed meanwhile begins again, and never truncates for what is gone', async () => {
+    const account = await newAccount(60);
+    let resume: CompactProgress | undefined;
+    const onProgress = (progress: CompactProgress) => {
+      resume = progress;
+    };
+    const expected = await compactLog({ ...account, sequenceId: 55n, segments, onProgress });
+    const names = await blobNames(account.blobs, 'segment-');
+    for (const name of [names[0], names[5]]) {
+      await account.blobs.removeBlob(name as string);
+      expect(await compactLog({ ...account, sequenceId: 55n, segments, resume })).toEqual(expected);
+      expect(await blobNames(account.blobs, 'segment-')).toEqual(names);
+    }
+  });
+
   test.each([3, 6, 9, 12])('at write %i leaves what the log says as it was, and nothing that is in the way', async (write) => {
     const account = await newAccount(40);
     let writes = 0;
@@ -351,24 +366,26 @@ describe('a compaction that is stopped', () => {
     expect(await blobNames(account.blobs, 'segment-')).toHaveLength(9);
   });
 
-  test('by a truncation under its feet goes on with what the log still holds', async () => {
+  test.each([0n, 10n])('by a truncation under its feet goes on with what the log still holds (history until %d)', async (until) => {
     const account = await newAccount(40);
+    if (until > 0n) await compactAt(account, until, segments);
     const read = storedEntriesOf(account.log);
     let reads = 0;
     const { start, history } = await archiveEntries({
       ...segments,
       blobs: account.blobs,
-      first: 0n,
+      first: until,
+      newest: await account.log.lastHistory(),
       to: 35n,
       async entries(from, to) {
-        if (++reads === 3) await account.log.truncate(24n);
+        if (++reads === 3) await account.log.truncate(28n);
         return read(from, to);
       },
     });
-    expect(start).toBe(24n);
+    expect(start).toBe(28n);
     await account.log.setMetadata(35n, { history });
     await account.log.truncate(35n);
-    expect(await readAll(account.log, account.blobs)).toEqual(accountOf(40).slice(24));
+    expect(await readAll(account.log, account.blobs)).toEqual(accountOf(40).slice(28));
   });
 
   test('by a truncation past its entry fails as a snapshot does', async () => {
