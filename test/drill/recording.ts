@@ -22,6 +22,17 @@ end
 $$;
 create trigger drill_removed after delete on tidemark.entries for each row execute function drill.record_removed_entry();
 
+-- The log was truncated: by the end of a compaction, or by somebody's own hand.
+create table drill.truncated (log_id text, first bigint, by_hand boolean);
+create function drill.record_truncated() returns trigger language plpgsql security definer as $$
+begin
+  insert into drill.truncated (log_id, first, by_hand) values (new.id, new.first_sequence_id, current_query() not like '%truncate_archived%');
+  return null;
+end
+$$;
+create trigger drill_truncated after update of first_sequence_id on tidemark.logs
+  for each row when (new.first_sequence_id > old.first_sequence_id) execute function drill.record_truncated();
+
 -- pending was set: by the append, the policy, or again.
 create table drill.asked (log_id text, sequence_id bigint, at timestamptz default clock_timestamp());
 create function drill.record_asked() returns trigger language plpgsql security definer as $$
@@ -40,7 +51,8 @@ create table drill.cleared (log_id text, sequence_id bigint, epoch bigint, at ti
 create function drill.record_cleared() returns trigger language plpgsql security definer as $$
 begin
   insert into drill.cleared (log_id, sequence_id, epoch)
-  select new.log_id, new.sequence_id, (select w.epoch from tidemark.work w where w.log_id = new.log_id and w.sequence_id = new.sequence_id);
+  select new.log_id, new.sequence_id,
+    (select w.epoch from tidemark.work w where w.log_id = new.log_id and w.sequence_id = new.sequence_id and w.workflow = old.pending);
   return null;
 end
 $$;

@@ -22,6 +22,8 @@ export interface DrillReport {
   snapshots: {
     /** Units that ended with their effect. */
     taken: number;
+    /** Of them compactions that have truncated their log. */
+    compacted: number;
     /** Units whose entry was truncated away. */
     cancelled: number;
     /** Units that recorded progress on the way: too long for one short attempt. */
@@ -42,6 +44,7 @@ export async function readDatabaseCounts(owner: Queryable): Promise<Pick<DrillRe
   const { rows } = await owner.query(
     `select
        (select count(*)::integer from drill.ended where state = 'done') as taken,
+       (select count(*)::integer from drill.truncated where not by_hand) as compacted,
        (select count(*)::integer from drill.ended where state = 'cancelled') as cancelled,
        (select count(distinct work_id)::integer from drill.progressed) as long,
        (select count(*)::integer from drill.ended e where state = 'done' and (attempt > 1
@@ -51,9 +54,9 @@ export async function readDatabaseCounts(owner: Queryable): Promise<Pick<DrillRe
        (select count(*)::integer from drill.ended where state = 'done' and burst_id is not null) as finished_inside,
        (select json_object_agg(name, value order by name) from ${SCHEMA}.sweep_counter) as sweep`,
   );
-  const { taken, cancelled, long, taken_over, executions, units, finished_inside, sweep } = rows[0];
+  const { taken, compacted, cancelled, long, taken_over, executions, units, finished_inside, sweep } = rows[0];
   return {
-    snapshots: { taken, cancelled, long, takenOver: taken_over },
+    snapshots: { taken, compacted, cancelled, long, takenOver: taken_over },
     bursts: { executions, units, finishedInside: finished_inside },
     sweep,
   };

@@ -105,7 +105,7 @@ export async function runTruncationLane({ clock, random, pool, logs, everyMs }: 
   }
 }
 
-/** Asks again for snapshots that were taken, and for some of older entries that never had one. */
+/** Asks again for snapshots that were taken, for some of older entries that never had one, and now and then for a compaction. */
 export async function runAskAgainLane({ clock, random, pool, logs, everyMs }: StirOptions & { everyMs: number }): Promise<number> {
   for (let asked = 0; ; ) {
     await clock.pause(random.waitMs(everyMs));
@@ -118,7 +118,11 @@ export async function runAskAgainLane({ clock, random, pool, logs, everyMs }: St
         [log.id, random.chance(0.3)],
       );
       if (rows.length === 0) return;
-      await unlessGone(() => eventLog(pool, log.id).setMetadata(BigInt(rows[0].sequence_id) as SequenceId, { pending: 'snapshot' }));
+      await unlessGone(() =>
+        eventLog(pool, log.id).setMetadata(BigInt(rows[0].sequence_id) as SequenceId, {
+          pending: random.chance(0.3) ? 'compact' : 'snapshot',
+        }),
+      );
       asked += 1;
     });
   }

@@ -1,6 +1,6 @@
 /** The drill's checker reports whatever is wrong: each test breaks one thing in an installation that it finds nothing wrong with. */
 import { createHash } from 'node:crypto';
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -38,7 +38,7 @@ async function corrupt(sql: string, values: unknown[] = []): Promise<void> {
 test('nothing, where nothing is wrong', async () => {
   const { findings, checked } = await checkDrill(drill);
   expect(findings).toEqual([]);
-  expect(checked).toMatchObject({ logs: 3, entries: 491, acknowledgedAppends: 62 });
+  expect(checked).toMatchObject({ logs: 4, entries: 500, acknowledgedAppends: 64, archivedEntries: 8 });
   expect(checked.snapshots).toBeGreaterThan(5);
   expect(checked.removedEntries).toBeGreaterThan(0);
 });
@@ -97,6 +97,28 @@ describe('entries', () => {
   test('one that is still pending', async () => {
     await corrupt(`update tidemark.entries set pending = 'snapshot' where log_id = 'account' and sequence_id = 30`);
     expect(await findings()).toEqual(['entry account/30 is still pending: snapshot']);
+  });
+});
+
+describe('histories', () => {
+  const folder = () => join(drill.blobsDir, 'archive');
+  const blobOf = async (prefix: string) => join(folder(), (await readdir(folder())).find((name) => name.startsWith(prefix)) as string);
+
+  test('a segment that is gone', async () => {
+    await rm(await blobOf('segment-'));
+    expect(await findings()).toEqual([
+      expect.stringMatching(/^history history-8-\S+ of entry archive\/8: blob segment-0-\S+ cannot be read/),
+    ]);
+  });
+
+  test('one that the entry does not name any more, while its entries have left the log', async () => {
+    await corrupt(`update tidemark.entries set history = null where log_id = 'archive' and sequence_id = 8`);
+    expect(await findings()).toEqual(['entries archive/0 to 7 left the log in a compaction, and are in no history']);
+  });
+
+  test('an entry that is archived as another', async () => {
+    await corrupt(`update drill.removed_entry set correlation_id = 'archive-1' where log_id = 'archive' and sequence_id = 7`);
+    expect(await findings()).toContainEqual(expect.stringMatching(/^entry archive\/7 is archived as \["\w+",.*, which it is not$/));
   });
 });
 

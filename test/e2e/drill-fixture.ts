@@ -97,6 +97,13 @@ async function fill({ pool }: TestDatabase, directory: string): Promise<void> {
     await append('account', number, [bankEntryFor(number), bankEntryFor(number + 100)]);
     if (number % 10 === 9) await runUntilIdle(tidemark);
   }
+  await createLog(pool, { id: 'archive', type: bankAccount.type });
+  await append(
+    'archive',
+    0,
+    Array.from({ length: 8 }, (_, number) => bankEntryFor(number)),
+  );
+  await append('archive', 1, [{ ...bankEntryFor(8), pending: 'compact' }]);
   // More tiles than a root lists by itself.
   await append(
     'scattered',

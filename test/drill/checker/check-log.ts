@@ -5,6 +5,7 @@ import { createAccountFold } from './account.ts';
 import type { AppendRecord } from './acknowledged.ts';
 import { createBlobReader } from './blobs.ts';
 import type { CheckedCounts } from './check.ts';
+import { createHistoryCheck } from './history.ts';
 import { createSheetFold } from './sheet.ts';
 import { readStoredEntries, type StoredEntry } from './stored-entries.ts';
 
@@ -34,6 +35,7 @@ export async function checkLog({ client, blobsDir, log, records, find, checked }
     find(`log ${log.id} is of type ${log.type}, which the checker does not know`);
     return;
   }
+  const history = await createHistoryCheck(client, blobs, log, find);
   let next = 0n;
   for await (const entry of readStoredEntries(client, log.id)) {
     const place = `entry ${log.id}/${entry.sequenceId}`;
@@ -50,6 +52,7 @@ export async function checkLog({ client, blobsDir, log, records, find, checked }
       find(`${place} is still pending: ${entry.pending}`);
     }
     appends.see(entry);
+    history.see(entry);
     const acknowledged = wanted.get(entry.sequenceId);
     wanted.delete(entry.sequenceId);
     if (acknowledged) checkContent(place, entry, acknowledged, find);
@@ -67,6 +70,7 @@ export async function checkLog({ client, blobsDir, log, records, find, checked }
     find(`entry ${log.id}/${sequenceId} of append ${append} was acknowledged and is not there`);
   }
   appends.finish();
+  checked.archivedEntries += history.finish();
 }
 
 interface WantedEntry {

@@ -6,8 +6,9 @@
  * 1. every log holds [first, next) without a gap; what it held before is in drill.removed_entry
  * 2. every acknowledged append is there once, whole, with its content
  * 3. every snapshot equals the fold of its log strictly before its entry
- * 4. no entry is pending, no unit waiting, ready, claimed, started or dead
- * 5. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
+ * 4. every history joins, and holds what its log held; what a compaction has removed is in one
+ * 5. no entry is pending, no unit waiting, ready, claimed, started or dead
+ * 6. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
  */
 import pg from 'pg';
 import { type AppendRecord, readAcknowledged } from './acknowledged.ts';
@@ -26,6 +27,8 @@ export interface CheckedCounts {
   entries: number;
   /** Of them truncated away. */
   removedEntries: number;
+  /** Of them, or of those still held, in histories. */
+  archivedEntries: number;
   acknowledgedAppends: number;
   snapshots: number;
   completions: number;
@@ -38,7 +41,15 @@ export async function checkDrill({
 }: CheckOptions): Promise<{ findings: string[]; checked: CheckedCounts }> {
   const findings: string[] = [];
   const find = (finding: string) => findings.push(finding);
-  const checked: CheckedCounts = { logs: 0, entries: 0, removedEntries: 0, acknowledgedAppends: 0, snapshots: 0, completions: 0 };
+  const checked: CheckedCounts = {
+    logs: 0,
+    entries: 0,
+    removedEntries: 0,
+    archivedEntries: 0,
+    acknowledgedAppends: 0,
+    snapshots: 0,
+    completions: 0,
+  };
   const records = await readAcknowledged(acknowledgedFile);
   const byLog = new Map<string, AppendRecord[]>();
   for (const record of records) {
