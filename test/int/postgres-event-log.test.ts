@@ -132,6 +132,10 @@ describe('a Postgres event log', () => {
     await expect(createLog(database.pool, { id: 'No Id', type: 'order' })).rejects.toThrow(InvalidInputError);
     await expect(createLog(database.pool, { id: newId(), type: 'order', snapshotEvery: 0 })).rejects.toThrow('snapshotEvery 0');
     await expect(createLog(database.pool, { id: newId(), type: 'order', typeVersion: 1.5 })).rejects.toThrow('typeVersion 1.5');
+    await expect(createLog(database.pool, { id: newId(), type: 'order', snapshotEvery: 5, compactEvery: -1 })).rejects.toThrow(
+      'compactEvery -1',
+    );
+    await expect(createLog(database.pool, { id: newId(), type: 'order', compactEvery: 9 })).rejects.toThrow('without snapshotEvery');
   });
 
   it('createLog in a transaction is undone with it', async () => {

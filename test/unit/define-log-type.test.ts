@@ -72,6 +72,8 @@ describe('a definition is refused', () => {
     [{ type: '' }, "'' is not a log type"],
     [{ version: 0 }, "Version 0 of log type 'order' is not an integer from 1 to 99999"],
     [{ version: 1.5 }, 'Version 1.5'],
+    [{ snapshotEvery: 5, compactEvery: 0 }, "compactEvery 0 of log type 'order' is not an integer of at least 1"],
+    [{ compactEvery: 9 }, "Log type 'order' has compactEvery without snapshotEvery"],
     [{ snapshotEvery: 0 }, "snapshotEvery 0 of log type 'order' is not an integer of at least 1"],
   ])('%j', (change, message) => {
     expect(refusal(() => defineLogType({ ...order, ...change }))).toContain(message);
@@ -79,10 +81,10 @@ describe('a definition is refused', () => {
 });
 
 describe('an entry', () => {
-  const logType = defineLogType({ ...order, snapshotEvery: 7 });
+  const logType = defineLogType({ ...order, snapshotEvery: 7, compactEvery: 70 });
 
   test('is checked, and its metadata passes beside it', () => {
-    expect(logType.snapshotEvery).toBe(7);
+    expect(logType).toMatchObject({ snapshotEvery: 7, compactEvery: 70 });
     expect(logType.parseEntry({ type: 'Placed', qty: 2, pending: 'snapshot', snapshot: undefined })).toEqual({
       type: 'Placed',
       qty: 2,

@@ -49,6 +49,43 @@ describe('a memory application', () => {
     await expect(log.state({ at: 3n })).rejects.toThrow(SequenceRangeError);
   });
 
+  test('compacts by policy and when asked, and reads on as before; entries that wait for work stay', async () => {
+    const compacted = defineLogType({
+      type: 'order',
+      version: 1,
+      snapshotEvery: 5,
+      compactEvery: 12,
+      entry: z.object({ type: z.literal('Placed'), qty: z.int().min(1) }),
+      initial: () => ({ open: 0 }),
+      apply: ({ open }, { qty }) => ({ open: open + qty }),
+    });
+    const work = defineEntryWork({
+      name: 'send-invoice',
+      maxAttempts: 1,
+      async handler() {
+        throw new Error('no such customer');
+      },
+    });
+    const app = createMemoryTidemark({ logTypes: [compacted], entryWork: [work] });
+    const log = app.log(compacted, 'o1');
+    for (let count = 0; count < 4; count += 1) {
+      await log.append(placed(5), { expect: 'any' });
+      await runUntilIdle(app);
+    }
+    await expectWork(app, { id: 'compact/o1/14', state: 'done' });
+    expect((await log.eventLog.query('start', 'end')).startSequenceId).toBe(14n);
+    expect(await log.state({ at: 3n })).toEqual({ open: 3 });
+    await log.append(placed(1), { expect: 20n, pending: 'send-invoice' });
+    await log.append(placed(4), { expect: 21n, pending: 'compact' });
+    await runUntilIdle(app);
+    await expectWork(app, { workflow: 'send-invoice', state: 'dead' });
+    expect((await log.eventLog.query('start', 'end')).startSequenceId).toBe(20n);
+    const ids: bigint[] = [];
+    for await (const { sequenceId } of log.entries()) ids.push(sequenceId);
+    expect(ids).toEqual(Array.from({ length: 25 }, (_, id) => BigInt(id)));
+    expect(await log.state()).toEqual({ open: 25 });
+  });
+
   test('carries out entry work once, with who and why, and clears pending', async () => {
     const seen: unknown[] = [];
     const app = createApp(async ({ logId, sequenceId, actor, correlationId }, { attempt }) => {
