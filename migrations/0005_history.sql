@@ -23,7 +23,9 @@ $$;
 -- is gone or asks for no compaction any more, and nothing was dropped.
 --
 -- Lock order: log -> entry -> work_key -> work. Appends and truncations begin with the log's row, ends of units with the entry.
-create function truncate_archived(p_log_id text, p_sequence_id bigint) returns bigint language plpgsql set search_path from current as $$
+-- A transaction that holds the log for long is not waited for: the attempt fails for want of something else, and is tried again for ever.
+create function truncate_archived(p_log_id text, p_sequence_id bigint) returns bigint
+language plpgsql set search_path from current set lock_timeout = '2s' as $$
 declare
   v_group text;
   v_first bigint;

@@ -22,6 +22,7 @@ import { unitHandlers } from '../../src/registry.ts';
 import { expectWork, runUntilIdle } from '../../src/testing.ts';
 import { failWork, finishWork } from '../../src/work/end.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
+import type { UnitHandler } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { type WorkRows, workRows } from '../support/work-rows.ts';
@@ -177,15 +178,15 @@ describe('the end of a compaction', () => {
   test('of an attempt that another has taken over changes nothing, and of the one that took over everything', async () => {
     const { id, at, unit } = await askedAt(30);
     const options = { pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 };
-    const handler = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }).get('compact');
+    const handler = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }).get('compact') as UnitHandler;
     const zombie = await work.begin(unit);
     const successor = await work.begin(unit);
-    expect(await runUnit(zombie, handler as never, options)).toEqual({ type: 'fenced' });
+    expect(await runUnit(zombie, handler, options)).toEqual({ type: 'fenced' });
     expect(await heldFrom(id)).toBe(0n);
     expect(await work.entry(id, at)).toEqual({ pending: 'compact', snapshot: null, history: null });
-    expect(await runUnit(successor, handler as never, options)).toEqual({ type: 'finished' });
+    expect(await runUnit(successor, handler, options)).toEqual({ type: 'finished' });
     expect(await heldFrom(id)).toBe(29n);
-    expect(await runUnit(zombie, handler as never, options)).toEqual({ type: 'fenced' });
+    expect(await runUnit(zombie, handler, options)).toEqual({ type: 'fenced' });
     expect(await allOf(id)).toEqual(counted(0, 30));
   });
 
@@ -236,6 +237,24 @@ describe('the end of a compaction', () => {
     await runUntilIdle(tidemark);
     expect(await heldFrom(id)).toBe(7n);
     await expectWork(tidemark, { log: id, workflow: 'mail', state: 'done' });
+  });
+
+  test('while a transaction holds the log open is put off and never fails for it', async () => {
+    const { id, unit } = await askedAt(30);
+    const holder = await database.pool.connect();
+    try {
+      await holder.query('begin');
+      await createPostgresEventLog({ pool: database.pool, logId: id }).within(holder).addEntry({ type: 'Counted' }, 30n);
+      const options = { pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 };
+      const handler = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }).get('compact') as UnitHandler;
+      const outcome = await runUnit(await work.begin(unit), handler, options);
+      expect(outcome).toMatchObject({ type: 'failed', kind: 'infrastructure', error: { code: '55P03' } });
+      await holder.query('rollback');
+      expect(await runUnit(await work.begin(unit), handler, options)).toEqual({ type: 'finished' });
+    } finally {
+      holder.release();
+    }
+    expect(await heldFrom(id)).toBe(29n);
   });
 
   test('closes the dead snapshots and compactions before it', async () => {
