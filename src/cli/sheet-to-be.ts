@@ -34,14 +34,16 @@ export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: st
   }
   let isThere = found !== undefined;
   const make = async () => {
-    const { type, version: typeVersion, snapshotEvery } = sheet;
+    const { type, version: typeVersion, snapshotEvery, keepSnapshots, keepDays } = sheet;
     if (!isThere)
       await createLog(pool, {
         id: name,
         type,
         typeVersion,
         schema: targets.schema,
-        ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+        snapshotEvery,
+        keepSnapshots,
+        keepDays,
       });
     isThere = true;
   };

@@ -11,6 +11,7 @@ import { jsonProblem } from '../snapshots/json-value.ts';
 import type { LogEntry, LogMetadata, SequenceId } from './event-log.ts';
 import type { LogType, SnapshotFormat } from './log-type.ts';
 import { ownFieldNames } from './own-field-names.ts';
+import { checkRetention } from './retention-settings.ts';
 
 const METADATA_FIELDS = ['snapshot', 'history', 'pending'] as const;
 const MAX_VERSION = 99_999;
@@ -24,6 +25,10 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
   version: number;
   /** Take a snapshot after this many entries; absent: only when asked. */
   snapshotEvery?: number;
+  /** How many of its newest snapshots a log keeps; default 10. A log's own setting goes before it. */
+  keepSnapshots?: number;
+  /** For how many days, today included, the last snapshot of each day is kept; default 30. */
+  keepDays?: number;
   /** Objects with a `type`. Their values must survive JSON. `snapshot`, `history` and `pending` are the log's own fields. */
   entry: SchemaT;
   /** A new empty state. */
@@ -50,12 +55,14 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
 export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<TypeT>, StateT>(
   definition: LogTypeDefinition<SchemaT, StateT>,
 ): LogType<z.output<SchemaT> & LogMetadata, StateT> {
-  const { type, version, snapshotEvery, entry: schema, initial, apply, upcast, snapshots } = definition;
+  const { type, version, snapshotEvery, keepSnapshots, keepDays, entry: schema, initial, apply, upcast, snapshots } = definition;
   checkDefinition(definition);
   return {
     type,
     version,
     ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+    ...(keepSnapshots === undefined ? {} : { keepSnapshots }),
+    ...(keepDays === undefined ? {} : { keepDays }),
     parseEntry: (entry) => parseEntry(type, schema, entry),
     initial,
     ...(upcast === undefined ? {} : { upcast: upcast as LogType<z.output<SchemaT> & LogMetadata>['upcast'] & {} }),
@@ -67,9 +74,12 @@ export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<
   };
 }
 
-type CheckedFields = Pick<LogTypeDefinition<EntrySchema, unknown>, 'type' | 'version' | 'snapshotEvery' | 'entry'>;
+type CheckedFields = Pick<
+  LogTypeDefinition<EntrySchema, unknown>,
+  'type' | 'version' | 'snapshotEvery' | 'keepSnapshots' | 'keepDays' | 'entry'
+>;
 
-function checkDefinition({ type, version, snapshotEvery, entry }: CheckedFields): void {
+function checkDefinition({ type, version, snapshotEvery, keepSnapshots, keepDays, entry }: CheckedFields): void {
   if (!/^[a-z0-9][a-z0-9._-]{0,99}$/.test(type)) {
     throw new InvalidInputError(
       `'${type}' is not a log type: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
@@ -83,6 +93,7 @@ function checkDefinition({ type, version, snapshotEvery, entry }: CheckedFields)
       `snapshotEvery ${snapshotEvery} of log type '${type}' is not an integer of at least 1. Leave it out for no snapshots by policy.`,
     );
   }
+  checkRetention(`log type '${type}'`, { keepSnapshots, keepDays });
   const taken = METADATA_FIELDS.find((field) => ownFieldNames(entry).has(field));
   if (taken !== undefined) {
     throw new InvalidInputError(

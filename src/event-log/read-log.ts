@@ -8,6 +8,9 @@ export interface LogInfo {
   typeVersion: number;
   settings: Record<string, unknown>;
   snapshotEvery?: number;
+  /** Absent: the default. */
+  keepSnapshots?: number;
+  keepDays?: number;
   firstSequenceId: SequenceId;
   nextSequenceId: SequenceId;
   createdAt: Date;
@@ -16,7 +19,7 @@ export interface LogInfo {
 /** @throws LogNotFoundError */
 export async function readLog(db: Database, logId: string): Promise<LogInfo> {
   const { rows } = await db.query(
-    `select id, type, type_version, settings, snapshot_every, first_sequence_id, next_sequence_id, created_at
+    `select id, type, type_version, settings, snapshot_every, keep_snapshots, keep_days, first_sequence_id, next_sequence_id, created_at
      from ${db.schema}.logs where id = $1::text`,
     [logId],
   );
@@ -30,6 +33,8 @@ export async function readLog(db: Database, logId: string): Promise<LogInfo> {
     typeVersion: row.type_version,
     settings: row.settings,
     ...(row.snapshot_every === null ? {} : { snapshotEvery: row.snapshot_every }),
+    ...(row.keep_snapshots === null ? {} : { keepSnapshots: row.keep_snapshots }),
+    ...(row.keep_days === null ? {} : { keepDays: row.keep_days }),
     firstSequenceId: BigInt(row.first_sequence_id),
     nextSequenceId: BigInt(row.next_sequence_id),
     createdAt: row.created_at,
