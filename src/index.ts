@@ -53,6 +53,7 @@ export { createPostgresEventLog, type PostgresEventLog, type PostgresEventLogOpt
 export type { Provenance } from './event-log/provenance.ts';
 export { parseSequenceId } from './event-log/sequence-id.ts';
 export type { EntriesOptions, ReadOptions, TypedLog } from './event-log/typed-log.ts';
+export { type CollectGarbageOptions, collectGarbage, type GarbageProgress, type GarbageReport } from './garbage/collect-garbage.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
 

@@ -5,6 +5,8 @@ import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import { entryWorkHandler } from './event-log/entry-work.ts';
 import type { AnyLogType } from './event-log/log-type.ts';
+import { collectGarbageJob } from './garbage/collect-job.ts';
+import { jobHandler } from './jobs/job-handler.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
 import type { UnitHandler } from './work/unit.ts';
@@ -34,9 +36,12 @@ function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) =>
   return map;
 }
 
-/** Handlers by the name of their workflow: `snapshot`, and a user's own entry work. */
+/** Handlers by the name of their workflow: `snapshot`, `job`, and a user's own entry work. */
 export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): ReadonlyMap<string, UnitHandler> {
-  const handlers: UnitHandler[] = [snapshotHandler(registry.logTypes, dependencies)];
+  const handlers: UnitHandler[] = [
+    snapshotHandler(registry.logTypes, dependencies),
+    jobHandler([collectGarbageJob(registry.logTypes, dependencies)]),
+  ];
   for (const work of registry.entryWork.values()) {
     handlers.push(entryWorkHandler(work, dependencies));
   }

@@ -5,12 +5,12 @@
  * an error of Postgres or the blob store is tried again for ever, one that nobody has foreseen for some hours.
  */
 
-import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import type { AnyLogType } from '../event-log/log-type.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readEntry } from '../event-log/read-entry.ts';
+import { blobsToWrite } from '../garbage/blobs-to-write.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
@@ -53,7 +53,7 @@ export function snapshotHandler(
       try {
         const snapshot = await takeSnapshot({
           log: createPostgresEventLog({ pool, logId, pageSize: PAGE_SIZE, schema }),
-          blobs: await blobsOfLog(blobs, logId),
+          blobs: await blobsToWrite(db, blobs, unit),
           logType,
           sequenceId,
           cache,
