@@ -6,10 +6,12 @@ import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
 import { explainError } from './explain-error.ts';
+import { addGc } from './gc.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
+import { addRetention } from './retention.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
 import { UsageError } from './usage-error.ts';
@@ -56,7 +58,21 @@ function createProgram(): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`tidemark: ${oneLine(text)}\n`) });
-  for (const add of [addDev, addWorker, addStarter, addMigrate, addInit, addImport, addShow, addLog, addWork, addDemo, addDoctor]) {
+  for (const add of [
+    addDev,
+    addWorker,
+    addStarter,
+    addMigrate,
+    addInit,
+    addImport,
+    addShow,
+    addLog,
+    addWork,
+    addRetention,
+    addGc,
+    addDemo,
+    addDoctor,
+  ]) {
     add(program);
   }
   program.addHelpText('after', MORE);

@@ -1,4 +1,5 @@
 /** The workflow bundle. Deterministic code only; everything that touches the world is an activity. */
 export { burst } from './burst.ts';
 export { default } from './entry-work.ts';
+export { scheduled } from './scheduled.ts';
 export { snapshot } from './snapshot.ts';
