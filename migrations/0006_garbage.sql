@@ -6,9 +6,11 @@ create table blob_garbage (
   log_id text not null references logs (id) on delete cascade,
   name text collate "C" not null,
   since timestamptz not null default clock_timestamp(),
+  removing_since timestamptz,
   primary key (log_id, name)
 );
 comment on table blob_garbage is 'Blobs directly in the directory of a log that nothing refers to. Removed when that has been so for the grace period.';
+comment on column blob_garbage.removing_since is 'Someone set out to remove it and has not said that it is done: for a while it may still go, whatever became of them.';
 create index blob_garbage_since on blob_garbage (log_id, since);
 
 alter table logs add column keep_snapshots integer check (keep_snapshots > 0), add column keep_days integer check (keep_days >= 0);
@@ -24,6 +26,21 @@ insert into sweep_counter (name) values ('missing_blob');
 create function has_garbage(p_log_id text) returns boolean stable language plpgsql set search_path from current set enable_seqscan = off as $$
 begin
   return exists (select 1 from blob_garbage g where g.log_id = p_log_id);
+end
+$$;
+
+-- Takes the mark off a blob that is about to be written. Waits for whoever is removing it, of whose work the row then is gone. False: whoever set out to
+-- remove it has vanished, and what they asked the store for may still come: not before p_hold has passed.
+create function unmark_blob(p_log_id text, p_name text, p_hold interval) returns boolean language plpgsql set search_path from current set enable_seqscan = off as $$
+declare
+  v_removing_since timestamptz;
+begin
+  select g.removing_since into v_removing_since from blob_garbage g where g.log_id = p_log_id and g.name = p_name for update;
+  if found and v_removing_since > clock_timestamp() - p_hold then
+    return false;
+  end if;
+  delete from blob_garbage g where g.log_id = p_log_id and g.name = p_name;
+  return true;
 end
 $$;
 

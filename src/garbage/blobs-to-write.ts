@@ -7,8 +7,12 @@
  */
 import type { BlobDir, BlobStore } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
+import { UnavailableError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { Unit } from '../work/unit.ts';
+
+/** How long a removal whose process has vanished may still take effect: more than it may take (see remove-marked.ts) and a call to the store. */
+const REMOVAL_HOLD_MS = 90_000;
 
 /** @param unit of a log entry. @returns the directory of its log */
 export async function blobsToWrite(
@@ -25,7 +29,15 @@ function unmarking(dir: BlobDir, db: Database, logId: string): BlobDir {
   return {
     readBlob: (name) => dir.readBlob(name),
     async writeBlob(name, content) {
-      await db.prepared(`delete from ${db.schema}.blob_garbage where log_id = $1::text and name = $2::text`, [logId, name]);
+      const { rows } = await db.prepared(
+        `select ${db.schema}.unmark_blob($1::text, $2::text, $3::integer * interval '1 millisecond') as unmarked`,
+        [logId, name, REMOVAL_HOLD_MS],
+      );
+      if (!rows[0].unmarked) {
+        throw new UnavailableError(
+          `Blob '${logId}/${name}' was being removed by a process that has vanished: it is written when that is over.`,
+        );
+      }
       await dir.writeBlob(name, content);
     },
     removeBlob: (name) => dir.removeBlob(name),

@@ -1,6 +1,11 @@
-/** The snapshots of a log that its retention does not keep, and letting go of them. */
+/**
+ * The snapshots of a log that its retention does not keep, and letting go of them: those of entries it holds, newest first, then those of entries that
+ * are in its history.
+ */
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import { archivedSnapshots } from '../history/history-references.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { createRetention, type RetentionPolicy } from './retention.ts';
+import type { Retention } from './retention.ts';
 
 const PAGE = 1_000;
 
@@ -8,13 +13,7 @@ const PAGE = 1_000;
  * Sequence ids of entries whose snapshot is not kept, a page at a time, newest first. The newest snapshot and that of the first entry held always are
  * kept: behind the one nothing would be left to open the log with, before the other its entries are gone.
  */
-export async function* snapshotsToDrop(
-  db: Database,
-  logId: string,
-  policy: RetentionPolicy,
-  now: Date,
-): AsyncGenerator<string[], void, undefined> {
-  const isKept = createRetention(policy, now);
+export async function* snapshotsToDrop(db: Database, logId: string, isKept: Retention): AsyncGenerator<string[], void, undefined> {
   let before: string | null = null;
   for (;;) {
     const { rows }: { rows: { sequence_id: string; committed_at: Date; is_first: boolean }[] } = await db.query(
@@ -39,4 +38,13 @@ export async function* snapshotsToDrop(
 export async function dropSnapshots(db: Database, logId: string, sequenceIds: readonly string[]): Promise<number> {
   const { rows } = await db.query(`select ${db.schema}.drop_snapshots($1::text, $2::bigint[]) as dropped`, [logId, sequenceIds]);
   return Number(rows[0].dropped);
+}
+
+/** Roots of the archived snapshots that are kept, after all that the log itself holds. They may be gone: a setting was raised, or a person has removed them. */
+export async function* archivedToKeep(blobs: BlobDir, history: string, isKept: Retention): AsyncGenerator<string, void, undefined> {
+  for await (const { blobId, committedAt } of archivedSnapshots(blobs, history)) {
+    if (isKept(committedAt === undefined ? undefined : new Date(committedAt))) {
+      yield blobId;
+    }
+  }
 }

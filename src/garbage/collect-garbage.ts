@@ -12,7 +12,7 @@ import { type Database, inSchema } from '../postgres/queryable.ts';
 import { createSnapshotCache, type SnapshotCache } from '../snapshots/cache.ts';
 import { type CollectLogOptions, collectLog, type LogCollection } from './collect-log.ts';
 
-export const DEFAULT_GRACE_MS = 24 * 3_600_000;
+const DEFAULT_GRACE_MS = 24 * 3_600_000;
 
 /** What a collection has done. Lists hold the first twenty. */
 export interface GarbageReport {

@@ -12,11 +12,11 @@ import type { AnyLogType } from '../event-log/log-type.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
-import { dropSnapshots, snapshotsToDrop } from './choose-snapshots.ts';
-import { type ReferenceOptions, readRoots, visitReferences } from './log-roots.ts';
+import { archivedToKeep, dropSnapshots, snapshotsToDrop } from './choose-snapshots.ts';
+import { type ReferenceOptions, type Root, readRoots, visitReferences } from './log-roots.ts';
 import { countRemovable, markGarbage } from './mark-garbage.ts';
 import { removeMarked } from './remove-marked.ts';
-import type { RetentionPolicy } from './retention.ts';
+import { createRetention, type RetentionPolicy } from './retention.ts';
 
 export interface CollectLogOptions {
   pool: Pool;
@@ -64,7 +64,8 @@ export async function collectLog(options: CollectLogOptions): Promise<LogCollect
   const collection: LogCollection = { snapshots: 0, blobs: 0, removed: 0, waiting: 0, missing: [], problems: [], postponed: false };
 
   const dropped = new Set<string>();
-  for await (const page of snapshotsToDrop(db, logId, options.retention, new Date())) {
+  const isKept = createRetention(options.retention, new Date());
+  for await (const page of snapshotsToDrop(db, logId, isKept)) {
     collection.snapshots += dryRun ? page.length : await dropSnapshots(db, logId, page);
     for (const sequenceId of dryRun ? page : []) {
       dropped.add(sequenceId);
@@ -73,7 +74,16 @@ export async function collectLog(options: CollectLogOptions): Promise<LogCollect
 
   const roots = await readRoots(db, logId, dropped);
   const isFound = new Map<string, boolean>();
-  collection.problems = await visitReferences(roots, references, (name) => isFound.set(name, false));
+  // What only an optional root refers to is kept, and is not missing where it is not there.
+  const onName = (name: string, optional: boolean) => isFound.set(name, optional && (isFound.get(name) ?? true));
+  collection.problems = await visitReferences(roots, references, onName);
+  const history = roots.find(({ kind, optional }) => kind === 'history' && !optional);
+  if (history !== undefined && collection.problems.length === 0) {
+    for await (const name of archivedToKeep(blobs, history.name, isKept)) {
+      const archived: Root = { kind: 'snapshot', name, optional: true };
+      collection.problems.push(...(await visitReferences([archived], references, onName)));
+    }
+  }
   const changes = !dryRun && collection.problems.length === 0;
 
   for await (const names of namesIn(blobs)) {

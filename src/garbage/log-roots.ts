@@ -12,8 +12,10 @@ import type { Database, Queryable } from '../postgres/queryable.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 
 export interface Root {
-  kind: 'snapshot' | 'history' | 'progress';
+  kind: 'snapshot' | 'history';
   name: string;
+  /** That it is not there is no fault: an attempt, or a reader, does without. */
+  optional?: boolean;
 }
 
 export interface ReferenceOptions {
@@ -23,43 +25,52 @@ export interface ReferenceOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** @param without sequence ids of entries whose snapshot does not count */
+/** Newest first. @param without sequence ids of entries whose snapshot does not count */
 export async function readRoots(
   db: Pick<Database, 'schema'> & Queryable,
   logId: string,
   without: ReadonlySet<string> = new Set(),
 ): Promise<Root[]> {
   const { rows } = await db.query(
-    `select 'snapshot' as kind, e.snapshot as name, e.sequence_id from ${db.schema}.entries e where e.log_id = $1::text and e.snapshot is not null
+    `select 'snapshot' as kind, e.snapshot as name, false as optional, e.sequence_id
+     from ${db.schema}.entries e where e.log_id = $1::text and e.snapshot is not null
      union all
-     select 'history', e.history, null from ${db.schema}.entries e where e.log_id = $1::text and e.history is not null
+     select 'history', e.history, false, e.sequence_id from ${db.schema}.entries e where e.log_id = $1::text and e.history is not null
      union all
-     select 'progress', p.name, null
-     from ${db.schema}.work w cross join lateral (select w.progress ->> 'blobId' as name) p
-     where w.log_id = $1::text and w.state in ('waiting', 'ready', 'claimed', 'started', 'dead') and p.name is not null`,
+     select p.kind, p.name, true, null
+     from ${db.schema}.work w
+     cross join lateral (values ('snapshot', w.progress ->> 'blobId'), ('history', w.progress ->> 'history')) p (kind, name)
+     where w.log_id = $1::text and w.state in ('waiting', 'ready', 'claimed', 'started', 'dead') and p.name is not null
+     order by sequence_id desc nulls last`,
     [logId],
   );
-  return rows.filter((row) => row.kind !== 'snapshot' || !without.has(row.sequence_id)).map(({ kind, name }) => ({ kind, name }));
+  return rows
+    .filter((row) => row.kind !== 'snapshot' || !without.has(row.sequence_id))
+    .map(({ kind, name, optional }) => ({ kind, name, optional }));
 }
 
 /**
  * Calls `onName` with the name of each root and of what it refers to, some more than once.
- * @returns why it is not all, one line for each root that cannot be looked into. What a manifest of progress lacks is no fault: an attempt does without.
+ * @returns why it is not all, one line for each root that cannot be looked into. An optional one that is not there is left out.
  */
-export async function visitReferences(roots: Iterable<Root>, options: ReferenceOptions, onName: (name: string) => void): Promise<string[]> {
+export async function visitReferences(
+  roots: Iterable<Root>,
+  options: ReferenceOptions,
+  onName: (name: string, optional: boolean) => void,
+): Promise<string[]> {
   const problems: string[] = [];
-  for (const { kind, name } of roots) {
+  for (const { kind, name, optional = false } of roots) {
     options.signal?.throwIfAborted();
-    if (kind !== 'progress') {
-      onName(name);
+    if (!optional) {
+      onName(name, optional);
     }
     try {
       for await (const reference of referencesOf(kind, name, options)) {
-        onName(reference);
+        onName(reference, optional);
       }
-      onName(name);
+      onName(name, optional);
     } catch (error) {
-      if (kind === 'progress' && error instanceof BlobNotFoundError) {
+      if (optional && error instanceof BlobNotFoundError) {
         continue;
       }
       // Anything else is of the store or the database, and may go away.

@@ -12,17 +12,19 @@ export interface RetentionPolicy {
 
 const DAY_MS = 86_400_000;
 
-/** @returns asked with the snapshots of one log, newest first: whether each is kept */
-export function createRetention({ keepSnapshots, keepDays }: RetentionPolicy, now: Date): (committedAt: Date) => boolean {
+/** Asked with the snapshots of one log, newest first: whether each is kept. Without a time it is the last one of no day. */
+export type Retention = (committedAt: Date | undefined) => boolean;
+
+export function createRetention({ keepSnapshots, keepDays }: RetentionPolicy, now: Date): Retention {
   const today = dayOf(now);
   let seen = 0;
   let lastDay: number | undefined;
   return (committedAt) => {
-    const day = dayOf(committedAt);
-    const isLastOfItsDay = day !== lastDay;
     seen += 1;
+    const day = committedAt === undefined ? lastDay : dayOf(committedAt);
+    const isLastOfItsDay = day !== undefined && day !== lastDay && day > today - keepDays;
     lastDay = day;
-    return seen <= keepSnapshots || (isLastOfItsDay && day > today - keepDays);
+    return seen <= keepSnapshots || isLastOfItsDay;
   };
 }
 

@@ -112,6 +112,9 @@ const untilOneWaitsForALock = () =>
     return rows[0].n === 1;
   });
 
+const removalsAreLongOver = () =>
+  database.db.query(`update tidemark.blob_garbage set removing_since = removing_since - interval '2 minutes'`);
+
 /** The newest snapshot can be read, all of it, and nothing that is referred to is missing. */
 async function expectWhole(): Promise<void> {
   expect(await log.collect({ dryRun: true })).toMatchObject({ missing: [], problems: [] });
@@ -231,8 +234,12 @@ describe('a collector', () => {
     await database.ownerPool.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
     );
-    // Nothing holds the marks now: the snapshot need not wait.
-    expect(await run(await work.begin(await askForSnapshot()))).toEqual({ type: 'finished' });
+    // Nothing holds the marks now, but what it has asked the store for may still come.
+    const id = await askForSnapshot();
+    expect(await run(await work.begin(id))).toMatchObject({ type: 'failed', kind: 'infrastructure', error: { code: 'unavailable' } });
+    expect(await log.marks()).toContain(oldTile);
+    await removalsAreLongOver();
+    expect(await run(await work.begin(id))).toEqual({ type: 'finished' });
     gate.open();
     await expect(collecting).rejects.toThrow();
     await expectWhole();
@@ -248,11 +255,14 @@ describe('a collector', () => {
     const collecting = log.collect({ blobs: meddling(log.blobs, { remove: gate.pass }), sessionTimeoutMs: 300 });
     const stopped = expect(collecting).rejects.toThrow();
     await gate.untilReached();
-    // Waits until the server has ended the session.
-    expect(await run(await work.begin(await askForSnapshot()))).toEqual({ type: 'finished' });
-    expect(await log.names()).toContain(oldTile);
+    const id = await askForSnapshot();
+    // Waits until the server has ended the session; then for what that has asked the store for.
+    expect(await run(await work.begin(id))).toMatchObject({ type: 'failed', kind: 'infrastructure' });
     gate.open();
     await stopped;
+    await removalsAreLongOver();
+    expect(await run(await work.begin(id))).toEqual({ type: 'finished' });
+    await expectWhole();
   });
 
   test('beside another one: each blob is removed, and nobody fails', async () => {
