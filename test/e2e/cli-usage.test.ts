@@ -33,6 +33,8 @@ describe('help', () => {
     'work',
     'work redrive',
     'work discard',
+    'retention',
+    'gc',
     'demo kill',
     'doctor',
   ];
