@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { BlobDir, BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
-import { snapshotHandler } from '../../src/snapshots/snapshot-work.ts';
+import { createRegistry, unitHandlers } from '../../src/registry.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { type AttemptOutcome, runUnit } from '../../src/work/run-unit.ts';
-import type { Unit } from '../../src/work/unit.ts';
+import type { Unit, UnitHandler } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CollectedSheet, collectedSheet } from '../support/garbage.ts';
 import { until } from '../support/until.ts';
@@ -55,7 +55,7 @@ async function askForSnapshot(): Promise<string> {
 
 function run(unit: Unit, blobs: BlobStore = store): Promise<AttemptOutcome> {
   const { pool } = database;
-  const handler = snapshotHandler(new Map([['sheet', sheet]]), { pool, schema: 'tidemark', blobs });
+  const handler = unitHandlers(createRegistry([sheet], []), { pool, schema: 'tidemark', blobs }).get(unit.workflow) as UnitHandler;
   return runUnit(unit, handler, { pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 });
 }
 
