@@ -1,5 +1,6 @@
 /** One more cell and its snapshot, as a worker takes it: from the beginning of the unit to the commit of its end, at 10,000 cells and at 10 million. */
 import { createDirectoryBlobStore } from '../src/blob-store/directory-blob-store.ts';
+import { createSnapshotCache } from '../src/snapshots/cache.ts';
 import { countWrites } from '../src/snapshots/counting-dir.ts';
 import { snapshotHandler } from '../src/snapshots/snapshot-work.ts';
 import { sheet } from '../src/spreadsheet/sheet.ts';
@@ -50,7 +51,7 @@ function oneMore({ pool, db }: BenchDatabase, { rows, log, folder, cells, bytes 
   const written = { blobs: 0, bytes: 0 };
   const store = createDirectoryBlobStore({ path: folder });
   const blobs = { getRootDir: async () => countWrites(await store.getRootDir(), written) };
-  const handler = snapshotHandler(new Map([['sheet', sheet]]), { pool, schema: 'tidemark', blobs });
+  const handler = snapshotHandler(new Map([['sheet', sheet]]), { pool, schema: 'tidemark', blobs, cache: createSnapshotCache() });
   let next = BigInt(cells) + 1n;
   let most = 0;
   return {

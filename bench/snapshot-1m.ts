@@ -2,7 +2,6 @@
 import type { Environment } from './support/environment.ts';
 import { type Figure, limitFigure, quantile } from './support/figure.ts';
 import { measureSnapshot } from './support/measure-snapshot.ts';
-import type { MemoryTask } from './support/memory-process.ts';
 import { peakMegabytes } from './support/peak-megabytes.ts';
 
 const CELLS = 1_000_000;
@@ -13,7 +12,7 @@ export default async function measure(environment: Environment): Promise<Figure[
   const options = { name: 'snapshot-1m', cells: CELLS, rounds: 5, reference: '18.3 s and 624 MB' };
   const duration = await measureSnapshot(environment, options, database);
 
-  const peak: Record<MemoryTask['task'], number[]> = { snapshot: [], read: [] };
+  const peak: Record<'snapshot' | 'read', number[]> = { snapshot: [], read: [] };
   for (let round = 0; round < MEMORY_ROUNDS; round += 1) {
     for (const task of ['snapshot', 'read'] as const) {
       peak[task].push(await peakMegabytes({ task, url: database.url, folder: await environment.folder(), cells: CELLS }));

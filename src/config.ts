@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { blobLocation, blobLocationProblem } from './blob-store/blob-location.ts';
+import { durationMs } from './duration.ts';
 import { SetupError } from './errors.ts';
 import { type TemporalSettings, temporalSettings } from './temporal/settings.ts';
 
@@ -27,6 +28,8 @@ export interface Config {
   readonly maxInFlight: number | undefined;
   /** Decoded manifests and tiles kept in memory; undefined: the default of the cache. */
   readonly cacheBytes: number | undefined;
+  /** When blobs that nothing refers to are collected, and how long they stay before that. */
+  readonly garbage: { readonly everyMs: number | undefined; readonly graceMs: number };
   readonly temporalCli: string | undefined;
   readonly logLevel: LogLevel;
   /** Nobody watches: plain lines, no animation. */
@@ -76,6 +79,17 @@ const VARIABLES = z.object({
   TIDEMARK_UI_PORT: whole(1, 65_535),
   TIDEMARK_MAX_IN_FLIGHT: whole(1, 1_000),
   TIDEMARK_CACHE_BYTES: whole(0, 64 * 2 ** 30),
+  TIDEMARK_GC_EVERY: z
+    .string()
+    .default('1d')
+    .refine(
+      (text) => text === 'off' || (durationMs(text) ?? 0) >= 60_000,
+      "use a duration of at least a minute such as 12h or 1d, or 'off'",
+    ),
+  TIDEMARK_GC_GRACE: z
+    .string()
+    .default('24h')
+    .refine((text) => durationMs(text) !== undefined, 'use a duration such as 90m, 24h or 7d'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CI: z.string().optional(),
 });
@@ -111,6 +125,10 @@ export function loadConfig(environment: Environment = process.env, directory: st
     }),
     maxInFlight: variables.TIDEMARK_MAX_IN_FLIGHT,
     cacheBytes: variables.TIDEMARK_CACHE_BYTES,
+    garbage: Object.freeze({
+      everyMs: durationMs(variables.TIDEMARK_GC_EVERY), // undefined for 'off'
+      graceMs: durationMs(variables.TIDEMARK_GC_GRACE) as number,
+    }),
     temporalCli: variables.TEMPORAL_CLI,
     logLevel: variables.LOG_LEVEL,
     ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',

@@ -55,6 +55,7 @@ export { createPostgresEventLog, type PostgresEventLog, type PostgresEventLogOpt
 export type { Provenance } from './event-log/provenance.ts';
 export { parseSequenceId } from './event-log/sequence-id.ts';
 export type { EntriesOptions, ReadOptions, TypedLog } from './event-log/typed-log.ts';
+export { type CollectGarbageOptions, collectGarbage, type GarbageProgress, type GarbageReport } from './garbage/collect-garbage.ts';
 // Snapshots, history and sheets.
 export { type CompactLogOptions, type CompactLogValue, compactLog } from './history/compact-log.ts';
 export { type LogWithHistory, type WithHistoryOptions, withHistory } from './history/with-history.ts';

@@ -5,7 +5,9 @@ import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import { entryWorkHandler } from './event-log/entry-work.ts';
 import type { AnyLogType } from './event-log/log-type.ts';
+import { collectGarbageJob } from './garbage/collect-job.ts';
 import { compactHandler } from './history/compact-work.ts';
+import { jobHandler } from './jobs/job-handler.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
@@ -36,13 +38,14 @@ function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) =>
   return map;
 }
 
-/** Handlers by the name of their workflow: `snapshot`, `compact`, and a user's own entry work. */
+/** Handlers by the name of their workflow: `snapshot`, `compact`, `job`, and a user's own entry work. */
 export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): ReadonlyMap<string, UnitHandler> {
   const { cacheBytes } = dependencies;
   const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
   const handlers: UnitHandler[] = [
     snapshotHandler(registry.logTypes, { ...dependencies, cache }),
     compactHandler(registry.logTypes, { ...dependencies, cache }),
+    jobHandler([collectGarbageJob(registry.logTypes, dependencies)]),
   ];
   for (const work of registry.entryWork.values()) {
     handlers.push(entryWorkHandler(work, dependencies));

@@ -36,6 +36,7 @@ export async function runStarter(): Promise<void> {
       client,
       connectionString: databaseUrl,
       eager: false,
+      garbage: config.garbage,
       ...(config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } }),
       log: (level, message) => log[level](message),
     });

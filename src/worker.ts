@@ -59,7 +59,13 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       temporal: temporal.address,
     });
     const claim = config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } };
-    const ofStarter = { connectionString: databaseUrl, ...claim, log: (level: 'info' | 'warn', message: string) => log[level](message) };
+    const { garbage } = config;
+    const ofStarter = {
+      connectionString: databaseUrl,
+      ...claim,
+      garbage,
+      log: (level: 'info' | 'warn', message: string) => log[level](message),
+    };
     const start = () =>
       startWorker({
         registry,
@@ -68,6 +74,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
         blobs,
         temporal,
         starter: starter && ofStarter,
+        warn: (message) => log.warn(message),
         ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
       });
     await keepRunning(start, { signal, log });

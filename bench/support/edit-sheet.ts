@@ -6,6 +6,7 @@ import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-st
 import { createLog } from '../../src/event-log/create-log.ts';
 import type { Pool } from '../../src/postgres/pool.ts';
 import { inSchema } from '../../src/postgres/queryable.ts';
+import { createSnapshotCache } from '../../src/snapshots/cache.ts';
 import { countWrites } from '../../src/snapshots/counting-dir.ts';
 import { snapshotHandler } from '../../src/snapshots/snapshot-work.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
@@ -30,7 +31,7 @@ export async function editSheet(pool: Pool, folder: string, edits: number): Prom
   const options = {
     pool,
     schema,
-    handlers: new Map([['snapshot', snapshotHandler(new Map([['sheet', sheet]]), { pool, schema, blobs })]]),
+    handlers: new Map([['snapshot', snapshotHandler(new Map([['sheet', sheet]]), { pool, schema, blobs, cache: createSnapshotCache() })]]),
     signal: new AbortController().signal,
   };
   const log = denseLog(pool, logId);

@@ -13,6 +13,11 @@ export interface CarryOutActivities {
   runLongUnit(workId: string, epoch: number): Promise<CarryOutOutcome>;
 }
 
+export interface ScheduleActivities {
+  /** Adds the unit `job/<name>/<id>` where there has been none. */
+  addScheduledJob(name: string, id: string, input: unknown): Promise<'added' | 'exists'>;
+}
+
 export interface BurstActivities {
   runBurst(burstId: string): Promise<{ finished: number; released: number }>;
 }

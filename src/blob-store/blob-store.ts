@@ -6,6 +6,8 @@
  */
 export interface BlobStore {
   getRootDir(): Promise<BlobDir>;
+  /** Removes what writes have left behind whose process died, once it is too old to be under way; absent: there is nothing of the kind. @returns how much */
+  removeLeftovers?(): Promise<number>;
 }
 
 export interface BlobQueryValue {

@@ -17,7 +17,7 @@ import { toDiskName } from './disk-name.ts';
 import { hasCode } from './file-error.ts';
 import { pageOfNames } from './page.ts';
 import { removeEmptyTree, removeFile, removeTree } from './remove-from-disk.ts';
-import { type BlobFileWriter, createBlobFileWriter } from './write-blob-file.ts';
+import { type BlobFileWriter, createBlobFileWriter, removeAbandonedDrafts } from './write-blob-file.ts';
 
 export interface DirectoryBlobStoreOptions {
   /** A directory for this store alone. */
@@ -53,6 +53,7 @@ export function createDirectoryBlobStore({ path, pageSize = 1_000 }: DirectoryBl
       }
       return diskDir(store, []);
     },
+    removeLeftovers: () => removeAbandonedDrafts(root),
   };
 }
 

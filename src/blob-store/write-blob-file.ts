@@ -3,7 +3,7 @@
  *
  * A draft is written and synced in the store's own temporary directory, renamed into place, and its directory synced.
  * Directories are made only when the rename finds none, and made again should someone remove them, emptied, in between.
- * Drafts that a crash left behind are removed before the first write of a store, once they are an hour old: no write takes as long.
+ * Drafts that a crash left behind are removed before the first write of a store, and by garbage collection, once they are an hour old: no write takes as long.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -30,7 +30,7 @@ export function createBlobFileWriter(root: string, durability: DirectoryDurabili
     for (let at = temporary; created !== undefined && at.length >= created.length; at = dirname(at)) {
       await syncDirectory(dirname(at));
     }
-    await removeAbandoned(temporary);
+    await removeAbandonedDrafts(root);
   }
 
   async function openDraft(draft: string) {
@@ -104,12 +104,16 @@ function shorter(one: string | undefined, other: string | undefined): string | u
   return one === undefined || (other !== undefined && other.length < one.length) ? other : one;
 }
 
-async function removeAbandoned(temporary: string): Promise<void> {
-  for (const name of await readdir(temporary)) {
+/** @returns how many there were */
+export async function removeAbandonedDrafts(root: string): Promise<number> {
+  const temporary = join(root, TEMPORARY_DIRECTORY);
+  let removed = 0;
+  for (const name of await draftsIn(temporary)) {
     const draft = join(temporary, name);
     try {
       if ((await stat(draft)).mtimeMs < Date.now() - ABANDONED_AFTER_MS) {
         await rm(draft, { force: true });
+        removed += 1;
       }
     } catch (error) {
       // Another process is placing it, or sweeps too.
@@ -117,5 +121,17 @@ async function removeAbandoned(temporary: string): Promise<void> {
         throw error;
       }
     }
+  }
+  return removed;
+}
+
+async function draftsIn(temporary: string): Promise<string[]> {
+  try {
+    return await readdir(temporary);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) {
+      return [];
+    }
+    throw error;
   }
 }

@@ -1,15 +1,14 @@
 /** Values of options; what they refuse is wrong usage (exit code 2). */
 import { InvalidArgumentError } from 'commander';
-
-const UNITS = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+import { durationMs } from '../duration.ts';
 
 /** '90s', '10m', '2h', '7d' → milliseconds. */
 export function parseDuration(text: string): number {
-  const match = /^(\d{1,9})(ms|s|min|m|h|d)$/.exec(text);
-  if (!match) {
+  const ms = durationMs(text);
+  if (ms === undefined) {
     throw new InvalidArgumentError('Use a whole number and a unit: 90s, 10m, 2h or 7d.');
   }
-  return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
+  return ms;
 }
 
 export function parseWhole(least: number, most: number): (text: string) => number {

@@ -7,10 +7,12 @@ import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
 import { explainError } from './explain-error.ts';
+import { addGc } from './gc.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
+import { addRetention } from './retention.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
 import { UsageError } from './usage-error.ts';
@@ -67,6 +69,8 @@ function createProgram(): Command {
     addShow,
     addLog,
     addCompact,
+    addRetention,
+    addGc,
     addWork,
     addDemo,
     addDoctor,

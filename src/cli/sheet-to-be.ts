@@ -34,7 +34,7 @@ export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: st
   }
   let isThere = found !== undefined;
   const make = async () => {
-    const { type, version: typeVersion, snapshotEvery, compactEvery } = sheet;
+    const { type, version: typeVersion, snapshotEvery, compactEvery, keepSnapshots, keepDays } = sheet;
     if (!isThere)
       await createLog(pool, {
         id: name,
@@ -43,6 +43,8 @@ export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: st
         schema: targets.schema,
         snapshotEvery,
         compactEvery,
+        keepSnapshots,
+        keepDays,
       });
     isThere = true;
   };

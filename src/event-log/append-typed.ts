@@ -66,8 +66,8 @@ export async function appendTyped<EntryT extends LogEntry>(
     if (expect !== 'any' && expect !== 0n) {
       throw new ConflictError(expect, 0n);
     }
-    const { type, version, snapshotEvery, compactEvery } = logType;
-    await createLog(db, { id, type, typeVersion: version, snapshotEvery, compactEvery, schema });
+    const { type, version, snapshotEvery, compactEvery, keepSnapshots, keepDays } = logType;
+    await createLog(db, { id, type, typeVersion: version, snapshotEvery, compactEvery, keepSnapshots, keepDays, schema });
   }
   return append();
 }

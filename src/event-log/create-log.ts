@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.ts';
 import { DEFAULT_SCHEMA, inSchema, type Queryable } from '../postgres/queryable.ts';
 import { checkLogId } from './check-names.ts';
+import { checkRetention } from './retention-settings.ts';
 
 export interface CreateLogOptions {
   /** `[a-z0-9][a-z0-9._-]{0,99}` */
@@ -15,6 +16,10 @@ export interface CreateLogOptions {
   snapshotEvery?: number | undefined;
   /** Entries held at which a snapshot by policy becomes a compaction; needs snapshotEvery; absent: none by policy. */
   compactEvery?: number | undefined;
+  /** How many of its newest snapshots it keeps; absent: 10. */
+  keepSnapshots?: number | undefined;
+  /** For how many days, today included, it keeps the last snapshot of each day; absent: 30. */
+  keepDays?: number | undefined;
   schema?: string;
 }
 
@@ -24,7 +29,8 @@ export interface CreateLogOptions {
  * @throws InvalidInputError also for a log of that id and another type
  */
 export async function createLog(tx: Queryable, options: CreateLogOptions): Promise<'created' | 'exists'> {
-  const { id, type, typeVersion = 1, settings = {}, snapshotEvery, compactEvery, schema = DEFAULT_SCHEMA } = options;
+  const { id, type, typeVersion = 1, settings = {}, schema = DEFAULT_SCHEMA } = options;
+  const { snapshotEvery, compactEvery, keepSnapshots, keepDays } = options;
   checkLogId(id);
   checkLogId(type);
   for (const [name, value] of Object.entries({ typeVersion, snapshotEvery, compactEvery })) {
@@ -37,13 +43,14 @@ export async function createLog(tx: Queryable, options: CreateLogOptions): Promi
       `compactEvery ${compactEvery} of log '${id}' cannot be used without snapshotEvery: a log is compacted where a snapshot is due. Give both.`,
     );
   }
+  checkRetention(`log '${id}'`, { keepSnapshots, keepDays });
   const db = inSchema(tx, schema);
   const inserted = await db.query(
-    `insert into ${db.schema}.logs (id, type, type_version, settings, snapshot_every, compact_every)
-     values ($1::text, $2::text, $3::integer, $4::jsonb, $5::integer, $6::integer)
+    `insert into ${db.schema}.logs (id, type, type_version, settings, snapshot_every, compact_every, keep_snapshots, keep_days)
+     values ($1::text, $2::text, $3::integer, $4::jsonb, $5::integer, $6::integer, $7::integer, $8::integer)
      on conflict (id) do nothing
      returning id`,
-    [id, type, typeVersion, JSON.stringify(settings), snapshotEvery ?? null, compactEvery ?? null],
+    [id, type, typeVersion, JSON.stringify(settings), snapshotEvery ?? null, compactEvery ?? null, keepSnapshots ?? null, keepDays ?? null],
   );
   if (inserted.rows.length > 0) {
     return 'created';

@@ -11,6 +11,7 @@ import { jsonProblem } from '../snapshots/json-value.ts';
 import type { LogEntry, LogMetadata, SequenceId } from './event-log.ts';
 import type { LogType, SnapshotFormat } from './log-type.ts';
 import { ownFieldNames } from './own-field-names.ts';
+import { checkRetention } from './retention-settings.ts';
 
 const METADATA_FIELDS = ['snapshot', 'history', 'pending'] as const;
 const MAX_VERSION = 99_999;
@@ -29,6 +30,10 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
    * blobs, where they stay readable. Needs `snapshotEvery`; absent: only when asked.
    */
   compactEvery?: number;
+  /** How many of its newest snapshots a log keeps; default 10. A log's own setting goes before it. */
+  keepSnapshots?: number;
+  /** For how many days, today included, the last snapshot of each day is kept; default 30. */
+  keepDays?: number;
   /** Objects with a `type`. Their values must survive JSON. `snapshot`, `history` and `pending` are the log's own fields. */
   entry: SchemaT;
   /** A new empty state. */
@@ -55,13 +60,16 @@ export interface LogTypeDefinition<SchemaT extends EntrySchema, StateT> {
 export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<TypeT>, StateT>(
   definition: LogTypeDefinition<SchemaT, StateT>,
 ): LogType<z.output<SchemaT> & LogMetadata, StateT> {
-  const { type, version, snapshotEvery, compactEvery, entry: schema, initial, apply, upcast, snapshots } = definition;
+  const { type, version, snapshotEvery, compactEvery, keepSnapshots, keepDays } = definition;
+  const { entry: schema, initial, apply, upcast, snapshots } = definition;
   checkDefinition(definition);
   return {
     type,
     version,
     ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
     ...(compactEvery === undefined ? {} : { compactEvery }),
+    ...(keepSnapshots === undefined ? {} : { keepSnapshots }),
+    ...(keepDays === undefined ? {} : { keepDays }),
     parseEntry: (entry) => parseEntry(type, schema, entry),
     initial,
     ...(upcast === undefined ? {} : { upcast: upcast as LogType<z.output<SchemaT> & LogMetadata>['upcast'] & {} }),
@@ -73,9 +81,12 @@ export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<
   };
 }
 
-type CheckedFields = Pick<LogTypeDefinition<EntrySchema, unknown>, 'type' | 'version' | 'snapshotEvery' | 'compactEvery' | 'entry'>;
+type CheckedFields = Pick<
+  LogTypeDefinition<EntrySchema, unknown>,
+  'type' | 'version' | 'snapshotEvery' | 'compactEvery' | 'keepSnapshots' | 'keepDays' | 'entry'
+>;
 
-function checkDefinition({ type, version, snapshotEvery, compactEvery, entry }: CheckedFields): void {
+function checkDefinition({ type, version, snapshotEvery, compactEvery, keepSnapshots, keepDays, entry }: CheckedFields): void {
   if (!/^[a-z0-9][a-z0-9._-]{0,99}$/.test(type)) {
     throw new InvalidInputError(
       `'${type}' is not a log type: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
@@ -99,6 +110,7 @@ function checkDefinition({ type, version, snapshotEvery, compactEvery, entry }: 
       `Log type '${type}' has compactEvery without snapshotEvery, and a log is compacted where a snapshot is due. Give it both.`,
     );
   }
+  checkRetention(`log type '${type}'`, { keepSnapshots, keepDays });
   const taken = METADATA_FIELDS.find((field) => ownFieldNames(entry).has(field));
   if (taken !== undefined) {
     throw new InvalidInputError(

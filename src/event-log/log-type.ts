@@ -15,6 +15,10 @@ export interface LogType<EntryT extends LogEntry = LogEntry, StateT = unknown> {
   readonly snapshotEvery?: number;
   /** Compact by policy where the log holds this many entries: archive those before the new snapshot; absent: never by itself. */
   readonly compactEvery?: number;
+  /** How many of the newest snapshots a new log keeps; absent: 10. */
+  readonly keepSnapshots?: number;
+  /** Days, today included, of which a new log keeps the last snapshot; absent: 30. */
+  readonly keepDays?: number;
   /** Checks one entry's own fields at the edge. @throws InvalidInputError */
   parseEntry(entry: unknown): EntryT;
   /** A new empty state, of the caller's own. */
@@ -45,6 +49,12 @@ export interface SnapshotFormat<StateT> {
   write(blobs: BlobDir, sequenceId: SequenceId, state: StateT, options: SnapshotOptions): Promise<BlobId>;
   /** Reads a root blob; the state is the caller's own. @returns undefined where it is of another `typeVersion`. @throws CorruptBlobError, BlobNotFoundError */
   read(blobs: BlobDir, blobId: BlobId, options: SnapshotOptions): Promise<StateT | undefined>;
+  /**
+   * Names of the blobs that the snapshot needs beside its root, of whatever type version it is: those that were written for it, and those it shares. Each
+   * is given out before it is read. Absent: nobody knows what may be removed, so blobs of such logs are never collected.
+   * @throws CorruptBlobError, BlobNotFoundError
+   */
+  references?(blobs: BlobDir, blobId: BlobId, options: Omit<SnapshotOptions, 'typeVersion'>): AsyncIterable<string>;
   /** About how much memory the part of `state` takes that is in no blob yet; absent: it does not grow with the entries. */
   unwrittenBytes?(state: StateT): number;
 }

@@ -9,6 +9,9 @@ export interface LogInfo {
   settings: Record<string, unknown>;
   snapshotEvery?: number;
   compactEvery?: number;
+  /** Absent: the default. */
+  keepSnapshots?: number;
+  keepDays?: number;
   firstSequenceId: SequenceId;
   nextSequenceId: SequenceId;
   createdAt: Date;
@@ -17,7 +20,7 @@ export interface LogInfo {
 /** @throws LogNotFoundError */
 export async function readLog(db: Database, logId: string): Promise<LogInfo> {
   const { rows } = await db.query(
-    `select id, type, type_version, settings, snapshot_every, compact_every, first_sequence_id, next_sequence_id, created_at
+    `select id, type, type_version, settings, snapshot_every, compact_every, keep_snapshots, keep_days, first_sequence_id, next_sequence_id, created_at
      from ${db.schema}.logs where id = $1::text`,
     [logId],
   );
@@ -32,6 +35,8 @@ export async function readLog(db: Database, logId: string): Promise<LogInfo> {
     settings: row.settings,
     ...(row.snapshot_every === null ? {} : { snapshotEvery: row.snapshot_every }),
     ...(row.compact_every === null ? {} : { compactEvery: row.compact_every }),
+    ...(row.keep_snapshots === null ? {} : { keepSnapshots: row.keep_snapshots }),
+    ...(row.keep_days === null ? {} : { keepDays: row.keep_days }),
     firstSequenceId: BigInt(row.first_sequence_id),
     nextSequenceId: BigInt(row.next_sequence_id),
     createdAt: row.created_at,

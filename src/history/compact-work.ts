@@ -4,10 +4,11 @@
  *
  * Entries that still wait for work of the application's own stay in the log, and what is after them. Errors mean what they mean for a snapshot.
  */
-import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
+
 import type { SequenceId } from '../event-log/event-log.ts';
 import type { AnyLogType } from '../event-log/log-type.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
+import { blobsToWrite } from '../garbage/blobs-to-write.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { isOver, logTypeOf, MAX_ATTEMPTS, PAGE_SIZE, Yield } from '../snapshots/snapshot-work.ts';
@@ -42,7 +43,7 @@ export function compactHandler(
       try {
         const { snapshot, history, start, entries } = await compactLog({
           log: createPostgresEventLog({ pool, logId, pageSize: PAGE_SIZE, schema }),
-          blobs: await blobsOfLog(blobs, logId),
+          blobs: await blobsToWrite(database, blobs, unit),
           logType,
           sequenceId,
           entries: storedEntriesInPostgres(database, logId),

@@ -9,7 +9,7 @@ import { CorruptBlobError, TidemarkError } from '../errors.ts';
 import type { LogType, SnapshotFormat } from '../event-log/log-type.ts';
 import { nameContent, parseContent, readContent, writeContent } from './content-blob.ts';
 import { jsonProblem } from './json-value.ts';
-import { isRootOf, rootPrefix } from './root-name.ts';
+import { checkRootKind, isRootOf, rootPrefix } from './root-name.ts';
 
 const FORMAT = 'tidemark-state';
 const FORMAT_VERSION = 1;
@@ -46,6 +46,11 @@ export function createJsonFormat<StateT>(logType: LogType['type']): SnapshotForm
         throw new CorruptBlobError(blobId, 'it holds no state');
       }
       return content.state as StateT;
+    },
+
+    async *references(_, blobId) {
+      checkRootKind('state', blobId);
+      yield* []; // the state is all in its one blob
     },
   };
 }

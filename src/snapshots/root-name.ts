@@ -19,9 +19,21 @@ export function rootPrefix(kind: RootKind, typeVersion: number, sequenceId: Sequ
  * @throws CorruptBlobError for a name that no release has written
  */
 export function isRootOf(kind: RootKind, typeVersion: number, blobId: BlobId): boolean {
-  const match = /^([a-z]+)-v([1-9][0-9]{0,4})-(0|[1-9][0-9]{0,18})-[0-9a-f]{64}\.gz$/.exec(blobId);
-  if (match === null || !(ROOT_KINDS as readonly string[]).includes(match[1] ?? '')) {
+  const name = parseRootName(blobId);
+  return name.kind === kind && name.typeVersion === String(typeVersion);
+}
+
+/** @throws CorruptBlobError where `blobId` is no root of this kind, whatever its version */
+export function checkRootKind(kind: RootKind, blobId: BlobId): void {
+  if (parseRootName(blobId).kind !== kind) {
+    throw new CorruptBlobError(blobId, `it is not a snapshot of kind '${kind}'`);
+  }
+}
+
+function parseRootName(blobId: BlobId): { kind: string; typeVersion: string } {
+  const [, kind = '', typeVersion = ''] = /^([a-z]+)-v([1-9][0-9]{0,4})-(?:0|[1-9][0-9]{0,18})-[0-9a-f]{64}\.gz$/.exec(blobId) ?? [];
+  if (!(ROOT_KINDS as readonly string[]).includes(kind)) {
     throw new CorruptBlobError(blobId, 'its name is not that of a snapshot');
   }
-  return match[1] === kind && match[2] === String(typeVersion);
+  return { kind, typeVersion };
 }

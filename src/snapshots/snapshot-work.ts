@@ -5,12 +5,12 @@
  * an error of Postgres or the blob store is tried again for ever, one that nobody has foreseen for some hours.
  */
 
-import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import type { AnyLogType } from '../event-log/log-type.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readEntry } from '../event-log/read-entry.ts';
+import { blobsToWrite } from '../garbage/blobs-to-write.ts';
 import { withHistory } from '../history/with-history.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
@@ -45,7 +45,7 @@ export function snapshotHandler(
       const logType = logTypeOf(logTypes, unit);
       const progress = unit.progress as SnapshotProgress | null;
       try {
-        const dir = await blobsOfLog(blobs, logId);
+        const dir = await blobsToWrite(db, blobs, unit);
         const snapshot = await takeSnapshot({
           log: withHistory({ log: createPostgresEventLog({ pool, logId, pageSize: PAGE_SIZE, schema }), blobs: dir, cache }),
           blobs: dir,

@@ -10,8 +10,9 @@ import type { BlobDir } from '../blob-store/blob-store.ts';
 import { CorruptBlobError } from '../errors.ts';
 import type { BlobId, SequenceId } from '../event-log/event-log.ts';
 import type { SnapshotOptions } from '../event-log/log-type.ts';
+import type { SnapshotCache } from '../snapshots/cache.ts';
 import { nameContent, parseContent, readContent, writeContent } from '../snapshots/content-blob.ts';
-import { isRootOf, rootPrefix } from '../snapshots/root-name.ts';
+import { checkRootKind, isRootOf, rootPrefix } from '../snapshots/root-name.ts';
 import type { ImportMark } from './entries.ts';
 import {
   decodePageList,
@@ -94,6 +95,18 @@ export async function readRoot(
   if (content.logType !== logType || content.typeVersion !== typeVersion) {
     return undefined;
   }
+  return decodeRoot(blobId, content, cache);
+}
+
+/** Of any type version: what it lists, not what the sheet means. @throws CorruptBlobError, BlobNotFoundError */
+export async function readRootLists(blobs: BlobDir, blobId: BlobId, cache: SnapshotCache | undefined): Promise<TileLists> {
+  checkRootKind('sheet', blobId);
+  const cached = cache?.get(blobId) as SheetBase | undefined;
+  const base = cached ?? decodeRoot(blobId, parseContent(blobId, await readContent(blobs, blobId), FORMAT, FORMAT_VERSION), cache);
+  return base.lists;
+}
+
+function decodeRoot(blobId: BlobId, content: Record<string, unknown>, cache: SnapshotCache | undefined): SheetBase {
   if (content.tileRows !== TILE_ROWS || content.tileColumns !== TILE_COLUMNS) {
     throw new CorruptBlobError(
       blobId,

@@ -4,9 +4,10 @@
  * Tiles that nothing wrote to are neither read nor written. The result depends on the cells and the sequence id alone, not on where the fold began.
  */
 import type { SnapshotFormat } from '../event-log/log-type.ts';
-import { writeContent } from '../snapshots/content-blob.ts';
+import { contentName, writeContent } from '../snapshots/content-blob.ts';
 import { tileRef } from './manifest.ts';
-import { createBase, readRoot, writeRoot } from './sheet-root.ts';
+import { readPage } from './page-blob.ts';
+import { createBase, readRoot, readRootLists, writeRoot } from './sheet-root.ts';
 import { createSheetState, mergeTouchedTiles, type SheetState } from './sheet-state.ts';
 import { measureTile } from './tile.ts';
 import { cacheTile, encodeTile } from './tile-blob.ts';
@@ -40,6 +41,20 @@ export function createSheetSnapshots(logType: string): SnapshotFormat<SheetState
     async read(blobs, blobId, options) {
       const base = await readRoot(blobs, logType, blobId, options);
       return base && createSheetState(base);
+    },
+
+    async *references(blobs, blobId, { cache, signal }) {
+      const { tiles, pages } = await readRootLists(blobs, blobId, cache);
+      for (const { hash } of tiles?.values() ?? []) {
+        yield contentName('tile', hash);
+      }
+      for (const { hash } of pages?.values() ?? []) {
+        signal?.throwIfAborted();
+        yield contentName('page', hash);
+        for (const tile of (await readPage(blobs, hash, cache)).values()) {
+          yield contentName('tile', tile.hash);
+        }
+      }
     },
 
     unwrittenBytes: ({ overlay }) => overlay.bytes,

@@ -9,6 +9,7 @@ import { installationId } from '../work/register.ts';
 import { executionIsRunning, startClaim } from '../work/start.ts';
 import { sweep } from '../work/sweep.ts';
 import { missingSearchAttributes } from './connection.ts';
+import { ensureSchedules, type GarbageSchedule } from './schedules.ts';
 import { taskQueueOf } from './task-queue.ts';
 
 export interface StarterOptions {
@@ -24,6 +25,8 @@ export interface StarterOptions {
   sweepEveryMs?: number;
   staleAfterMs?: number;
   pendingAfterMs?: number;
+  /** Made sure of in the background; absent: schedules are left as they are. */
+  garbage?: GarbageSchedule;
   log?: (level: 'info' | 'warn', message: string) => void;
 }
 
@@ -31,7 +34,8 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
   const { queryable, schema, client, connectionString, eager, startDeadlineMs = 2_000, log = () => {} } = options;
   const db = inSchema(queryable, schema);
   const claim = { ...DEFAULT_CLAIM_OPTIONS, ...options.claim };
-  const taskQueue = taskQueueOf(await installationId(db));
+  const installation = await installationId(db);
+  const taskQueue = taskQueueOf(installation);
   const missing = await missingSearchAttributes(client);
   if (missing.length > 0) {
     log('warn', `The namespace has no search attribute ${missing.join(', ')}: executions carry none. See tidemark doctor.`);
@@ -49,19 +53,22 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
     ...(options.sweepEveryMs === undefined ? {} : { sweepEveryMs: options.sweepEveryMs }),
     onError: (step, error) => log('warn', `${step}: ${error instanceof Error ? error.message : String(error)}`),
   });
-  if (!connectionString) {
-    return loop;
-  }
-  const unlisten = listen({
-    connectionString,
-    schema,
-    // Hints of logs are for whoever follows them; an empty one comes with each new connection.
-    onNotify: (payload) => (payload === WORK_HINT || payload === '') && loop.wake(),
-  });
+  const stopScheduling = options.garbage
+    ? ensureSchedules({ client, installation, taskQueue, garbage: options.garbage }, (message) => log('warn', message))
+    : async () => {};
+  const unlisten =
+    connectionString === undefined
+      ? async () => {}
+      : listen({
+          connectionString,
+          schema,
+          // Hints of logs are for whoever follows them; an empty one comes with each new connection.
+          onNotify: (payload) => (payload === WORK_HINT || payload === '') && loop.wake(),
+        });
   return {
     wake: loop.wake,
     async stop() {
-      await unlisten();
+      await Promise.all([unlisten(), stopScheduling()]);
       await loop.stop();
     },
   };

@@ -5,6 +5,7 @@
 import { Worker } from '@temporalio/worker';
 import { burstActivities } from '../activities/burst.ts';
 import { carryOutActivities } from '../activities/carry-out.ts';
+import { scheduleActivities } from '../activities/scheduled.ts';
 import type { BlobStore } from '../blob-store/blob-store.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
@@ -27,6 +28,8 @@ export interface StartWorkerOptions {
   starter: false | Omit<StarterOptions, 'queryable' | 'schema' | 'client' | 'eager'>;
   cacheBytes?: number;
   workflowBundle?: WorkflowBundle;
+  /** Hears what a person has to know and no unit fails of. */
+  warn?: (message: string) => void;
 }
 
 export interface RunningWorker {
@@ -38,9 +41,15 @@ export interface RunningWorker {
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle } = options;
+  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn } = options;
   const db = inSchema(pool, schema);
-  const handlers = unitHandlers(registry, { pool, schema, blobs, ...(cacheBytes === undefined ? {} : { cacheBytes }) });
+  const handlers = unitHandlers(registry, {
+    pool,
+    schema,
+    blobs,
+    ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    ...(warn ? { warn } : {}),
+  });
   await registerWorkflows(db, [...handlers.keys()]);
   const { connection, client } = await connectWorker(temporal);
   const dependencies = { pool, schema, handlerOf: (workflow: string) => handlers.get(workflow) };
@@ -52,7 +61,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
         connection,
         namespace: temporal.namespace,
         taskQueue: taskQueueOf(await installationId(db)),
-        activities: { ...carryOutActivities(dependencies), ...burstActivities(dependencies) },
+        activities: { ...carryOutActivities(dependencies), ...burstActivities(dependencies), ...scheduleActivities(dependencies) },
         ...(workflowBundle ? { workflowBundle } : {}),
       }),
     );

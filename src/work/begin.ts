@@ -14,13 +14,11 @@ const SUSPECT_AFTER = 2;
  * too often; 'later' while another unit whose worker died is on trial
  */
 export async function beginWork(db: Database, id: string, epoch: number): Promise<Unit | 'later' | undefined> {
-  const { rows } = await db.prepared(`select * from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer, $5::integer)`, [
-    id,
-    epoch,
-    randomUUID(),
-    MAX_UNENDED,
-    SUSPECT_AFTER,
-  ]);
+  const { rows } = await db.prepared(
+    `select w.*, w.log_id is not null and ${db.schema}.has_garbage(w.log_id) as has_garbage
+     from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer, $5::integer) w`,
+    [id, epoch, randomUUID(), MAX_UNENDED, SUSPECT_AFTER],
+  );
   const row = rows[0];
   if (row === undefined) {
     return undefined;
@@ -33,11 +31,10 @@ export async function beginWork(db: Database, id: string, epoch: number): Promis
  * one had begun leaves to run alone. No units: nothing is left, or a later attempt has taken over.
  */
 export async function beginBurst(db: Database, burstId: string, fence: string, limit: number, takesOver: boolean): Promise<Unit[]> {
-  const { rows } = await db.prepared(`select * from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer, $4::boolean)`, [
-    burstId,
-    fence,
-    limit,
-    takesOver,
-  ]);
+  const { rows } = await db.prepared(
+    `select w.*, w.log_id is not null and ${db.schema}.has_garbage(w.log_id) as has_garbage
+     from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer, $4::boolean) w`,
+    [burstId, fence, limit, takesOver],
+  );
   return rows.map(unitFromRow);
 }

@@ -24,6 +24,8 @@ export interface Unit {
   input: unknown;
   /** What an earlier attempt recorded to go on from. */
   progress: unknown;
+  /** When it began, blobs of its log were marked as garbage: see garbage/blobs-to-write.ts. */
+  hasGarbage?: boolean;
   actor?: string;
   correlationId?: string;
   causationId?: string;
@@ -74,6 +76,7 @@ export function unitFromRow(row: any): Unit {
     ...(row.log_id === null ? {} : { entry: { logId: row.log_id, sequenceId: BigInt(row.sequence_id) } }),
     input: row.input,
     progress: row.progress,
+    ...(row.has_garbage ? { hasGarbage: true } : {}),
     ...(row.actor === null ? {} : { actor: row.actor }),
     ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
     ...(row.causation_id === null ? {} : { causationId: row.causation_id }),

@@ -2,4 +2,5 @@
 export { burst } from './burst.ts';
 export { compact } from './compact.ts';
 export { default } from './entry-work.ts';
+export { scheduled } from './scheduled.ts';
 export { snapshot } from './snapshot.ts';

@@ -34,6 +34,8 @@ describe('help', () => {
     'work',
     'work redrive',
     'work discard',
+    'retention',
+    'gc',
     'demo kill',
     'doctor',
   ];

@@ -10,6 +10,7 @@ const NOTHING_FOUND = {
   expired: 0,
   expired_lease: 0,
   gone_execution: 0,
+  missing_blob: 0,
   pending_without_unit: 0,
   pruned: 0,
   superseded: 0,

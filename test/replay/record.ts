@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
+import { scheduleIdOf } from '../../src/temporal/schedules.ts';
+import { installationId } from '../../src/work/register.ts';
 import { bankAccount, bankEntryFor } from '../support/bank-account.ts';
 import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';
 import { until } from '../support/until.ts';
@@ -136,6 +138,17 @@ test('dead, and redriven', async () => {
   await fixture.work.db.query('select tidemark.redrive_work($1)', [id]);
   await fixture.untilState(id, 'done');
   await record('redriven', await fixture.executionOf(id));
+});
+
+test('scheduled: what a schedule starts', async () => {
+  await fixture.worker({ starter: { garbage: { everyMs: 86_400_000, graceMs: 86_400_000 } } });
+  const id = scheduleIdOf(await installationId(fixture.work.db), 'collect-garbage');
+  const handle = (await fixture.client()).schedule.getHandle(id);
+  await until('the schedule is there', () => handle.describe().catch(() => undefined));
+  await handle.trigger();
+  const action = await until('it has fired', async () => (await handle.describe()).info.recentActions[0]?.action);
+  await fixture.untilAll(['done']);
+  await record('scheduled', action.workflow.workflowId);
 });
 
 test('burst', async () => {

@@ -9,6 +9,7 @@ import { defineLogType } from '../../src/event-log/define-log-type.ts';
 import { defineEntryWork, type EntryWork, type EntryWorkContext } from '../../src/event-log/entry-work.ts';
 import type { Queryable } from '../../src/postgres/queryable.ts';
 import { createRegistry, type Registry } from '../../src/registry.ts';
+import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { bankAccount } from './bank-account.ts';
 
 export const script = z.object({
@@ -90,7 +91,7 @@ export function scriptedRegistry(pool: Queryable, elsewhere: boolean): Registry 
   }
 
   return createRegistry(
-    [ledger, bankAccount],
+    [ledger, bankAccount, sheet],
     [
       defineEntryWork({ name: 'step', logType: ledger, handler, deadlineMs: 60_000, maxAttempts: 3 }),
       defineEntryWork({ name: 'other-step', logType: ledger, handler, deadlineMs: 60_000, maxAttempts: 3 }),

@@ -50,7 +50,12 @@ export interface TidemarkFixture {
   counters(): Promise<Record<string, number>>;
   executionOf(id: string): Promise<string>;
   /** In this process. */
-  worker(options?: { starter?: false | StarterSettings; address?: string; blobs?: BlobStore }): Promise<RunningWorker>;
+  worker(options?: {
+    starter?: false | StarterSettings;
+    address?: string;
+    blobs?: BlobStore;
+    warn?: (message: string) => void;
+  }): Promise<RunningWorker>;
   workerProcess(options?: { starter?: false | StarterSettings; address?: string }): Promise<WorkerProcess>;
   starterProcess(starter?: StarterSettings, address?: string): Promise<WorkerProcess>;
   supervise(count: number, starter?: false | StarterSettings): Promise<{ starts(): number; stop(): Promise<void> }>;
@@ -179,7 +184,12 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
     counters: () => sweepCounters(work.db),
     executionOf: async (id) => (await work.row(id)).execution as string,
 
-    worker: async ({ starter = {}, address = temporalAddress(), blobs = createDirectoryBlobStore({ path: blobsPath }) } = {}) =>
+    worker: async ({
+      starter = {},
+      address = temporalAddress(),
+      blobs = createDirectoryBlobStore({ path: blobsPath }),
+      warn = () => {},
+    } = {}) =>
       ending(
         await startWorker({
           registry,
@@ -189,6 +199,7 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
           temporal: { address, namespace: 'default' },
           starter,
           workflowBundle: workflowBundle(),
+          warn,
         }),
         (worker) => worker.stop(),
       ),

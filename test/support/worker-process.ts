@@ -19,7 +19,7 @@ export interface ChildSettings {
   blobsPath: string;
   workflowBundlePath: string;
   /** false: a worker that starts nothing. */
-  starter: false | Pick<StarterOptions, 'claim' | 'startDeadlineMs' | 'sweepEveryMs' | 'staleAfterMs' | 'pendingAfterMs'>;
+  starter: false | Pick<StarterOptions, 'claim' | 'garbage' | 'startDeadlineMs' | 'sweepEveryMs' | 'staleAfterMs' | 'pendingAfterMs'>;
 }
 
 export interface WorkerProcess {

@@ -38,6 +38,7 @@ describe('without any variable', () => {
       ports: { postgres: undefined, temporal: undefined, ui: undefined },
       maxInFlight: undefined,
       cacheBytes: undefined,
+      garbage: { everyMs: 86_400_000, graceMs: 86_400_000 },
       temporalCli: undefined,
       logLevel: 'info',
       ci: false,

@@ -79,6 +79,7 @@ test('the public surface is what it is said to be', () => {
     'UnavailableError',
     'UnknownWorkflowError',
     'blobsOfLog',
+    'collectGarbage',
     'compactLog',
     'createDirectoryBlobStore',
     'createLog',

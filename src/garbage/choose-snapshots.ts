@@ -1,0 +1,50 @@
+/**
+ * The snapshots of a log that its retention does not keep, and letting go of them: those of entries it holds, newest first, then those of entries that
+ * are in its history.
+ */
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import { archivedSnapshots } from '../history/history-references.ts';
+import type { Database } from '../postgres/queryable.ts';
+import type { Retention } from './retention.ts';
+
+const PAGE = 1_000;
+
+/**
+ * Sequence ids of entries whose snapshot is not kept, a page at a time, newest first. The newest snapshot and that of the first entry held always are
+ * kept: behind the one nothing would be left to open the log with, before the other its entries are gone.
+ */
+export async function* snapshotsToDrop(db: Database, logId: string, isKept: Retention): AsyncGenerator<string[], void, undefined> {
+  let before: string | null = null;
+  for (;;) {
+    const { rows }: { rows: { sequence_id: string; committed_at: Date; is_first: boolean }[] } = await db.query(
+      `select e.sequence_id, e.committed_at, e.sequence_id = l.first_sequence_id as is_first
+       from ${db.schema}.logs l join ${db.schema}.entries e on e.log_id = l.id
+       where l.id = $1::text and e.snapshot is not null and ($2::bigint is null or e.sequence_id < $2::bigint)
+       order by e.sequence_id desc limit ${PAGE}`,
+      [logId, before],
+    );
+    const dropped = rows.filter((row) => !isKept(row.committed_at) && !row.is_first).map((row) => row.sequence_id);
+    if (dropped.length > 0) {
+      yield dropped;
+    }
+    if (rows.length < PAGE) {
+      return;
+    }
+    before = rows.at(-1)?.sequence_id ?? null;
+  }
+}
+
+/** The entries stay as they are but for that. @returns how many had one */
+export async function dropSnapshots(db: Database, logId: string, sequenceIds: readonly string[]): Promise<number> {
+  const { rows } = await db.query(`select ${db.schema}.drop_snapshots($1::text, $2::bigint[]) as dropped`, [logId, sequenceIds]);
+  return Number(rows[0].dropped);
+}
+
+/** Roots of the archived snapshots that are kept, after all that the log itself holds. They may be gone: a setting was raised, or a person has removed them. */
+export async function* archivedToKeep(blobs: BlobDir, history: string, isKept: Retention): AsyncGenerator<string, void, undefined> {
+  for await (const { blobId, committedAt } of archivedSnapshots(blobs, history)) {
+    if (isKept(committedAt === undefined ? undefined : new Date(committedAt))) {
+      yield blobId;
+    }
+  }
+}
