@@ -1,8 +1,8 @@
 /** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
 import { openBlobStore } from './blob-store/open-blob-store.ts';
+import { createBlobPool } from './cli/blob-pool.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
-import { createBlobPool } from './cli/blob-pool.ts';
 import { stopOnSignal } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
@@ -68,6 +68,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
         blobs,
         temporal,
         starter: starter && ofStarter,
+        warn: (message) => log.warn(message),
         ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
       });
     await keepRunning(start, { signal, log });

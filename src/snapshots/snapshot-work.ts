@@ -32,7 +32,7 @@ interface SnapshotProgress {
 
 export function snapshotHandler(
   logTypes: ReadonlyMap<string, AnyLogType>,
-  { pool, schema, blobs, cacheBytes }: HandlerDependencies,
+  { pool, schema, blobs, cacheBytes, warn }: HandlerDependencies,
 ): UnitHandler {
   const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
   const db = inSchema(pool, schema);
@@ -58,6 +58,10 @@ export function snapshotHandler(
           sequenceId,
           cache,
           signal,
+          onFallback: ({ sequenceId: at, error }) =>
+            warn?.(
+              `snapshot/${logId}/${sequenceId}: the snapshot at ${at} cannot be used, an older one and the entries since stood in. ${error.message}`,
+            ),
           ...(progress ? { resume: { sequenceId: BigInt(progress.sequenceId), blobId: progress.blobId } } : {}),
           async onProgress({ resume, entries, total }) {
             await recordProgress({ sequenceId: resume.sequenceId.toString(), blobId: resume.blobId, entries, total });

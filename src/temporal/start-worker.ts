@@ -27,6 +27,8 @@ export interface StartWorkerOptions {
   starter: false | Omit<StarterOptions, 'queryable' | 'schema' | 'client' | 'eager'>;
   cacheBytes?: number;
   workflowBundle?: WorkflowBundle;
+  /** Takes what a person should know although the work went on. */
+  warn?: (message: string) => void;
 }
 
 export interface RunningWorker {
@@ -38,9 +40,15 @@ export interface RunningWorker {
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle } = options;
+  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn } = options;
   const db = inSchema(pool, schema);
-  const handlers = unitHandlers(registry, { pool, schema, blobs, ...(cacheBytes === undefined ? {} : { cacheBytes }) });
+  const handlers = unitHandlers(registry, {
+    pool,
+    schema,
+    blobs,
+    ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    ...(warn === undefined ? {} : { warn }),
+  });
   await registerWorkflows(db, [...handlers.keys()]);
   const { connection, client } = await connectWorker(temporal);
   const dependencies = { pool, schema, handlerOf: (workflow: string) => handlers.get(workflow) };
