@@ -7,16 +7,14 @@ import { type Cell, EMPTY_CELL } from '../spreadsheet/cell.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import type { TileList, TileRef } from '../spreadsheet/manifest.ts';
 import { pageKeyOf } from '../spreadsheet/manifest.ts';
-import { type Overlay, tileKey } from '../spreadsheet/overlay.ts';
+import { type Overlay, type TileWrites, tileKey } from '../spreadsheet/overlay.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
 import { EMPTY_BASE, type SheetBase } from '../spreadsheet/sheet-root.ts';
 import { createSheetState } from '../spreadsheet/sheet-state.ts';
 import { positionInTile, TILE_COLUMNS, TILE_ROWS } from '../spreadsheet/tile.ts';
 import type { LoadedTile } from './loaded-tile.ts';
+import { createPatch, findInPatch, mergePatches, type Patch } from './patch.ts';
 import { changeTileMap, findInTileMap, placeOf, type TileMap } from './tile-map.ts';
-
-/** Writes within a tile, by position; the last one of each. */
-export type Patch = ReadonlyMap<number, Cell>;
 
 export interface TileLayers {
   readonly loaded?: LoadedTile | undefined;
@@ -32,7 +30,7 @@ export interface Content {
 }
 
 /** What entries write, in their order. @throws TidemarkError 'fold_failed' */
-export function writesOf(entries: readonly SheetEntry[], from = 0n): Map<number, Map<number, Cell>> {
+export function writesOf(entries: readonly SheetEntry[], from = 0n): Map<number, Patch> {
   const state = createSheetState(EMPTY_BASE);
   entries.forEach((entry, index) => {
     applyEntry(sheet, state, entry, from + BigInt(index));
@@ -40,18 +38,16 @@ export function writesOf(entries: readonly SheetEntry[], from = 0n): Map<number,
   return patchesOf(state.overlay);
 }
 
-export function patchesOf(overlay: Overlay): Map<number, Map<number, Cell>> {
-  const patches = new Map<number, Map<number, Cell>>();
-  for (const [key, { positions, values, formats }] of overlay.tiles) {
-    const patch = new Map<number, Cell>();
-    positions.forEach((position, index) => {
-      const value = values[index] ?? null;
-      const format = formats?.[index];
-      patch.set(position, value === null ? EMPTY_CELL : format === undefined ? { value } : { value, format });
-    });
-    patches.set(key, patch);
+export function patchesOf(overlay: Overlay): Map<number, Patch> {
+  return new Map([...overlay.tiles].map(([key, writes]) => [key, createPatch(cellsOfWrites(writes))]));
+}
+
+function* cellsOfWrites({ positions, values, formats }: TileWrites): Generator<[number, Cell]> {
+  for (const [index, position] of positions.entries()) {
+    const value = values[index] ?? null;
+    const format = formats?.[index];
+    yield [position, value === null ? EMPTY_CELL : format === undefined ? { value } : { value, format }];
   }
-  return patches;
 }
 
 /** One layer of the given tiles anew. */
@@ -70,10 +66,7 @@ export function withLayer<LayerT extends keyof TileLayers>(
 
 /** `writes` on top of a layer of patches. */
 export function withWrites(content: Content, layer: 'confirmed' | 'pending', writes: ReadonlyMap<number, Patch>): Content {
-  const merged = [...writes].map(([key, patch]) => {
-    const before = findInTileMap(content.tiles, key)?.[layer];
-    return [key, before === undefined ? patch : new Map([...before, ...patch])] as const;
-  });
+  const merged = [...writes].map(([key, patch]) => [key, mergePatches(findInTileMap(content.tiles, key)?.[layer], patch)] as const);
   return withLayer(content, layer, merged);
 }
 
@@ -105,7 +98,7 @@ export function cellOf(content: Content, row: number, column: number): Cell | un
 
 /** @returns undefined where these layers do not say */
 export function cellInLayers({ loaded, confirmed, pending }: TileLayers, position: number): Cell | undefined {
-  const written = pending?.get(position) ?? confirmed?.get(position);
+  const written = (pending && findInPatch(pending, position)) ?? (confirmed && findInPatch(confirmed, position));
   if (written !== undefined || loaded === undefined) {
     return written;
   }

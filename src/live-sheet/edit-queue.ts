@@ -5,8 +5,10 @@
  */
 import { errorMessage, type TidemarkError } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
+import type { Cell } from '../spreadsheet/cell.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
-import { type Content, type Patch, withLayer, withWrites, writesOf } from './content.ts';
+import { type Content, withLayer, withWrites, writesOf } from './content.ts';
+import { cellsOfPatch, createPatch, type Patch } from './patch.ts';
 import type { SheetStore, StoreState } from './store.ts';
 import type { SyncStatus } from './types.ts';
 
@@ -60,19 +62,19 @@ export function createEditQueue(store: SheetStore): EditQueue {
   }
 
   function pendingLayer(content: Content, keys: ReadonlySet<number>): Content {
-    const patches = new Map<number, Patch>();
+    const cells = new Map([...keys].map((key) => [key, new Map<number, Cell>()]));
     for (const { writes } of edits) {
       for (const [key, patch] of writes) {
-        if (keys.has(key)) {
-          const before = patches.get(key);
-          patches.set(key, before === undefined ? patch : new Map([...before, ...patch]));
+        const ofTile = cells.get(key);
+        for (const [position, cell] of ofTile ? cellsOfPatch(patch) : []) {
+          ofTile?.set(position, cell);
         }
       }
     }
     return withLayer(
       content,
       'pending',
-      [...keys].map((key) => [key, patches.get(key)]),
+      [...cells].map(([key, ofTile]) => [key, ofTile.size === 0 ? undefined : createPatch(ofTile)]),
     );
   }
 

@@ -2,6 +2,7 @@
 import type { TileRef } from '../spreadsheet/manifest.ts';
 import { type SpreadTile, spreadTile, TILE_CELLS } from '../spreadsheet/tile.ts';
 import type { TileLayers } from './content.ts';
+import { cellsOfPatch } from './patch.ts';
 
 export interface LoadedTile extends Readonly<SpreadTile> {
   /** Absent: the snapshot has no such tile. */
@@ -19,7 +20,7 @@ export function staleTile(layers: TileLayers | undefined): LoadedTile {
   const { loaded = NO_TILE, confirmed } = layers ?? {};
   const values = [...loaded.values];
   const formats = loaded.formats ? [...loaded.formats] : new Array<string | undefined>(TILE_CELLS).fill(undefined);
-  for (const [position, cell] of confirmed ?? []) {
+  for (const [position, cell] of cellsOfPatch(confirmed ?? [])) {
     values[position] = cell.value ?? undefined;
     formats[position] = cell.format;
   }

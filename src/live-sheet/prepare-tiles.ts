@@ -4,9 +4,10 @@
 import { SheetClosedError } from '../errors.ts';
 import type { TileList } from '../spreadsheet/manifest.ts';
 import type { SheetBase } from '../spreadsheet/sheet-root.ts';
-import { isShown, type Patch } from './content.ts';
+import { isShown } from './content.ts';
 import { loadTile, type TileSource } from './load-tile.ts';
 import { type LoadedTile, staleTile } from './loaded-tile.ts';
+import type { Patch } from './patch.ts';
 import type { SheetStore } from './store.ts';
 import { findInTileMap } from './tile-map.ts';
 
@@ -55,7 +56,7 @@ export async function prepareTiles(
       if (isShown(content, key)) {
         prepared.tiles.set(key, staleTile(layers));
       } else {
-        prepared.patches.set(key, layers?.confirmed ?? new Map());
+        prepared.patches.set(key, layers?.confirmed ?? []);
       }
       return { error };
     }

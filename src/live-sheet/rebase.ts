@@ -4,8 +4,9 @@ import { cellName } from '../spreadsheet/a1.ts';
 import { type Cell, shown } from '../spreadsheet/cell.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { TILE_COLUMNS, TILE_ROWS } from '../spreadsheet/tile.ts';
-import { type Patch, writesOf } from './content.ts';
+import { writesOf } from './content.ts';
 import type { Edit } from './edit-queue.ts';
+import { cellsOfPatch, findInPatch, type Patch } from './patch.ts';
 import { placeOf } from './tile-map.ts';
 
 type Writes = ReadonlyMap<number, Patch>;
@@ -28,8 +29,9 @@ function isSameWrites(one: Writes, other: Writes): boolean {
   return one.size === other.size && [...one].every(([key, patch]) => isSamePatch(patch, other.get(key)));
 }
 
-function isSamePatch(one: Patch, other: Patch | undefined): boolean {
-  return one.size === other?.size && [...one].every(([position, cell]) => isSameCell(cell, other.get(position)));
+function isSamePatch(one: Patch, other: Patch = []): boolean {
+  const [cells, others] = [[...cellsOfPatch(one)], [...cellsOfPatch(other)]];
+  return cells.length === others.length && cells.every(([position, cell]) => isSameCell(cell, findInPatch(other, position)));
 }
 
 export function isSameCell(one: Cell | undefined, other: Cell | undefined): boolean {
@@ -55,7 +57,7 @@ export function findConflicts(
   for (const edit of edits) {
     const cells: ConflictingCell[] = [];
     for (const [key, patch] of edit.writes) {
-      for (const [position, ours] of patch) {
+      for (const [position, ours] of cellsOfPatch(patch)) {
         const theirs = theirsAt(key, position);
         if (theirs !== 'none' && !isSameCell(theirs, ours)) {
           cells.push({ ...cellAt(key, position), ours, theirs });

@@ -14,9 +14,10 @@ import type { SheetEntry } from '../spreadsheet/entries.ts';
 import type { TileList } from '../spreadsheet/manifest.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
 import type { SheetState } from '../spreadsheet/sheet-state.ts';
-import { type Content, cellInLayers, findRef, type Patch, patchesOf, withLayer, withWrites, writesOf } from './content.ts';
+import { type Content, cellInLayers, findRef, patchesOf, withLayer, withWrites, writesOf } from './content.ts';
 import type { Edit, EditQueue } from './edit-queue.ts';
 import type { LoadedTile } from './loaded-tile.ts';
+import { cellsOfPatch, findInPatch, type Patch } from './patch.ts';
 import type { PreparedTiles } from './prepare-tiles.ts';
 import { countOwn, findConflicts, isSameCell } from './rebase.ts';
 import type { SheetStore, StoreState } from './store.ts';
@@ -127,14 +128,14 @@ export function createSheetPosition(options: SheetPositionOptions): SheetPositio
     sent = more && sent ? { ...sent, at: from + BigInt(own), count: sent.count - own } : undefined;
     const writes = writesOf(entries, from);
     const theirs = own === 0 ? writes : writesOf(entries.slice(own), from + BigInt(own));
-    const theirsAt = (key: number, position: number) => theirs.get(key)?.get(position) ?? 'none';
+    const theirsAt = (key: number, position: number) => findInPatch(theirs.get(key) ?? [], position) ?? 'none';
     const rolledBack = conflict === 'report' ? findConflicts(queue.edits.slice(own), theirsAt) : new Map<Edit, TidemarkError>();
     queue.settle({ confirmed: own, at: from, rolledBack }, grownBy(writes, entries.length));
   }
 
   function grownBy(writes: ReadonlyMap<number, Patch>, count: number): Partial<StoreState> {
     for (const patch of writes.values()) {
-      for (const { value } of patch.values()) {
+      for (const [, { value }] of cellsOfPatch(patch)) {
         overlayBytes += WRITE_BYTES + (typeof value === 'string' ? 2 * value.length : 0);
       }
     }

@@ -1,9 +1,9 @@
 /**
- * Opens a sheet: live, see src/live-sheet, or as a read-only view: its newest snapshot with the entries since on top.
+ * Opens a sheet: live (see src/live-sheet), or as a read-only view of its newest snapshot with the entries since on top.
  *
- * Only the tiles that a read touches are fetched, so a viewport of a large sheet costs what one of a small sheet costs. A view stays at its
- * sequence id until `refresh`. Behind a truncated log it opens again from the snapshot. Errors are those of the log and the blob store,
- * CorruptBlobError for a bad blob, HistoryGoneError where no snapshot stands for truncated entries.
+ * Of a view: only the tiles that a read touches are fetched, so a viewport of a large sheet costs what one of a small sheet costs. A view stays
+ * at its sequence id until `refresh`. Behind a truncated log it opens again from the snapshot. Errors are those of the log and the blob store,
+ * CorruptBlobError for a bad blob that nothing can stand in for, HistoryGoneError where no snapshot stands for truncated entries.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { InvalidInputError, SequenceRangeError } from '../errors.ts';

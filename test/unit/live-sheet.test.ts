@@ -95,7 +95,7 @@ describe('a view', () => {
     expect(opened.view.counts).toEqual({ rowCount: 2_001, columnCount: 101, cellCount: 11_961, isExact: true });
   });
 
-  test('is told of to subscribers until they leave, one that throws harms no other', async () => {
+  test('is told of to subscribers until they leave', async () => {
     const { log, blobs } = await filledSheet();
     const opened = await live(log, blobs);
     const views: unknown[] = [];
