@@ -160,6 +160,9 @@ export async function openLiveSheet({
   };
   const onClosing = () => void close();
   closing?.addEventListener('abort', onClosing, { once: true });
+  if (closing?.aborted) {
+    onClosing();
+  }
 
   const live: LiveSheet = {
     get view() {

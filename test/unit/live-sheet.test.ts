@@ -68,7 +68,7 @@ describe('a view', () => {
     expect(() => opened.view.getRange({ ...corner, rowCount: 0 })).toThrow(InvalidInputError);
   });
 
-  test('never changes: an edit makes another one, which shares what it does not touch', async () => {
+  test('never changes: an edit makes another one', async () => {
     const { log, blobs } = await filledSheet();
     const opened = await live(log, blobs, { viewport: everything });
     await whenView(opened, 'loaded', ({ load }) => load.isComplete);
