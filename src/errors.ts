@@ -1,3 +1,5 @@
+import type { Cell } from './spreadsheet/cell.ts';
+
 /**
  * The one family of errors. Each names the value, the limit and what to do next.
  *
@@ -98,6 +100,42 @@ export class NoContinuationError extends TidemarkError {
 export class CorruptBlobError extends TidemarkError {
   constructor(path: string, reason: string, options: { cause?: unknown } = {}) {
     super('corrupt_blob', `Blob '${path}' cannot be used: ${reason}.`, options);
+  }
+}
+
+/** A cell that two have written: `theirs` is in the log, `ours` is not. */
+export interface ConflictingCell {
+  readonly row: number;
+  readonly column: number;
+  readonly ours: Cell;
+  /** undefined: not known, because the entries that would say it are gone. */
+  readonly theirs: Cell | undefined;
+}
+
+/** An edit of a live sheet that was rolled back, because somebody else has written the same cells meanwhile. */
+export class CellConflictError extends TidemarkError {
+  readonly cells: readonly ConflictingCell[];
+
+  constructor(message: string, cells: readonly ConflictingCell[]) {
+    super('cell_conflict', message);
+    this.cells = cells;
+  }
+}
+
+/** An edit whose append was never answered, and the log was truncated past where it would be: it may have been saved or not. */
+export class EditUnconfirmedError extends TidemarkError {
+  constructor() {
+    super(
+      'edit_unconfirmed',
+      'The connection was lost while this edit was saved, and the entries that would tell are gone: it may have been saved or not. Look at the cells, and set them again where they should be otherwise.',
+    );
+  }
+}
+
+/** A live sheet that is closed: an edit that waited was not confirmed, a new one is not taken. */
+export class SheetClosedError extends TidemarkError {
+  constructor(message = 'This sheet is closed. Open it again.') {
+    super('sheet_closed', message);
   }
 }
 

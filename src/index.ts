@@ -13,8 +13,11 @@ export { createPostgresBlobStore, type PostgresBlobStoreOptions } from './blob-s
 export {
   BlobNotFoundError,
   BlobWrongKindError,
+  CellConflictError,
   ConflictError,
+  type ConflictingCell,
   CorruptBlobError,
+  EditUnconfirmedError,
   FencedError,
   HistoryGoneError,
   InvalidBlobNameError,
@@ -23,6 +26,7 @@ export {
   NoContinuationError,
   SequenceRangeError,
   SetupError,
+  SheetClosedError,
   TidemarkError,
   UnavailableError,
   UnknownWorkflowError,
@@ -59,10 +63,25 @@ export { type CollectGarbageOptions, collectGarbage, type GarbageProgress, type 
 // Snapshots, history and sheets.
 export { type CompactLogOptions, type CompactLogValue, compactLog } from './history/compact-log.ts';
 export { type LogWithHistory, type WithHistoryOptions, withHistory } from './history/with-history.ts';
+export type {
+  ConflictPolicy,
+  FailedTile,
+  LiveSheet,
+  LiveSheetOptions,
+  LoadStatus,
+  SheetView,
+  SyncState,
+  SyncStatus,
+  ViewBase,
+  ViewCounts,
+} from './live-sheet/types.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
+export type { SnapshotFallback } from './snapshots/find-base.ts';
 export { type TakeSnapshotOptions, takeSnapshot } from './snapshots/take-snapshot.ts';
-export { type OpenSheetOptions, openSheet, type Sheet } from './spreadsheet/open-sheet.ts';
+export type { Cell, CellError, CellRange, CellValue } from './spreadsheet/cell.ts';
+export type { SheetEntry } from './spreadsheet/entries.ts';
+export { type OpenSheetOptions, openSheet, type Sheet, type SheetLog } from './spreadsheet/open-sheet.ts';
 export { sheet } from './spreadsheet/sheet.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
 // Workers and their hosts.

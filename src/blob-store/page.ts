@@ -34,13 +34,13 @@ export function lastGivenOut(directory: string, continuation: string | undefined
 }
 
 function encodeContinuation(directory: string, after: string): string {
-  return Buffer.from(JSON.stringify([directory, after])).toString('base64url');
+  return encodeURIComponent(JSON.stringify([directory, after]));
 }
 
 function decodeContinuation(continuation: string, directory: string): string {
   let decoded: unknown;
   try {
-    decoded = JSON.parse(Buffer.from(continuation, 'base64url').toString());
+    decoded = JSON.parse(decodeURIComponent(continuation));
   } catch {
     throw new NoContinuationError();
   }

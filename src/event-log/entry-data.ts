@@ -5,6 +5,7 @@
  */
 import { InvalidInputError, TidemarkError } from '../errors.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
+import { utf8Length } from '../utf8-length.ts';
 import { checkBlobId, checkEntryType, checkWorkflowId } from './check-names.ts';
 import type { BlobId, LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 
@@ -71,7 +72,7 @@ function encodeData(fields: Record<string, unknown>, named: string): string {
     throw new InvalidInputError(`${named} is nested too deep: use at most ${MAX_DEPTH} levels.`);
   }
   // A UTF-16 unit is at most 3 bytes of UTF-8.
-  const bytes = data.length * 3 <= MAX_ENTRY_BYTES ? 0 : Buffer.byteLength(data);
+  const bytes = data.length * 3 <= MAX_ENTRY_BYTES ? 0 : utf8Length(data);
   if (bytes > MAX_ENTRY_BYTES) {
     throw new InvalidInputError(
       `${named} is ${bytes} bytes of JSON; at most ${MAX_ENTRY_BYTES} (1 MB) fit. Split it into several entries.`,

@@ -38,6 +38,8 @@ export interface CompactLogOptions<EntryT extends LogEntry, StateT> {
   segments?: Pick<ArchiveOptions, 'segmentEntries' | 'segmentBytes' | 'rootSegments' | 'progressMs'> | undefined;
   cache?: SnapshotCache | undefined;
   signal?: AbortSignal | undefined;
+  /** As takeSnapshot's. */
+  onFallback?: TakeSnapshotOptions<EntryT, StateT>['onFallback'];
   /** Now and then; awaited before it goes on. */
   onProgress?: ((progress: CompactProgress) => void | Promise<void>) | undefined;
 }
@@ -65,6 +67,7 @@ export async function compactLog<EntryT extends LogEntry, StateT>({
   segments,
   cache,
   signal,
+  onFallback,
   onProgress,
 }: CompactLogOptions<EntryT, StateT>): Promise<CompactLogValue> {
   const readable = withHistory({ log, blobs, cache });
@@ -76,6 +79,7 @@ export async function compactLog<EntryT extends LogEntry, StateT>({
     sequenceId,
     cache,
     signal,
+    onFallback,
     resume: resume?.snapshot,
     onProgress: (progress) => onProgress?.({ snapshot: progress.resume, entries: progress.entries, total: progress.total }),
   });

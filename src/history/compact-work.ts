@@ -11,7 +11,7 @@ import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { blobsToWrite } from '../garbage/blobs-to-write.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
-import { isOver, logTypeOf, MAX_ATTEMPTS, PAGE_SIZE, Yield } from '../snapshots/snapshot-work.ts';
+import { isOver, logTypeOf, MAX_ATTEMPTS, PAGE_SIZE, warnOfFallback, Yield } from '../snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { UnitHandler } from '../work/unit.ts';
 import { compactLog } from './compact-log.ts';
@@ -29,7 +29,7 @@ interface StoredProgress {
 
 export function compactHandler(
   logTypes: ReadonlyMap<string, AnyLogType>,
-  { pool, schema, blobs, cache }: HandlerDependencies & { cache: SnapshotCache },
+  { pool, schema, blobs, cache, warn }: HandlerDependencies & { cache: SnapshotCache },
 ): UnitHandler {
   const database = inSchema(pool, schema);
   return {
@@ -49,6 +49,7 @@ export function compactHandler(
           entries: storedEntriesInPostgres(database, logId),
           cache,
           signal,
+          onFallback: warnOfFallback(unit, warn),
           resume: progress
             ? {
                 snapshot: { sequenceId: BigInt(progress.sequenceId), blobId: progress.blobId },

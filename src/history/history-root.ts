@@ -40,7 +40,7 @@ export interface HistoryRoot {
 
 export async function writeHistoryRoot(blobs: BlobDir, root: HistoryRoot): Promise<BlobId> {
   const { start, end, previous, segments, snapshots } = root;
-  const blob = nameContent(
+  const blob = await nameContent(
     `history-${end}`,
     JSON.stringify({
       format: FORMAT,

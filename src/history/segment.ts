@@ -42,7 +42,7 @@ export async function writeSegment(
   previous: string | undefined,
 ): Promise<SegmentRef> {
   const end = start + BigInt(entries.length);
-  const blob = nameContent(
+  const blob = await nameContent(
     `segment-${start}`,
     JSON.stringify({
       format: FORMAT,

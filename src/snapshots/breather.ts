@@ -1,6 +1,4 @@
 /** Long computations on the event loop: leases, heartbeats and other units live on the same one. */
-import { setImmediate } from 'node:timers/promises';
-
 /** Well under the 200 ms that a heartbeat or a lease can spare, well over what a turn of the loop costs. */
 const BREATHE_EVERY_MS = 40;
 
@@ -18,7 +16,7 @@ export function createBreather(signal?: AbortSignal): Breather {
   return {
     isDue: () => performance.now() - last >= BREATHE_EVERY_MS,
     async breathe() {
-      turn ??= setImmediate().then(() => {
+      turn ??= nextTurn().then(() => {
         turn = undefined;
         last = performance.now();
       });
@@ -26,4 +24,9 @@ export function createBreather(signal?: AbortSignal): Breather {
       signal?.throwIfAborted();
     },
   };
+}
+
+function nextTurn(): Promise<void> {
+  // Browsers have no setImmediate; what they have may come a few milliseconds later.
+  return new Promise((resolve) => (typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve)));
 }

@@ -2,27 +2,12 @@
  * Blobs that are named by their content: gzip over UTF-8 text (JSON), the sha-256 of that text at the end of the name.
  *
  * The hash is of the text and not of the compressed bytes, so that another version of zlib writes the same name. It is checked on every
- * read: a blob that was cut short, changed or swapped is a CorruptBlobError that names it. A browser reads one with what it has:
- * DecompressionStream('gzip'), JSON.parse, and crypto.subtle.digest to check.
+ * read: a blob that was cut short, changed or swapped is a CorruptBlobError that names it. Nothing here needs Node: see content-codec.ts.
  */
-import { hash as digest } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { hashInName } from '../blob-store/content-name.ts';
 import { CorruptBlobError } from '../errors.ts';
-
-const gzipAsync = promisify(gzip);
-const gunzipAsync = promisify(gunzip);
-
-/** Half the time of the default level; columns of numbers come out as small, texts 3 % larger. */
-const COMPRESS = { level: 3 };
-/**
- * Below these the round trip to the thread pool (about 0.2 ms) costs more than the work: 16 KB of JSON compress in 0.1 ms,
- * 32 KB of gzip expand in 0.2 ms.
- */
-const COMPRESS_INLINE_BYTES = 16 * 1024;
-const EXPAND_INLINE_BYTES = 32 * 1024;
+import { contentCodec } from './content-codec.ts';
 
 export interface ContentBlob {
   readonly name: string;
@@ -32,9 +17,9 @@ export interface ContentBlob {
 }
 
 /** Names `text` as `<prefix>-<sha-256>.gz`; nothing is written yet. */
-export function nameContent(prefix: string, text: string): ContentBlob {
-  const content = Buffer.from(text, 'utf8');
-  const hash = digest('sha256', content, 'hex');
+export async function nameContent(prefix: string, text: string): Promise<ContentBlob> {
+  const content = contentCodec.encodeText(text);
+  const hash = await contentCodec.sha256(content);
   return { name: contentName(prefix, hash), hash, content };
 }
 
@@ -42,8 +27,11 @@ export function contentName(prefix: string, hash: string): string {
   return `${prefix}-${hash}.gz`;
 }
 
-export async function writeContent(blobs: BlobDir, { name, content }: ContentBlob): Promise<void> {
-  await blobs.writeBlob(name, content.length < COMPRESS_INLINE_BYTES ? gzipSync(content, COMPRESS) : await gzipAsync(content, COMPRESS));
+/** @param signal once it is aborted, no write begins */
+export async function writeContent(blobs: BlobDir, { name, content }: ContentBlob, signal?: AbortSignal): Promise<void> {
+  const compressed = await contentCodec.compress(content);
+  signal?.throwIfAborted();
+  await blobs.writeBlob(name, compressed);
 }
 
 /** @throws CorruptBlobError when the content is not what the name says; BlobNotFoundError */
@@ -55,14 +43,14 @@ export async function readContent(blobs: BlobDir, name: string): Promise<string>
   const compressed = await blobs.readBlob(name);
   let content: Uint8Array;
   try {
-    content = compressed.length < EXPAND_INLINE_BYTES ? gunzipSync(compressed) : await gunzipAsync(compressed);
+    content = await contentCodec.expand(compressed);
   } catch (cause) {
     throw new CorruptBlobError(name, 'it is not a whole gzip file', { cause });
   }
-  if (digest('sha256', content, 'hex') !== hash) {
+  if ((await contentCodec.sha256(content)) !== hash) {
     throw new CorruptBlobError(name, 'its content does not match the sha-256 in its name');
   }
-  return Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8');
+  return contentCodec.decodeText(content);
 }
 
 /** @throws CorruptBlobError when `text`, read from `name`, is no JSON object of this `format` and `formatVersion` */

@@ -20,7 +20,7 @@ export function createJsonFormat<StateT>(logType: LogType['type']): SnapshotForm
   return {
     async write(blobs, sequenceId, state, { typeVersion, cache, signal }) {
       const text = encodeState(logType, typeVersion, sequenceId, state);
-      const blob = nameContent(rootPrefix('state', typeVersion, sequenceId), text);
+      const blob = await nameContent(rootPrefix('state', typeVersion, sequenceId), text);
       signal?.throwIfAborted();
       await writeContent(blobs, blob);
       cache?.set(blob.name, text, 2 * text.length);

@@ -22,6 +22,8 @@ export interface ReplayOptions<EntryT extends LogEntry, StateT> extends FindBase
   /** Go on from here instead of from a snapshot. The state is taken over: `apply` may change it. */
   from?: FoldBase<EntryT, StateT> | undefined;
   checkpoint?: Checkpoint<StateT> | undefined;
+  /** What the fold goes on from, each time it begins. */
+  onBase?: ((base: FoldBase<EntryT, StateT>) => void) | undefined;
 }
 
 export interface ReplayValue<EntryT, StateT> {
@@ -37,6 +39,7 @@ export async function replay<EntryT extends LogEntry, StateT>(
   let { from, resume, prefetched } = options;
   for (;;) {
     const base = from ?? (await findBase({ ...options, resume, prefetched }));
+    options.onBase?.(base);
     const cursor = { position: base.sequenceId };
     try {
       const state = await foldFrom(base, cursor, options);

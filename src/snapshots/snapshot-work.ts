@@ -17,6 +17,7 @@ import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { Unit, UnitHandler } from '../work/unit.ts';
 import type { SnapshotCache } from './cache.ts';
+import type { SnapshotFallback } from './find-base.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 export const PAGE_SIZE = 10_000;
@@ -31,9 +32,14 @@ interface SnapshotProgress {
   total: number;
 }
 
+export function warnOfFallback({ id }: Unit, warn?: (message: string) => void): (fallback: SnapshotFallback) => void {
+  return ({ sequenceId, error }) =>
+    warn?.(`${id}: the snapshot at ${sequenceId} cannot be used, an older one and the entries since stood in. ${error.message}`);
+}
+
 export function snapshotHandler(
   logTypes: ReadonlyMap<string, AnyLogType>,
-  { pool, schema, blobs, cache }: HandlerDependencies & { cache: SnapshotCache },
+  { pool, schema, blobs, cache, warn }: HandlerDependencies & { cache: SnapshotCache },
 ): UnitHandler {
   const db = inSchema(pool, schema);
   return {
@@ -53,6 +59,7 @@ export function snapshotHandler(
           sequenceId,
           cache,
           signal,
+          onFallback: warnOfFallback(unit, warn),
           ...(progress ? { resume: { sequenceId: BigInt(progress.sequenceId), blobId: progress.blobId } } : {}),
           async onProgress({ resume, entries, total }) {
             await recordProgress({ sequenceId: resume.sequenceId.toString(), blobId: resume.blobId, entries, total });

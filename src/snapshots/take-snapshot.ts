@@ -4,6 +4,9 @@
  * It folds in chunks of bounded memory. Each chunk but the last ends in a manifest that a later attempt goes on from, and in `onProgress`, which
  * is how it gets recorded. Same log, same sequence id: the same blobs, so attempts that overlap write the same. Nothing refers to a blob before
  * it is written. What it throws is retryable unless it is a TidemarkError that says otherwise (CorruptBlobError, HistoryGoneError, 'fold_failed').
+ *
+ * A snapshot that turns out to be corrupt or gone, at its root or in a part that the fold needs, is left for the one before it, or for the
+ * beginning of the log, as long as the entries since are held; `onFallback` hears of it.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { TidemarkError } from '../errors.ts';
@@ -11,6 +14,7 @@ import type { BlobId, EventLog, LogEntry, QueryValue, SequenceId, SnapshotValue 
 import type { LogType } from '../event-log/log-type.ts';
 import type { SnapshotCache } from './cache.ts';
 import { countWrites } from './counting-dir.ts';
+import { isUnusableBlob, type SnapshotFallback } from './find-base.ts';
 import { replay } from './replay.ts';
 
 /** Less than a second of folding: what a takeover may have to do again. */
@@ -51,6 +55,8 @@ export interface TakeSnapshotOptions<EntryT extends LogEntry, StateT> {
   signal?: AbortSignal | undefined;
   /** After each chunk but the last; awaited before the next one begins. */
   onProgress?: ((progress: SnapshotProgress) => void | Promise<void>) | undefined;
+  /** For each snapshot that could not be used, once: what stood in for it gave the result. */
+  onFallback?: ((fallback: SnapshotFallback) => void) | undefined;
   /** Once, at the end, as `onProgress` counts; `resume` is the snapshot itself. */
   onFinish?: ((progress: SnapshotProgress) => void) | undefined;
 }
@@ -60,25 +66,57 @@ export interface TakeSnapshotOptions<EntryT extends LogEntry, StateT> {
  * @throws HistoryGoneError, CorruptBlobError, BlobNotFoundError; SequenceRangeError where `sequenceId` is truncated away or beyond the end;
  * TidemarkError 'fold_failed'; the signal's reason; anything that the log and the blob store throw
  */
-export async function takeSnapshot<EntryT extends LogEntry, StateT>({
-  log,
-  blobs,
-  logType,
-  sequenceId,
-  resume,
-  prefetched,
-  chunkEntries = DEFAULT_CHUNK_ENTRIES,
-  chunkBytes = DEFAULT_CHUNK_BYTES,
-  chunkMs = DEFAULT_CHUNK_MS,
-  cache,
-  signal,
-  onProgress,
-  onFinish,
-}: TakeSnapshotOptions<EntryT, StateT>): Promise<BlobId> {
+export async function takeSnapshot<EntryT extends LogEntry, StateT>(options: TakeSnapshotOptions<EntryT, StateT>): Promise<BlobId> {
+  const unusable = new Map<BlobId, TidemarkError>();
+  const reported = new Set<BlobId>();
+  const onFallback = (fallback: SnapshotFallback) => {
+    if (!reported.has(fallback.blobId)) {
+      reported.add(fallback.blobId);
+      options.onFallback?.(fallback);
+    }
+  };
+  for (;;) {
+    let base: BlobId | undefined;
+    try {
+      const onBase = ({ blobId }: { blobId?: BlobId }) => {
+        base = blobId;
+      };
+      return await foldIntoBlobs({ ...options, onFallback }, unusable, onBase);
+    } catch (error) {
+      // A part of it that is not read before it is needed. Each is tried once, so this ends.
+      if (!isUnusableBlob(error) || base === undefined || unusable.has(base)) {
+        throw error;
+      }
+      unusable.set(base, error);
+    }
+  }
+}
+
+async function foldIntoBlobs<EntryT extends LogEntry, StateT>(
+  options: TakeSnapshotOptions<EntryT, StateT>,
+  unusable: ReadonlyMap<BlobId, TidemarkError>,
+  onBase: (base: { blobId?: BlobId }) => void,
+): Promise<BlobId> {
+  const {
+    log,
+    blobs,
+    logType,
+    sequenceId,
+    resume,
+    prefetched,
+    chunkEntries = DEFAULT_CHUNK_ENTRIES,
+    chunkBytes = DEFAULT_CHUNK_BYTES,
+    chunkMs = DEFAULT_CHUNK_MS,
+    cache,
+    signal,
+    onProgress,
+    onFinish,
+    onFallback,
+  } = options;
   const written = { blobs: 0, bytes: 0 };
   const counted = countWrites(blobs, written);
   const { snapshots, version } = logType;
-  const options = { typeVersion: version, cache, signal };
+  const format = { typeVersion: version, cache, signal };
   const progress = (position: SequenceId, blobId: BlobId, base: SequenceId): SnapshotProgress => ({
     resume: { sequenceId: position, blobId },
     entries: Number(position - base),
@@ -94,7 +132,10 @@ export async function takeSnapshot<EntryT extends LogEntry, StateT>({
     logType,
     to: sequenceId,
     resume,
-    prefetched,
+    prefetched: unusable.size === 0 ? prefetched : undefined,
+    unusable,
+    onBase,
+    onFallback,
     cache,
     signal,
     checkpoint: {
@@ -103,10 +144,10 @@ export async function takeSnapshot<EntryT extends LogEntry, StateT>({
         (snapshots.unwrittenBytes?.(folded) ?? 0) >= chunkBytes ||
         ((entries & 63) === 0 && performance.now() - chunkStart >= chunkMs),
       async take(position, folded, baseId) {
-        const blobId = await snapshots.write(counted, position, folded, options);
+        const blobId = await snapshots.write(counted, position, folded, format);
         await onProgress?.(progress(position, blobId, baseId));
         // Going on from what was written keeps memory bounded, and proves that the next attempt can do the same.
-        const reread = await snapshots.read(blobs, blobId, options);
+        const reread = await snapshots.read(blobs, blobId, format);
         if (reread === undefined) {
           throw new TidemarkError(
             'snapshot_not_readable',
@@ -121,7 +162,7 @@ export async function takeSnapshot<EntryT extends LogEntry, StateT>({
 
   signal?.throwIfAborted();
   const isThereAlready = base.sequenceId === sequenceId && base.blobId !== undefined;
-  const blobId = isThereAlready && base.blobId !== undefined ? base.blobId : await snapshots.write(counted, sequenceId, state, options);
+  const blobId = isThereAlready && base.blobId !== undefined ? base.blobId : await snapshots.write(counted, sequenceId, state, format);
   onFinish?.(progress(sequenceId, blobId, base.sequenceId));
   return blobId;
 }

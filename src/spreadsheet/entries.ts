@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { MAX_ENTRY_BYTES } from '../event-log/entry-data.ts';
+import { utf8Length } from '../utf8-length.ts';
 import { CELL_ERROR_VALUES, cellValueProblem, MAX_COLUMNS, MAX_FORMAT_LENGTH, MAX_ROWS, shown, textProblem } from './cell.ts';
 
 function place(limit: number) {
@@ -61,7 +62,9 @@ function rangeProblem(entry: { row: number; column: number; values: readonly (re
   if (entry.row + entry.values.length > MAX_ROWS || entry.column + width > MAX_COLUMNS) {
     return `${entry.values.length} rows of ${width} cells from row ${entry.row}, column ${entry.column} on reach past the end of a sheet (${MAX_ROWS} rows, ${MAX_COLUMNS} columns)`;
   }
-  const bytes = Buffer.byteLength(JSON.stringify(entry));
+  const text = JSON.stringify(entry);
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
+  const bytes = text.length * 3 <= MAX_ENTRY_BYTES ? 0 : utf8Length(text);
   return bytes > MAX_ENTRY_BYTES
     ? `it takes ${bytes} bytes of JSON, over the limit of ${MAX_ENTRY_BYTES}; write fewer rows per entry`
     : undefined;

@@ -1,23 +1,27 @@
 /**
- * A read-only view of a sheet: its newest snapshot with the entries since on top.
+ * Opens a sheet: live (see src/live-sheet), or as a read-only view of its newest snapshot with the entries since on top.
  *
- * Only the tiles that a read touches are fetched, so a viewport of a large sheet costs what one of a small sheet costs. A view stays at its
- * sequence id until `refresh`. Behind a truncated log it opens again from the snapshot. Errors are those of the log and the blob store,
- * CorruptBlobError for a bad blob, HistoryGoneError where no snapshot stands for truncated entries.
+ * Of a view: only the tiles that a read touches are fetched, so a viewport of a large sheet costs what one of a small sheet costs. A view stays
+ * at its sequence id until `refresh`. Behind a truncated log it opens again from the snapshot. Errors are those of the log and the blob store,
+ * CorruptBlobError for a bad blob that nothing can stand in for, HistoryGoneError where no snapshot stands for truncated entries.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { InvalidInputError, SequenceRangeError } from '../errors.ts';
-import type { EventLog, LogMetadata, SequenceId } from '../event-log/event-log.ts';
+import type { LogMetadata, SequenceId } from '../event-log/event-log.ts';
+import { openLiveSheet } from '../live-sheet/live-sheet.ts';
+import type { LiveSheet, LiveSheetOptions, SheetLog } from '../live-sheet/types.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
+import type { SnapshotFallback } from '../snapshots/find-base.ts';
 import { readEntries } from '../snapshots/read-entries.ts';
 import { applyEntry, replay } from '../snapshots/replay.ts';
-import { type Cell, type CellRange, isColumn, isRow, MAX_COLUMNS, MAX_ROWS, shown } from './cell.ts';
+import type { Cell, CellRange } from './cell.ts';
+import { checkRange } from './check-range.ts';
 import type { SheetEntry } from './entries.ts';
 import { countCells, readCells, type SheetCounts } from './read-cells.ts';
 import { sheet } from './sheet.ts';
 import type { SheetState } from './sheet-state.ts';
 
-export type SheetLog = EventLog<SheetEntry & LogMetadata>;
+export type { SheetLog };
 
 export interface OpenSheetOptions {
   log: SheetLog;
@@ -25,8 +29,11 @@ export interface OpenSheetOptions {
   blobs: BlobDir;
   /** State of all entries strictly before this one; default: of all entries, and `refresh` goes on. */
   at?: SequenceId | undefined;
+  /** Called for each snapshot that could not be used, so that an older one and the entries since stood in. */
+  onFallback?: ((fallback: SnapshotFallback) => void) | undefined;
   cache?: SnapshotCache | undefined;
   signal?: AbortSignal | undefined;
+  live?: false | undefined;
 }
 
 export interface Sheet {
@@ -42,7 +49,6 @@ export interface Sheet {
   refresh(): Promise<boolean>;
 }
 
-const MAX_RANGE_CELLS = 1_000_000;
 /** More new entries than this are folded from the newest snapshot on, in bounded memory. */
 const MAX_ENTRIES_IN_HAND = 10_000;
 /** Writes held over the tiles, before a newer snapshot is worth opening. */
@@ -55,14 +61,29 @@ interface View {
   baseId: SequenceId;
 }
 
-/** @throws SequenceRangeError for an `at` that the log does not hold */
-export async function openSheet({ log, blobs, at, cache, signal }: OpenSheetOptions): Promise<Sheet> {
+/**
+ * A view of the sheet as it is, or was `at`; with `live` one that follows its log and takes edits (see `LiveSheet`).
+ * @throws SequenceRangeError for an `at` that the log does not hold
+ */
+export function openSheet(options: LiveSheetOptions & { live: true }): Promise<LiveSheet>;
+export function openSheet(options: OpenSheetOptions): Promise<Sheet>;
+export async function openSheet(options: OpenSheetOptions | (LiveSheetOptions & { live: true })): Promise<Sheet | LiveSheet> {
+  if ('live' in options && options.live) {
+    if ('at' in options && options.at !== undefined) {
+      throw new InvalidInputError(`A live sheet shows the newest entries, not those before ${options.at}: leave out 'at', or 'live'.`);
+    }
+    return openLiveSheet(options);
+  }
+  return openView(options);
+}
+
+async function openView({ log, blobs, at, cache, signal, onFallback }: OpenSheetOptions): Promise<Sheet> {
   const options = { blobs, cache, signal };
   let view = await open();
   let refreshing: Promise<boolean> | undefined;
 
   async function open(): Promise<View> {
-    const { state, sequenceId, base } = await replay({ log, logType: sheet, to: at ?? 'end', ...options });
+    const { state, sequenceId, base } = await replay({ log, logType: sheet, to: at ?? 'end', onFallback, ...options });
     return { state, sequenceId, baseId: base.sequenceId };
   }
 
@@ -135,19 +156,4 @@ async function hasNewerSnapshot(log: SheetLog, { sequenceId, baseId }: View): Pr
     }
     throw error;
   }
-}
-
-function checkRange(range: CellRange): CellRange {
-  const { row, column, rowCount, columnCount } = range;
-  const isInside =
-    isRow(row) && isColumn(column) && Number.isInteger(rowCount) && Number.isInteger(columnCount) && rowCount >= 1 && columnCount >= 1;
-  if (!isInside || row + rowCount > MAX_ROWS || column + columnCount > MAX_COLUMNS) {
-    throw new InvalidInputError(
-      `${shown(range)} is no range of a sheet: use integers, rows from 0 to ${MAX_ROWS - 1}, columns from 0 to ${MAX_COLUMNS - 1}, and at least one of each.`,
-    );
-  }
-  if (rowCount * columnCount > MAX_RANGE_CELLS) {
-    throw new InvalidInputError(`${rowCount} × ${columnCount} cells are over the ${MAX_RANGE_CELLS} of one range. Read it in parts.`);
-  }
-  return range;
 }

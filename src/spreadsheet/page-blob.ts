@@ -40,7 +40,7 @@ export async function writePage(
   before: PageRef | undefined,
   cache: SnapshotCache | undefined,
 ): Promise<PageRef> {
-  const blob = nameContent('page', JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, tiles: encodeTileList(tiles) }));
+  const blob = await nameContent('page', JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, tiles: encodeTileList(tiles) }));
   if (blob.hash !== before?.hash) {
     await writeContent(blobs, blob);
   }

@@ -40,7 +40,8 @@ export async function readCells(state: SheetState, range: CellRange, options: Li
   return rows;
 }
 
-function tilesUnder({ row, column, rowCount, columnCount }: CellRange): { row: number; column: number }[] {
+/** Places of the tiles that a rectangle touches. */
+export function tilesUnder({ row, column, rowCount, columnCount }: CellRange): { row: number; column: number }[] {
   const places: { row: number; column: number }[] = [];
   for (let tileRow = Math.floor(row / TILE_ROWS); tileRow * TILE_ROWS < row + rowCount; tileRow += 1) {
     for (let tileColumn = Math.floor(column / TILE_COLUMNS); tileColumn * TILE_COLUMNS < column + columnCount; tileColumn += 1) {

@@ -55,7 +55,7 @@ export async function writeRoot(
   const list = lists.tiles
     ? { tiles: encodeTileList(lists.tiles) }
     : { pageTileRows: PAGE_TILE_ROWS, pageTileColumns: PAGE_TILE_COLUMNS, pages: encodePageList(lists.pages) };
-  const blob = nameContent(
+  const blob = await nameContent(
     rootPrefix('sheet', typeVersion, sequenceId),
     JSON.stringify({
       format: FORMAT,

@@ -24,10 +24,10 @@ export function createSheetSnapshots(logType: string): SnapshotFormat<SheetState
           changes.push({ row, column, ref: undefined });
           return;
         }
-        const blob = encodeTile(tile);
+        const blob = await encodeTile(tile);
         if (blob.hash !== before?.hash && !written.has(blob.hash)) {
           written.add(blob.hash);
-          await writeContent(blobs, blob);
+          await writeContent(blobs, blob, signal);
         }
         cacheTile(cache, blob.name, tile, blob.content.length);
         changes.push({ row, column, ref: tileRef(row, column, blob.hash, blob.content.length, measureTile(tile)) });

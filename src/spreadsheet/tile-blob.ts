@@ -9,7 +9,7 @@ import type { Tile } from './tile.ts';
 const FORMAT = 'tidemark-tile';
 const FORMAT_VERSION = 1;
 
-export function encodeTile(tile: Tile): ContentBlob {
+export function encodeTile(tile: Tile): Promise<ContentBlob> {
   return nameContent('tile', JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, ...tile }));
 }
 

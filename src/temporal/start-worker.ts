@@ -28,7 +28,7 @@ export interface StartWorkerOptions {
   starter: false | Omit<StarterOptions, 'queryable' | 'schema' | 'client' | 'eager'>;
   cacheBytes?: number;
   workflowBundle?: WorkflowBundle;
-  /** Hears what a person has to know and no unit fails of. */
+  /** Takes what a person should know although the work went on. */
   warn?: (message: string) => void;
 }
 
@@ -48,7 +48,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     schema,
     blobs,
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
-    ...(warn ? { warn } : {}),
+    ...(warn === undefined ? {} : { warn }),
   });
   await registerWorkflows(db, [...handlers.keys()]);
   const { connection, client } = await connectWorker(temporal);

@@ -9,6 +9,6 @@ export interface HandlerDependencies {
   blobs: BlobStore;
   /** Bytes of decoded manifests and tiles kept in memory. */
   cacheBytes?: number;
-  /** Says what a person has to know and no unit fails of. */
+  /** Takes what a person should know although the work went on. */
   warn?: (message: string) => void;
 }

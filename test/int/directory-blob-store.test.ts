@@ -130,7 +130,7 @@ describe('a directory blob store on disk', () => {
       await expect(root.writeBlob(name, content)).rejects.toThrow('is not a blob name');
       await expect(root.getDir(name)).rejects.toThrow('is not a blob name');
     }
-    const forged = Buffer.from(JSON.stringify(['..', 'a'])).toString('base64url');
+    const forged = encodeURIComponent(JSON.stringify(['..', 'a']));
     await expect(root.query(forged)).rejects.toThrow('continuation');
     await root.removeAll();
     expect(await readFile(outside, 'utf8')).toBe('not yours');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import * as client from '../../src/client.ts';
 import * as library from '../../src/index.ts';
 import * as s3 from '../../src/s3.ts';
 import * as testing from '../../src/testing.ts';
@@ -30,7 +31,7 @@ function importGraph(entry: string, options: { dynamic: boolean }): { files: Set
   return { files, packages };
 }
 
-describe.each(['index.ts', 'testing.ts'])('%s', (entry) => {
+describe.each(['index.ts', 'client.ts', 'testing.ts'])('%s', (entry) => {
   test('loads nothing of Temporal, not even later', () => {
     const { files, packages } = importGraph(entry, { dynamic: true });
     expect(files.size).toBeGreaterThan(30);
@@ -42,6 +43,12 @@ describe.each(['index.ts', 'testing.ts'])('%s', (entry) => {
     const { packages } = importGraph(entry, { dynamic: false });
     expect([...packages].filter((name) => !name.startsWith('node:') && name !== 'pg' && name !== 'zod')).toEqual([]);
   });
+});
+
+test('the client loads neither pg nor anything of Node', () => {
+  const { files, packages } = importGraph('client.ts', { dynamic: true });
+  expect([...packages]).toEqual(['zod']);
+  expect([...files].filter((file) => /\/(postgres|work|cli|temporal)\//.test(file))).toEqual([]);
 });
 
 test("the AWS SDK is loaded by 'tidemark/s3' alone, and by the command where blobs are in S3", () => {
@@ -62,8 +69,10 @@ test('the public surface is what it is said to be', () => {
   expect(Object.keys(library).sort()).toEqual([
     'BlobNotFoundError',
     'BlobWrongKindError',
+    'CellConflictError',
     'ConflictError',
     'CorruptBlobError',
+    'EditUnconfirmedError',
     'FencedError',
     'HistoryGoneError',
     'InvalidBlobNameError',
@@ -72,6 +81,7 @@ test('the public surface is what it is said to be', () => {
     'NoContinuationError',
     'SequenceRangeError',
     'SetupError',
+    'SheetClosedError',
     'SimpleWorker',
     'SimpleWorkerHost',
     'TemporalWorkerHost',
@@ -99,6 +109,7 @@ test('the public surface is what it is said to be', () => {
     'takeSnapshot',
     'withHistory',
   ]);
+  expect(Object.keys(client)).toEqual(expect.arrayContaining(['createMemoryBlobStore', 'createMemoryEventLog', 'openSheet', 'sheet']));
   expect(Object.keys(s3)).toEqual(['createS3BlobStore']);
   expect(Object.keys(testing).sort()).toEqual(['createMemoryTidemark', 'expectWork', 'runUntilIdle']);
 });

@@ -1,0 +1,27 @@
+/** A blob directory for a reader: a blob that several tiles need at once (a page of their list) is read once, and none is waited for without end. */
+import type { BlobDir } from '../blob-store/blob-store.ts';
+import type { WithDeadline } from './deadline.ts';
+
+export interface ReadingBlobsOptions {
+  timeoutMs: number;
+  withDeadline: WithDeadline;
+}
+
+export function readingBlobs(blobs: BlobDir, { timeoutMs, withDeadline }: ReadingBlobsOptions): BlobDir {
+  const reading = new Map<string, Promise<Uint8Array>>();
+  return {
+    readBlob(name) {
+      let read = reading.get(name);
+      if (read === undefined) {
+        read = withDeadline(blobs.readBlob(name), timeoutMs, `Blob '${name}'`).finally(() => reading.delete(name));
+        reading.set(name, read);
+      }
+      return read;
+    },
+    writeBlob: (name, content) => blobs.writeBlob(name, content),
+    removeBlob: (name) => blobs.removeBlob(name),
+    getDir: async (name) => readingBlobs(await blobs.getDir(name), { timeoutMs, withDeadline }),
+    query: (continuation) => blobs.query(continuation),
+    removeAll: () => blobs.removeAll(),
+  };
+}

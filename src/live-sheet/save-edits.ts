@@ -1,0 +1,67 @@
+/**
+ * Sends the edits that wait, in their order, several in one append, one append at a time, until none is left.
+ *
+ * An append names the sequence id it is for. Refused because others were faster, the sheet takes in what they wrote and sends again, without a
+ * limit on attempts while the log moves. Unanswered, it may have taken effect or not: the error goes to the caller, who takes in what is there
+ * before anything is sent again, so that nothing is written twice.
+ */
+import { ConflictError, type TidemarkError } from '../errors.ts';
+import { backoffMs } from './backoff.ts';
+import { type EditQueue, firstBatch } from './edit-queue.ts';
+import type { SheetPosition } from './sheet-position.ts';
+import type { SheetStore } from './store.ts';
+import type { SheetLog } from './types.ts';
+
+const FIRST_WAIT_MS = 5;
+const LONGEST_WAIT_MS = 250;
+
+export interface SaveEditsOptions {
+  log: SheetLog;
+  store: SheetStore;
+  queue: EditQueue;
+  position: SheetPosition;
+  wait: (ms: number) => Promise<void>;
+  signal: AbortSignal;
+}
+
+/** @throws what the log throws, but for refusals */
+export async function saveEdits({ log, store, queue, position, wait, signal }: SaveEditsOptions): Promise<void> {
+  let conflicts = 0;
+  let most: number | undefined;
+  while (queue.edits.length > 0) {
+    signal.throwIfAborted();
+    const batch = firstBatch(queue.edits, most);
+    position.sending(batch.length);
+    try {
+      await log.addEntries(
+        batch.map(({ entry }) => entry),
+        store.state.sequenceId,
+      );
+    } catch (error) {
+      if (error instanceof ConflictError) {
+        await position.takeIn();
+        conflicts += 1;
+        // The first try again is at once: mostly others have written once, not without end.
+        await wait(conflicts === 1 ? 0 : backoffMs(conflicts - 1, FIRST_WAIT_MS, LONGEST_WAIT_MS));
+        continue;
+      }
+      if (!isRefusal(error)) {
+        position.unanswered();
+        throw error;
+      }
+      if (batch.length === 1) {
+        position.refused(error);
+      }
+      // One of them is refused, and which is not known: one by one.
+      most = 1;
+      continue;
+    }
+    position.confirmed(batch.length);
+    conflicts = 0;
+    most = undefined;
+  }
+}
+
+function isRefusal(error: unknown): error is TidemarkError {
+  return (error as Partial<TidemarkError> | undefined)?.code === 'invalid_input';
+}
