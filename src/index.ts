@@ -55,11 +55,19 @@ export { parseSequenceId } from './event-log/sequence-id.ts';
 export type { EntriesOptions, ReadOptions, TypedLog } from './event-log/typed-log.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
-
 // Snapshots and sheets.
 export { type TakeSnapshotOptions, takeSnapshot } from './snapshots/take-snapshot.ts';
+// Sheets into files and back. What reads a format is loaded when it is called.
+export type { ExportOptions, ExportProgress } from './spreadsheet/export-bands.ts';
+export { type ExportCsvOptions, exportCsv } from './spreadsheet/export-csv.ts';
+export { type ExportXlsxOptions, exportXlsx } from './spreadsheet/export-xlsx.ts';
+export { type ImportCsvOptions, importCsv } from './spreadsheet/import-csv.ts';
+export type { ImportedCells, ImportNote, ImportReport } from './spreadsheet/import-report.ts';
+export type { ImportOptions, ImportProgress, ImportValue } from './spreadsheet/import-rows.ts';
+export { type ImportXlsxOptions, type ImportXlsxValue, importXlsx } from './spreadsheet/import-xlsx.ts';
 export { type OpenSheetOptions, openSheet, type Sheet } from './spreadsheet/open-sheet.ts';
 export { sheet } from './spreadsheet/sheet.ts';
+export type { WorkbookLimits } from './spreadsheet/xlsx/limits.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
 // Workers and their hosts.
 export { type InvokeWorkflowOptions, invokeWorkflow, type WorkflowContext, type WorkflowFunction } from './worker-hosts/invoke-workflow.ts';

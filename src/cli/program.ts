@@ -6,6 +6,7 @@ import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
 import { explainError } from './explain-error.ts';
+import { addExport } from './export.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addLog } from './log.ts';
@@ -56,7 +57,20 @@ function createProgram(): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`tidemark: ${oneLine(text)}\n`) });
-  for (const add of [addDev, addWorker, addStarter, addMigrate, addInit, addImport, addShow, addLog, addWork, addDemo, addDoctor]) {
+  for (const add of [
+    addDev,
+    addWorker,
+    addStarter,
+    addMigrate,
+    addInit,
+    addImport,
+    addExport,
+    addShow,
+    addLog,
+    addWork,
+    addDemo,
+    addDoctor,
+  ]) {
     add(program);
   }
   program.addHelpText('after', MORE);
