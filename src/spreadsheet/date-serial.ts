@@ -78,6 +78,17 @@ function isoText(serial: number, format: string): string | undefined {
   return parseIsoDate(text)?.serial === serial ? text : undefined;
 }
 
+/** About 10 µs: some programs write 15 digits. */
+const SAME_SECOND = 1.2e-10;
+
+/** Programs write one second with different last digits. @returns the number that its text gives; `serial` where it is at no whole second */
+export function atWholeSecond(serial: number): number {
+  const seconds = Math.round((serial - SERIAL_OF_1970) * 86_400);
+  const days = Math.floor(seconds / 86_400);
+  const whole = days + SERIAL_OF_1970 + ((seconds - days * 86_400) * 1_000) / DAY_MS;
+  return Math.abs(whole - serial) < SAME_SECOND ? whole : serial;
+}
+
 const shown = new Map<string, boolean>();
 
 /** Whether a number-format code shows a day: it has a year, a day or a month by name outside of literals. Times of day alone are numbers. */

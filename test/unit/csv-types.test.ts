@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isoDateText, parseIsoDate, showsDate } from '../../src/spreadsheet/date-serial.ts';
+import { atWholeSecond, isoDateText, parseIsoDate, showsDate } from '../../src/spreadsheet/date-serial.ts';
 import { recogniseField, textReason } from '../../src/spreadsheet/recognise-field.ts';
 import { anyNumber, anyText, imported, load, newSheet, valuesOf } from './file-fixtures.ts';
 
@@ -84,6 +84,16 @@ describe('a field', () => {
       expect(parseIsoDate(text)?.serial).toBe(serial);
       serial += 1;
     }
+  });
+
+  test('that is a date and time has the number that other programs mean, whatever its last digits', () => {
+    for (let second = 0; second < 86_400; second += 7) {
+      const serial = 46_027 + second / 86_400;
+      const text = isoDateText(atWholeSecond(Number(serial.toPrecision(15))), 'yyyy-mm-dd hh:mm:ss');
+      expect(text).toBe(new Date(Date.UTC(2026, 0, 5) + second * 1_000).toISOString().slice(0, 19).replace('T', ' '));
+    }
+    expect(atWholeSecond(46_027.123_456_78)).toBe(46_027.123_456_78);
+    expect(atWholeSecond(46_027)).toBe(46_027);
   });
 
   test.each([

@@ -4,12 +4,15 @@ import { MAX_FORMAT_LENGTH, textProblem } from '../cell.ts';
 import { decodeEscapes } from './escapes.ts';
 import type { WorkbookPackage } from './open-package.ts';
 import { parseWholePart } from './parse-xml.ts';
+import { APPLICATION } from './workbook-parts.ts';
 
 export interface Workbook {
   /** In their order; chart sheets are none. */
   worksheets: { name: string; part: string }[];
   /** Days are counted from 1904. */
   is1904: boolean;
+  /** Was written here, and not saved by another program since. */
+  isOurs: boolean;
   sharedStringsPart: string | undefined;
   stylesPart: string | undefined;
 }
@@ -25,6 +28,7 @@ export async function readWorkbook(zip: WorkbookPackage): Promise<Workbook> {
   const workbook: Workbook = {
     worksheets: [],
     is1904: false,
+    isOurs: (await readApplication(zip, root)) === APPLICATION,
     sharedStringsPart: partOf('sharedStrings'),
     stylesPart: partOf('styles'),
   };
@@ -44,6 +48,26 @@ export async function readWorkbook(zip: WorkbookPackage): Promise<Workbook> {
     throw new InvalidInputError(`'${zip.name}' is a workbook without a worksheet.`);
   }
   return workbook;
+}
+
+async function readApplication(zip: WorkbookPackage, root: readonly Relation[]): Promise<string> {
+  const part = root.find(({ type }) => type === 'extended-properties')?.part;
+  let name = '';
+  let isName = false;
+  if (part !== undefined && zip.size(part) !== undefined) {
+    await parseWholePart(zip, part, {
+      open(element) {
+        isName = element === 'Application';
+      },
+      text(piece) {
+        if (isName) name += piece;
+      },
+      close() {
+        isName = false;
+      },
+    });
+  }
+  return name;
 }
 
 interface Relation {

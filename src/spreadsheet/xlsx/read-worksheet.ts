@@ -7,7 +7,7 @@
 import { InvalidInputError } from '../../errors.ts';
 import { cellName } from '../a1.ts';
 import { CELL_ERROR_VALUES, type CellError, type CellValue, MAX_COLUMNS, MAX_ROWS, textProblem } from '../cell.ts';
-import { DAYS_FROM_1900_TO_1904, parseIsoDate, showsDate } from '../date-serial.ts';
+import { atWholeSecond, DAYS_FROM_1900_TO_1904, parseIsoDate, showsDate } from '../date-serial.ts';
 import type { ImportRow } from '../rectangles.ts';
 import { decodeEscapes } from './escapes.ts';
 import type { WorkbookPackage } from './open-package.ts';
@@ -19,6 +19,8 @@ export interface WorksheetOptions {
   /** Number formats by the index that cells give. */
   formats: readonly (string | undefined)[];
   is1904: boolean;
+  /** Numbers are as they were; else dates are taken to the second that they stand for. */
+  isOurs: boolean;
 }
 
 export interface WorksheetPage {
@@ -45,7 +47,7 @@ interface RowInMaking {
 export async function* readWorksheet(
   zip: WorkbookPackage,
   part: string,
-  { worksheet, sharedStrings, formats, is1904 }: WorksheetOptions,
+  { worksheet, sharedStrings, formats, is1904, isOurs }: WorksheetOptions,
 ): AsyncGenerator<WorksheetPage, void, undefined> {
   let page: WorksheetPage = { rows: [], bytes: 0, formulas: 0, mergedAreas: 0 };
   let cellsInPage = 0;
@@ -135,8 +137,10 @@ export async function* readWorksheet(
         if (!Number.isFinite(number)) {
           throw refuse(`'${text.slice(0, 40)}' is no finite number`);
         }
-        const value = is1904 && format !== undefined && showsDate(format) ? number + DAYS_FROM_1900_TO_1904 : number;
-        return value === 0 ? 0 : value;
+        if (isOurs || format === undefined || !showsDate(format)) {
+          return number === 0 ? 0 : number;
+        }
+        return atWholeSecond(is1904 ? number + DAYS_FROM_1900_TO_1904 : number);
       }
     }
   }

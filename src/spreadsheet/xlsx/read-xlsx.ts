@@ -33,7 +33,8 @@ export async function* readXlsx({ file, name, worksheet, limits }: ReadXlsxOptio
     const sharedStrings = workbook.sharedStringsPart === undefined ? [] : await readSharedStrings(zip, workbook.sharedStringsPart);
     const formats = workbook.stylesPart === undefined ? [] : await readFormats(zip, workbook.stylesPart);
     const totalBytes = zip.size(found.part) ?? 0;
-    for await (const page of readWorksheet(zip, found.part, { worksheet: found.name, sharedStrings, formats, is1904: workbook.is1904 })) {
+    const { is1904, isOurs } = workbook;
+    for await (const page of readWorksheet(zip, found.part, { worksheet: found.name, sharedStrings, formats, is1904, isOurs })) {
       yield { ...page, worksheet: found.name, totalBytes };
     }
   } finally {

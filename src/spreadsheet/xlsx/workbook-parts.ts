@@ -7,6 +7,8 @@ const RELATIONS = 'http://schemas.openxmlformats.org/package/2006/relationships'
 const DOCUMENT = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
 const TYPE = 'application/vnd.openxmlformats-officedocument.spreadsheetml';
 
+/** Of what was written here every number is taken as it is. */
+export const APPLICATION = 'Tidemark';
 export const WORKSHEET_PART = 'xl/worksheets/sheet1.xml';
 export const STYLES_PART = 'xl/styles.xml';
 export const WORKSHEET_START = `${HEAD}<worksheet xmlns="${MAIN}"><sheetData>`;
@@ -20,9 +22,16 @@ export function fixedParts(worksheet: string): [string, string][] {
   return [
     [
       '[Content_Types].xml',
-      `${HEAD}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>${override('xl/workbook.xml', 'sheet.main')}${override(WORKSHEET_PART, 'worksheet')}${override(STYLES_PART, 'styles')}</Types>`,
+      `${HEAD}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>${override('xl/workbook.xml', 'sheet.main')}${override(WORKSHEET_PART, 'worksheet')}${override(STYLES_PART, 'styles')}<Override PartName="/docProps/app.xml" ContentType="application/vnd.openxmlformats-officedocument.extended-properties+xml"/></Types>`,
     ],
-    ['_rels/.rels', `${HEAD}<Relationships xmlns="${RELATIONS}">${relation(1, 'officeDocument', 'xl/workbook.xml')}</Relationships>`],
+    [
+      '_rels/.rels',
+      `${HEAD}<Relationships xmlns="${RELATIONS}">${relation(1, 'officeDocument', 'xl/workbook.xml')}${relation(2, 'extended-properties', 'docProps/app.xml')}</Relationships>`,
+    ],
+    [
+      'docProps/app.xml',
+      `${HEAD}<Properties xmlns="http://schemas.openxmlformats.org/officeDocument/2006/extended-properties"><Application>${APPLICATION}</Application></Properties>`,
+    ],
     [
       'xl/workbook.xml',
       `${HEAD}<workbook xmlns="${MAIN}" xmlns:r="${DOCUMENT}"><sheets><sheet name="${encodeAttribute(worksheet)}" sheetId="1" r:id="rId1"/></sheets></workbook>`,
