@@ -21,6 +21,10 @@ const NAMES = [
   'snapshot-after-one',
   'viewport',
   'blobs',
+  'import-csv',
+  'export-csv',
+  'import-xlsx',
+  'export-xlsx',
 ];
 
 interface FigureFile {

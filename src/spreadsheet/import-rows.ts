@@ -72,13 +72,22 @@ export async function importRows<RecordT>(source: RowSource<RecordT>, options: I
   let pending: SheetEntry[] = [];
   let seen = { rows: result.rows, bytes: 0 };
 
+  let writing: Promise<void> = Promise.resolve();
+
+  /** Begins to write once what was begun before is in the sheet: the next rows are read meanwhile. */
   async function append(): Promise<void> {
+    await writing;
     signal?.throwIfAborted();
-    result.sequenceId = await appendAt(log, pending, result.sequenceId);
-    result.entries += pending.length;
-    result.rows = seen.rows;
+    writing = write(pending, seen);
+    writing.catch(() => {}); // awaited later
     pending = [];
-    onProgress?.({ ...seen, entries: result.entries, ...(totalBytes === undefined ? {} : { totalBytes }) });
+  }
+
+  async function write(entries: readonly SheetEntry[], upTo: typeof seen): Promise<void> {
+    result.sequenceId = await appendAt(log, entries, result.sequenceId);
+    result.entries += entries.length;
+    result.rows = upTo.rows;
+    onProgress?.({ ...upTo, entries: result.entries, ...(totalBytes === undefined ? {} : { totalBytes }) });
   }
 
   try {
@@ -90,11 +99,13 @@ export async function importRows<RecordT>(source: RowSource<RecordT>, options: I
       }
     }
   } catch (error) {
+    await writing;
     throw error instanceof InvalidInputError ? howFar(error, result.rows) : error;
   }
   if (pending.length > 0) {
     await append();
   }
+  await writing;
   if (result.rows === 0) {
     throw new InvalidInputError(`'${name}' is empty: there is nothing to import.`);
   }
