@@ -7,7 +7,7 @@ export const FILE_COLUMNS = 10;
 
 export type FileValue = string | number | boolean;
 
-export function fileRow(row: number): FileValue[] {
+function fileRow(row: number): FileValue[] {
   const seed = (row * 2_654_435_761) % 1_000_000;
   const day = new Date(Date.UTC(2020, 0, 1) + (seed % 2_000) * 86_400_000).toISOString().slice(0, 10);
   return [

@@ -31,7 +31,7 @@ export interface ExportOptions {
 
 /** Empty cells take room in a file, or at least time. */
 const MAX_CELLS = 1_000_000_000;
-const BAND_CELLS = 65_536;
+const BAND_CELLS = 16_384;
 /** Up to here a band is at least as high as a tile, so that no tile is read twice. */
 const WIDE_BAND_CELLS = 2_000_000;
 /** Of one range of a sheet. */

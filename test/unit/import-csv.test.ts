@@ -251,6 +251,12 @@ describe('a file that is wrong', () => {
     }
   });
 
+  test('more columns than a sheet has are refused with the limit', async () => {
+    await expect(load(await target(), '', { source: chunks(`a${','.repeat(2 ** 20)}`, 1_000_000) })).rejects.toThrow(
+      "'a.csv' is too large for a sheet at line 1: it ends at 1073741824 rows and 1048576 columns. Nothing was imported.",
+    );
+  });
+
   test('far in leaves whole entries behind, says how many rows, and goes on from there once corrected', async () => {
     const good = csvOf(numbered(1_000));
     const broken = good.replace('950,name 950', '950,"name" 950');
