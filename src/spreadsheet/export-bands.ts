@@ -126,9 +126,9 @@ function measure(band: readonly (readonly Cell[])[]): { cells: number; text: num
   return { cells, text };
 }
 
-/** Lower where there was much text, up to four times as high where there was little. */
+/** Lower where there was much text, else a tile, or up to four times as high as before. */
 function nextHeight(rows: number, text: number, columns: number): number {
-  const byText = Math.max(1, text > BAND_TEXT ? Math.floor((rows * BAND_TEXT) / text) : rows * 4);
+  const byText = text > BAND_TEXT ? Math.max(1, Math.floor((rows * BAND_TEXT) / text)) : Math.max(TILE_ROWS, rows * 4);
   const height = Math.min(byText, mostRows(columns));
   return height < TILE_ROWS ? height : height - (height % TILE_ROWS);
 }

@@ -5,7 +5,7 @@ import { type ExportCsvOptions, exportCsv } from '../../src/spreadsheet/export-c
 import { openSheet } from '../../src/spreadsheet/open-sheet.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { anyRows, anyValue, cellsOf, collect, imported, newSheet, sheetOf, type Target, valuesOf } from './file-fixtures.ts';
-import { cell, snapshotAt } from './snapshot-fixtures.ts';
+import { cell, snapshotAt, watchBlobs } from './snapshot-fixtures.ts';
 
 const plain = (rows: readonly (readonly CellValue[])[]): Cell[][] => rows.map((row) => row.map((value) => ({ value })));
 
@@ -87,9 +87,15 @@ describe('what is exported', () => {
     await snapshotAt({ ...target, logType: sheet, sequenceId: value.sequenceId - 1n });
     const seen: number[] = [];
     const content = await exported(target, { onProgress: ({ rows: done }) => void seen.push(done) });
-    expect(content).toBe(rows.map((row) => `${row.map((value) => value ?? '').join(',')}\n`).join(''));
+    const lines = rows.map((row) => `${row.map((one) => one ?? '').join(',')}\n`);
+    expect(content).toBe(lines.join(''));
     expect(seen.at(-1)).toBe(3_000);
     expect(new Set(seen).size).toBe(seen.length);
+    const { dir, reads } = watchBlobs(target.blobs);
+    const range = { row: 100, column: 0, rowCount: 2_900, columnCount: 4 };
+    expect(await exported({ ...target, blobs: dir }, { range })).toBe(lines.slice(100).join(''));
+    expect(reads.length).toBeGreaterThan(20);
+    expect(new Set(reads).size, 'no tile is read twice').toBe(reads.length);
   });
 
   test('may be wider than a range of a sheet', async () => {
