@@ -81,8 +81,17 @@ export type { SnapshotFallback } from './snapshots/find-base.ts';
 export { type TakeSnapshotOptions, takeSnapshot } from './snapshots/take-snapshot.ts';
 export type { Cell, CellError, CellRange, CellValue } from './spreadsheet/cell.ts';
 export type { SheetEntry } from './spreadsheet/entries.ts';
+// Sheets into files and back. What reads a format is loaded when it is called.
+export type { ExportOptions, ExportProgress } from './spreadsheet/export-bands.ts';
+export { type ExportCsvOptions, exportCsv } from './spreadsheet/export-csv.ts';
+export { type ExportXlsxOptions, exportXlsx } from './spreadsheet/export-xlsx.ts';
+export { type ImportCsvOptions, importCsv } from './spreadsheet/import-csv.ts';
+export type { ImportedCells, ImportNote, ImportReport } from './spreadsheet/import-report.ts';
+export type { ImportOptions, ImportProgress, ImportValue } from './spreadsheet/import-rows.ts';
+export { type ImportXlsxOptions, type ImportXlsxValue, importXlsx } from './spreadsheet/import-xlsx.ts';
 export { type OpenSheetOptions, openSheet, type Sheet, type SheetLog } from './spreadsheet/open-sheet.ts';
 export { sheet } from './spreadsheet/sheet.ts';
+export type { WorkbookLimits } from './spreadsheet/xlsx/limits.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
 // Workers and their hosts.
 export { type InvokeWorkflowOptions, invokeWorkflow, type WorkflowContext, type WorkflowFunction } from './worker-hosts/invoke-workflow.ts';

@@ -26,6 +26,10 @@ const NAMES = [
   'sheet-viewport',
   'sheet-write-path',
   'blobs',
+  'import-csv',
+  'export-csv',
+  'import-xlsx',
+  'export-xlsx',
 ];
 
 interface FigureFile {

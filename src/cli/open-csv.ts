@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SetupError } from '../errors.ts';
@@ -15,13 +15,19 @@ export async function openCsv(file: string): Promise<CsvSource> {
   if (file === '-') {
     return { source: process.stdin, name: 'standard input' };
   }
+  const { size } = await checkFile(file);
+  return { source: read(file), name: basename(file), totalBytes: size };
+}
+
+/** @throws SetupError where there is none, or something else of that name */
+export async function checkFile(file: string): Promise<Stats> {
   const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw new SetupError(`'${file}' cannot be read (${error.code === 'ENOENT' ? 'there is no such file' : error.code}).`, { cause: error });
   });
   if (!found.isFile()) {
     throw new SetupError(`'${file}' is not a file.`);
   }
-  return { source: read(file), name: basename(file), totalBytes: found.size };
+  return found;
 }
 
 /** Opened when it is read: a stream that nobody reads would take the process down with its error. */

@@ -7,6 +7,7 @@ import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
 import { explainError } from './explain-error.ts';
+import { addExport } from './export.ts';
 import { addGc } from './gc.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
@@ -66,6 +67,7 @@ function createProgram(): Command {
     addMigrate,
     addInit,
     addImport,
+    addExport,
     addShow,
     addLog,
     addCompact,

@@ -1,45 +1,18 @@
 /**
- * Imports a CSV file into a sheet, from its top left cell on, in entries of some rows each.
- *
- * It can be killed at any moment and called again: the rows that are in the sheet are read from it, checked against the file, and left out.
- * Others may write to the sheet meanwhile. A file that is wrong halfway leaves whole entries behind, and the error says how many rows they are.
+ * Imports a CSV file into a sheet. What a field becomes is one rule (recognise-field.ts), which loses nothing; a field in quotes is text, but in a
+ * file that quotes everything (csv-quotes.ts). How it goes on after a kill: import-rows.ts.
  */
-import type { BlobDir } from '../blob-store/blob-store.ts';
-import { ConflictError, InvalidInputError } from '../errors.ts';
-import type { SequenceId } from '../event-log/event-log.ts';
-import type { SnapshotCache } from '../snapshots/cache.ts';
-import { readState } from '../snapshots/read-state.ts';
-import { csvEntries } from './csv-entries.ts';
-import type { SheetEntry } from './entries.ts';
-import type { SheetLog } from './open-sheet.ts';
-import { readCsv } from './read-csv.ts';
-import { sheet } from './sheet.ts';
+import { InvalidInputError } from '../errors.ts';
+import { type CellValue, MAX_COLUMNS, MAX_ROWS, textProblem } from './cell.ts';
+import { weighQuotes } from './csv-quotes.ts';
+import { createReport, type ReportInMaking } from './import-report.ts';
+import { type ImportOptions, type ImportValue, importRows } from './import-rows.ts';
+import { type CsvRecord, readCsv } from './read-csv.ts';
+import { recogniseField, textReason } from './recognise-field.ts';
+import type { FileRow } from './row-batches.ts';
 
-export interface ImportProgress {
-  /** Rows of the file that are in the sheet, those of earlier calls included. */
-  rows: number;
-  /** Bytes of the file up to there. */
-  bytes: number;
-  totalBytes?: number;
-  /** Entries appended by this call. */
-  entries: number;
-}
-
-export interface ImportValue {
-  /** Rows of the file; all are in the sheet. */
-  rows: number;
-  /** Rows that were in the sheet before this call. */
-  rowsBefore: number;
-  entries: number;
-  /** Where the log ended after the last append. */
-  sequenceId: SequenceId;
-}
-
-export interface ImportCsvOptions {
-  log: SheetLog;
-  /** The directory of this log's blobs. */
-  blobs: BlobDir;
-  /** The bytes of the file from its beginning, also when going on. */
+export interface ImportCsvOptions extends ImportOptions {
+  /** The bytes of the file from its beginning, also when going on; plain or gzip. */
   source: AsyncIterable<Uint8Array>;
   /** Names the import within the sheet (a file's name, up to 200 characters): under the same name a call goes on where another one stopped. */
   name: string;
@@ -47,14 +20,10 @@ export interface ImportCsvOptions {
   totalBytes?: number | undefined;
   /** Default: a comma. */
   delimiter?: string | undefined;
-  /** Rows per entry at most; an entry also ends at about 128 KB. Default 500. */
-  rowsPerEntry?: number | undefined;
-  /** Entries per append, which are all in the sheet or none. Default 10. */
-  entriesPerAppend?: number | undefined;
-  cache?: SnapshotCache | undefined;
-  signal?: AbortSignal | undefined;
-  /** After each append. */
-  onProgress?: ((progress: ImportProgress) => void) | undefined;
+  /** 'off' leaves every field text. Default 'on': numbers, dates, booleans and errors are recognised. */
+  types?: 'on' | 'off' | undefined;
+  /** Columns, from 0, whose fields stay text. */
+  textColumns?: readonly number[] | undefined;
 }
 
 /**
@@ -62,62 +31,76 @@ export interface ImportCsvOptions {
  * the signal's reason; anything that the log, the blob store and the source throw
  */
 export async function importCsv(options: ImportCsvOptions): Promise<ImportValue> {
-  const { log, blobs, name, cache, signal, totalBytes, onProgress, entriesPerAppend = 10, rowsPerEntry = 500 } = options;
-  const { state, sequenceId } = await readState({ log, blobs, logType: sheet, cache, signal });
-  const done = state.imports.get(name);
-  if (done === undefined && (state.base.totals.tiles > 0 || state.overlay.tiles.size > 0)) {
-    throw new InvalidInputError(`The sheet has cells that are not from an import of '${name}'. Import it into a new sheet.`);
-  }
-  const result: ImportValue = { rows: done?.rows ?? 0, rowsBefore: done?.rows ?? 0, entries: 0, sequenceId };
-  let pending: SheetEntry[] = [];
-  let seen = { rows: result.rows, bytes: 0 };
-
-  async function append(): Promise<void> {
-    signal?.throwIfAborted();
-    result.sequenceId = await appendAt(log, pending, result.sequenceId);
-    result.entries += pending.length;
-    result.rows = seen.rows;
-    pending = [];
-    onProgress?.({ ...seen, entries: result.entries, ...(totalBytes === undefined ? {} : { totalBytes }) });
-  }
-
-  try {
-    const records = readCsv(options.source, { name, ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }) });
-    for await (const batch of csvEntries(records, { name, rowsPerEntry, done })) {
-      pending.push(...batch.entries);
-      seen = { rows: batch.rows, bytes: batch.bytes };
-      if (pending.length >= entriesPerAppend) {
-        await append();
-      }
-    }
-  } catch (error) {
-    throw error instanceof InvalidInputError ? howFar(error, result.rows) : error;
-  }
-  if (pending.length > 0) {
-    await append();
-  }
-  if (result.rows === 0) {
-    throw new InvalidInputError(`'${name}' is empty: there is nothing to import.`);
-  }
-  return { ...result, rows: seen.rows };
-}
-
-/** Wherever the log ends by now: the entries say themselves where their cells go. */
-async function appendAt(log: SheetLog, entries: readonly SheetEntry[], sequenceId: SequenceId): Promise<SequenceId> {
-  for (let at = sequenceId; ; ) {
-    try {
-      return (await log.addEntries(entries, at)).nextSequenceId;
-    } catch (error) {
-      if (!(error instanceof ConflictError)) {
-        throw error;
-      }
-      at = error.nextSequenceId;
+  const { source, name, delimiter = ',', totalBytes, types = 'on', textColumns = [] } = options;
+  const report = createReport();
+  const isText = types === 'off' ? () => true : textTest(textColumns);
+  let isPacked = false;
+  let bytesRead = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const bytes of source) {
+      bytesRead += bytes.length;
+      yield bytes;
     }
   }
+  const onGzip = () => {
+    isPacked = true;
+  };
+  return importRows(
+    {
+      name,
+      report,
+      totalBytes,
+      records: weighQuotes(readCsv(counted(), { name, delimiter, onGzip }), delimiter),
+      rowOf: (record, row) => rowOf(record, { name, row, isText, report, bytes: isPacked ? bytesRead : record.bytes }),
+    },
+    options,
+  );
 }
 
-function howFar(error: InvalidInputError, rows: number): InvalidInputError {
-  const where =
-    rows === 0 ? 'Nothing was imported.' : `${rows} rows are in the sheet; correct the file and import it again to go on after them.`;
-  return new InvalidInputError(`${error.message} ${where}`, { cause: error });
+function textTest(columns: readonly number[]): (column: number) => boolean {
+  if (columns.length === 0) {
+    return () => false;
+  }
+  const chosen = new Set(columns);
+  return (column) => chosen.has(column);
+}
+
+interface RowOptions {
+  name: string;
+  row: number;
+  isText: (column: number) => boolean;
+  report: ReportInMaking;
+  bytes: number;
+}
+
+function rowOf({ fields, quoted, line }: CsvRecord, { name, row, isText, report, bytes }: RowOptions): FileRow {
+  if (row >= MAX_ROWS || fields.length > MAX_COLUMNS) {
+    throw new InvalidInputError(
+      `'${name}' is too large for a sheet at line ${line}: it ends at ${MAX_ROWS} rows and ${MAX_COLUMNS} columns.`,
+    );
+  }
+  let formats: (string | undefined)[] | undefined;
+  const values = fields.map((field, column): CellValue => {
+    const problem = textProblem(field);
+    if (problem !== undefined) {
+      throw new InvalidInputError(
+        `'${name}' cannot be imported: in the record that ends on line ${line}, field ${column + 1}, ${problem}.`,
+      );
+    }
+    const isQuoted = quoted?.[column] === true;
+    const cell = isQuoted ? field : isText(column) ? field || null : recogniseField(field);
+    if (typeof cell === 'object' && cell !== null && cell.type === 'date') {
+      formats ??= [];
+      formats[column] = cell.format;
+      report.count(cell.serial, true);
+      return cell.serial;
+    }
+    report.count(cell, false);
+    const reason = typeof cell === 'string' && !isText(column) ? textReason(cell) : undefined;
+    if (reason !== undefined) {
+      report.note(column, reason, field);
+    }
+    return cell;
+  });
+  return { row, values, formats, identity: `${JSON.stringify(fields)}\n`, bytes };
 }

@@ -53,7 +53,9 @@ async function tables(): Promise<{ logs: number; entries: number; work: number }
 describe('a file that is imported', () => {
   test('is in the sheet, numbers as numbers and text as text', async () => {
     write('prices.csv', 'name,price,code\n"tea, green",1.5,007\ncoffee,2,\n');
-    expect(await succeeding(['import', 'prices.csv', '--sheet', 'prices'])).toBe('prices: 3 rows of prices.csv, in 1 entry.\n');
+    expect(await succeeding(['import', 'prices.csv', '--sheet', 'prices'])).toBe(
+      "prices: 3 rows of prices.csv, in 1 entry.\n2 numbers, 6 texts.\nColumn C: 1 text like numbers kept as text: leading zeros (as in '007').\n",
+    );
     const shown = JSON.parse(await succeeding(['show', 'prices', 'A1:C4', '--json']));
     expect(shown).toEqual({
       sheet: 'prices',
@@ -73,7 +75,8 @@ describe('a file that is imported', () => {
 
   test('can come from standard input, with another delimiter', async () => {
     const result = JSON.parse(await succeeding(['import', '-', '--sheet', 'piped', '--delimiter', ';', '--json'], 'a;b\n1;2\n'));
-    expect(result).toEqual({ sheet: 'piped', rows: 2, rowsBefore: 0, entries: 1, sequenceId: '1' });
+    const cells = { numbers: 2, dates: 0, booleans: 0, texts: 2, errors: 0, formulas: 0, mergedAreas: 0 };
+    expect(result).toEqual({ sheet: 'piped', rows: 2, rowsBefore: 0, entries: 1, sequenceId: '1', cells, notes: [] });
     expect(JSON.parse(await succeeding(['show', 'piped', 'B2', '--json'])).values).toEqual([[2]]);
   });
 
@@ -82,7 +85,7 @@ describe('a file that is imported', () => {
     await succeeding(['import', 'twice.csv', '--sheet', 'twice']);
     const before = await tables();
     expect(await succeeding(['import', 'twice.csv', '--sheet', 'twice'])).toBe(
-      'twice: 3 rows of twice.csv (all of them were there before), in 0 entries.\n',
+      'twice: 3 rows of twice.csv (all of them were there before), in 0 entries.\n2 numbers, 1 text.\n',
     );
     expect(await tables()).toEqual(before);
   });
