@@ -4,9 +4,9 @@
  * `query` alone is enough to append and to read. A transaction of Tidemark's own also needs a way to begin one: the adapter's
  * `transaction`, or a pool whose connections can be checked out. With neither, the application begins the transaction and joins it with `in(tx)`.
  */
-import { InvalidInputError, SetupError } from '../errors.ts';
+import { SetupError } from '../errors.ts';
 import { isPool } from './driver.ts';
-import type { Pool, PoolClient } from './pool.ts';
+import type { Pool } from './pool.ts';
 import type { Queryable } from './queryable.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -24,24 +24,11 @@ export async function runInTransaction<T>(db: ApplicationDatabase, body: (tx: Qu
     return db.transaction(body);
   }
   if (isPool(db)) {
-    return inTransaction(db, async (client) => {
-      const value = await body(client);
-      refuseFailed(client);
-      return value;
-    });
+    return inTransaction(db, body);
   }
   throw new SetupError(
     'This db cannot begin a transaction. Give createTidemark a pg Pool or an adapter with transaction(body), or use tidemark.in(tx).',
   );
-}
-
-/** Postgres answers the commit of a transaction with a failed statement by rolling it back, without an error: no commit at all. */
-function refuseFailed(client: Partial<Pick<PoolClient, 'getTransactionStatus'>>): void {
-  if (client.getTransactionStatus?.() === 'E') {
-    throw new InvalidInputError(
-      'A statement of this transaction failed and its error was caught: nothing can be committed. Let the error pass, or use a savepoint.',
-    );
-  }
 }
 
 /** The direct connection of a pool that was made with one. */

@@ -1,6 +1,10 @@
+import { InvalidInputError } from '../errors.ts';
 import type { Pool, PoolClient } from './pool.ts';
 
-/** Runs `body` in one transaction of one connection: committed when it resolves, rolled back when it throws. */
+/**
+ * Runs `body` in one transaction of one connection: committed when it resolves, rolled back when it throws.
+ * @throws InvalidInputError where a statement failed and `body` went on
+ */
 export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
@@ -12,7 +16,13 @@ export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) =>
   try {
     await client.query('begin');
     const value = await body(client);
-    await client.query('commit');
+    // Postgres answers the commit of a transaction with a failed statement by rolling it back, without an error: no commit at all.
+    const { command } = await client.query('commit');
+    if (command === 'ROLLBACK') {
+      throw new InvalidInputError(
+        'A statement of this transaction failed and its error was caught: nothing can be committed. Let the error pass, or use a savepoint.',
+      );
+    }
     return value;
   } catch (error) {
     await client.query('rollback').catch((rollbackError: Error) => {
