@@ -1,5 +1,5 @@
 /**
- * A map by tile that never changes: a change makes another one, which shares what stayed the same. Tiles of one page of the sheet (32 × 4) are
+ * A map by tile that never changes: a change makes another one, which shares what stayed the same. Tiles of one page of the sheet (64 × 2) are
  * kept together, so that a change copies a page and the list of pages, not everything.
  */
 import { pageKeyOf } from '../spreadsheet/manifest.ts';

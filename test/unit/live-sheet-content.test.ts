@@ -5,6 +5,7 @@ import { type Content, cellOf, withWrites, writesOf } from '../../src/live-sheet
 import { entriesOfTileMap, findInTileMap } from '../../src/live-sheet/tile-map.ts';
 import { tileKey } from '../../src/spreadsheet/overlay.ts';
 import { EMPTY_BASE } from '../../src/spreadsheet/sheet-root.ts';
+import { TILE_COLUMNS, TILE_ROWS } from '../../src/spreadsheet/tile.ts';
 import { anySheetEntry, COLUMNS, cell, modelOf, ROWS } from './snapshot-fixtures.ts';
 
 const empty: Content = { base: EMPTY_BASE, pages: new Map(), tiles: new Map() };
@@ -13,7 +14,9 @@ const write = (content: Content, ...entries: Parameters<typeof writesOf>[0]) => 
 test('a change shares every tile and every page of tiles that it does not touch, and 31 of 32 parts of the one that it does', () => {
   const before = write(
     empty,
-    ...Array.from({ length: 2_000 }, (_, index) => cell((index % 50) * 128 + (index % 127), Math.floor(index / 50) * 16, index)),
+    ...Array.from({ length: 2_000 }, (_, index) =>
+      cell((index % 50) * TILE_ROWS + (index % (TILE_ROWS - 1)), Math.floor(index / 50) * TILE_COLUMNS, index),
+    ),
   );
   const after = write(before, cell(3, 0, 'changed'));
   const touched = tileKey(0, 0);
@@ -22,7 +25,8 @@ test('a change shares every tile and every page of tiles that it does not touch,
   }
   expect([...before.tiles].filter(([key, page]) => after.tiles.get(key) !== page)).toHaveLength(1);
 
-  const full = write(empty, { type: 'SetCellRange', row: 0, column: 0, values: Array.from({ length: 128 }, () => new Array(16).fill(1)) });
+  const values = Array.from({ length: TILE_ROWS }, () => new Array(TILE_COLUMNS).fill(1));
+  const full = write(empty, { type: 'SetCellRange', row: 0, column: 0, values });
   const [one, other] = [full, write(full, cell(3, 0, 2))].map((content) => findInTileMap(content.tiles, touched)?.confirmed ?? []);
   expect(one).toHaveLength(32);
   expect(one?.filter((part, index) => other?.[index] !== part)).toHaveLength(1);
