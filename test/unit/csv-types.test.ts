@@ -147,6 +147,7 @@ describe('an import', () => {
       texts: 4 + 2_000 + 1,
       errors: 1,
       formulas: 0,
+      emptyFormulas: 0,
       mergedAreas: 0,
     });
     expect(value.notes).toEqual([
