@@ -30,6 +30,11 @@ export function importSummary(cells: ImportedCells, notes: readonly ImportNote[]
   if (cells.formulas > 0) {
     lines.push(`${formatCount(cells.formulas)} of them are formulas in the file; their last values were taken.`);
   }
+  if (cells.emptyFormulas > 0) {
+    lines.push(
+      `${formatCount(cells.emptyFormulas)} formulas have no value in the file: their cells are empty. Calculate and save it to have them.`,
+    );
+  }
   if (cells.mergedAreas > 0) {
     lines.push(`${formatCount(cells.mergedAreas)} merged areas: the value is in the top left cell.`);
   }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { TidemarkError } from '../errors.ts';
 import { checkLogId } from '../event-log/check-names.ts';
@@ -117,7 +118,7 @@ async function openSource(file: string, { delimiter, types, text, worksheet, lim
   type Into = Pick<Parameters<typeof importCsv>[0], 'log' | 'blobs' | 'rowsPerEntry' | 'signal' | 'onProgress'>;
   if (/\.xls[xm]$/i.test(file)) {
     await checkFile(file);
-    const name = file.replace(/^.*[/\\]/, '');
+    const name = basename(file);
     return { name, run: (into: Into) => importXlsx({ ...into, file, name, worksheet, limits: limit }) };
   }
   if (worksheet !== undefined) {

@@ -13,6 +13,8 @@ export interface ImportedCells {
   errors: number;
   /** Cells of a workbook that hold a formula: its last value was imported, not the formula. Counted above as what that value is. */
   formulas: number;
+  /** Formulas without a value in the file, by a program that did not calculate: no cells. Not counted above. */
+  emptyFormulas: number;
   /** Merged areas of a workbook: the value is in the top left cell. */
   mergedAreas: number;
 }
@@ -45,7 +47,7 @@ const MAX_NOTES = 100;
 const MAX_NOTED = 10_000;
 
 export function createReport(): ReportInMaking {
-  const cells: ImportedCells = { numbers: 0, dates: 0, booleans: 0, texts: 0, errors: 0, formulas: 0, mergedAreas: 0 };
+  const cells: ImportedCells = { numbers: 0, dates: 0, booleans: 0, texts: 0, errors: 0, formulas: 0, emptyFormulas: 0, mergedAreas: 0 };
   const noted = new Map<string, { column: number; reason: TextReason; count: number; example: string }>();
   return {
     cells,

@@ -48,6 +48,7 @@ export async function importXlsx(options: ImportXlsxOptions): Promise<ImportXlsx
     async function* records(): AsyncGenerator<ImportRow> {
       for (let page: XlsxPage | undefined = first; page !== undefined; page = (await pages.next()).value as XlsxPage | undefined) {
         report.cells.formulas += page.formulas;
+        report.cells.emptyFormulas += page.emptyFormulas;
         report.cells.mergedAreas += page.mergedAreas;
         bytes = page.bytes;
         yield* page.rows;

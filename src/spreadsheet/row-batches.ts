@@ -113,7 +113,7 @@ function createBatch() {
         return true;
       }
       const height = row.row - (rows[0] as FileRow).row + 1;
-      const wide = Math.max(width, row.columns === undefined ? row.values.length : 0, columns.size + (row.columns?.length ?? 0));
+      const wide = Math.max(width, columns.size, row.values.length);
       const isNext = row.row > last.row && row.row - last.row <= MAX_ROW_GAP;
       return isNext && cellBytes + bytesOf(row) + wide * height * EMPTY_CELL_BYTES <= BATCH_BYTES;
     },

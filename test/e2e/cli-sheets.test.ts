@@ -75,7 +75,7 @@ describe('a file that is imported', () => {
 
   test('can come from standard input, with another delimiter', async () => {
     const result = JSON.parse(await succeeding(['import', '-', '--sheet', 'piped', '--delimiter', ';', '--json'], 'a;b\n1;2\n'));
-    const cells = { numbers: 2, dates: 0, booleans: 0, texts: 2, errors: 0, formulas: 0, mergedAreas: 0 };
+    const cells = { numbers: 2, dates: 0, booleans: 0, texts: 2, errors: 0, formulas: 0, emptyFormulas: 0, mergedAreas: 0 };
     expect(result).toEqual({ sheet: 'piped', rows: 2, rowsBefore: 0, entries: 1, sequenceId: '1', cells, notes: [] });
     expect(JSON.parse(await succeeding(['show', 'piped', 'B2', '--json'])).values).toEqual([[2]]);
   });

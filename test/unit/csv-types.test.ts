@@ -79,19 +79,23 @@ describe('a field', () => {
 
   test('that is a date by the calendar is one here: every day from 1900-03-01 to 2100', () => {
     let serial = 61;
+    const wrong: string[] = [];
     for (let day = Date.UTC(1900, 2, 1); day < Date.UTC(2100, 0, 1); day += 86_400_000) {
       const text = new Date(day).toISOString().slice(0, 10);
-      expect(parseIsoDate(text)?.serial).toBe(serial);
+      if (parseIsoDate(text)?.serial !== serial) wrong.push(text);
       serial += 1;
     }
+    expect(wrong).toEqual([]);
   });
 
   test('that is a date and time has the number that other programs mean, whatever its last digits', () => {
+    const wrong: unknown[] = [];
     for (let second = 0; second < 86_400; second += 7) {
       const serial = 46_027 + second / 86_400;
       const text = isoDateText(atWholeSecond(Number(serial.toPrecision(15))), 'yyyy-mm-dd hh:mm:ss');
-      expect(text).toBe(new Date(Date.UTC(2026, 0, 5) + second * 1_000).toISOString().slice(0, 19).replace('T', ' '));
+      if (text !== new Date(Date.UTC(2026, 0, 5) + second * 1_000).toISOString().slice(0, 19).replace('T', ' ')) wrong.push(text);
     }
+    expect(wrong).toEqual([]);
     expect(atWholeSecond(46_027.123_456_78)).toBe(46_027.123_456_78);
     expect(atWholeSecond(46_027)).toBe(46_027);
   });
@@ -147,6 +151,7 @@ describe('an import', () => {
       texts: 4 + 2_000 + 1,
       errors: 1,
       formulas: 0,
+      emptyFormulas: 0,
       mergedAreas: 0,
     });
     expect(value.notes).toEqual([

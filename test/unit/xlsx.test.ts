@@ -84,7 +84,7 @@ describe('cells of a workbook', () => {
       rows: `<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="s"><v>2</v></c></row>
         <row r="2"><c r="A2"><f>1+1</f><v>2</v></c><c r="B2" t="str"><f>"a"</f><v>a&amp;b</v></c><c r="C2" t="e"><f>1/0</f><v>#DIV/0!</v></c><c t="b"><v>1</v></c></row>
         <row><c><v>1.5E-3</v></c><c t="inlineStr"><is><t> in </t></is></c><c t="e"><v>#BUSY!</v></c><c t="d"><v>2024-02-29T08:30:00</v></c><c t="str"><f>""</f><v></v></c></row>
-        <row r="7"><c r="C7" s="0"/><c r="D7" t="s"/><c r="E7" t="inlineStr"/><c r="F7"><v><![CDATA[7]]></v></c></row>`,
+        <row r="7"><c r="C7" s="0"/><c r="D7" t="s"><f>A1</f></c><c r="E7" t="inlineStr"/><c r="F7"><v><![CDATA[7]]></v></c></row>`,
       after: '<mergeCells count="2"><mergeCell ref="A1:B1"/><mergeCell ref="A4:A5"/></mergeCells>',
       formats: ['0.00'],
     });
@@ -99,7 +99,7 @@ describe('cells of a workbook', () => {
       [null, null, null, null, null, 7],
     ]);
     expect(cells[2]?.[3]?.format).toBe('yyyy-mm-dd"T"hh:mm:ss');
-    expect(value.cells).toEqual({ numbers: 3, dates: 1, booleans: 1, texts: 6, errors: 2, formulas: 4, mergedAreas: 2 });
+    expect(value.cells).toEqual({ numbers: 3, dates: 1, booleans: 1, texts: 6, errors: 2, formulas: 4, emptyFormulas: 1, mergedAreas: 2 });
   });
 
   test.each(CELL_ERROR_VALUES)('%s is that error', async (text) => {
@@ -196,6 +196,11 @@ describe('a file that is wrong is one line that says what, and nothing is writte
     expect(await refusal(write('a.xlsx', await zipOf({ ...parts, 'xl/workbook.xml': '<workbook><unclosed></workbook>' })))).toContain(
       "'a.xlsx' cannot be imported: its part xl/workbook.xml is no such XML as workbooks hold (",
     );
+    const latin1 = Buffer.from(
+      parts['xl/worksheets/sheet0.xml']?.replace('</sheetData>', '<row><c t="str"><v>Gr\xfc\xdfe</v></c></row></sheetData>') as string,
+      'latin1',
+    );
+    expect(await refusal(write('a.xlsx', await zipOf({ ...parts, 'xl/worksheets/sheet0.xml': latin1 })))).toContain('(it is not UTF-8).');
     expect(await refusedRows('')).toContain("'a.xlsx: One' is empty: there is nothing to import.");
   });
 

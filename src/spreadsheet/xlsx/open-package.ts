@@ -81,7 +81,7 @@ async function listEntries(zip: ZipFile, name: string, limits: WorkbookLimits): 
   const entries = new Map<string, Entry>();
   let unpacked = 0;
   await new Promise<void>((resolve, reject) => {
-    zip.once('error', (error: Error) => reject(damaged(name, error)));
+    zip.on('error', (error: Error) => reject(damaged(name, error)));
     zip.once('end', resolve);
     zip.on('entry', (entry: Entry) => {
       const { fileName, uncompressedSize, compressedSize } = entry;

@@ -13,7 +13,7 @@ export interface XmlHandlers {
 /** Yields after every piece, with how many bytes it came to. @throws InvalidInputError for what is no XML; what the handlers throw */
 export async function* parsePart(zip: WorkbookPackage, part: string, handlers: XmlHandlers): AsyncGenerator<number, void, undefined> {
   const parser = new SaxesParser({ position: false });
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let thrown: unknown;
   // Called inside of the parser: an error must not leave it half way, so it is kept until the piece is done.
   const guarded = (body: () => void) => {
@@ -37,7 +37,13 @@ export async function* parsePart(zip: WorkbookPackage, part: string, handlers: X
   parser.on('text', (text) => guarded(() => handlers.text?.(text)));
   parser.on('cdata', (text) => guarded(() => handlers.text?.(text)));
   parser.on('closetag', ({ name }) => guarded(() => handlers.close?.(localName(name))));
-  const write = (text: string) => {
+  const write = (chunk?: Uint8Array) => {
+    let text: string;
+    try {
+      text = chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
+    } catch {
+      throw fault('it is not UTF-8');
+    }
     parser.write(text);
     if (thrown !== undefined) {
       throw thrown;
@@ -46,10 +52,10 @@ export async function* parsePart(zip: WorkbookPackage, part: string, handlers: X
   let length = 0;
   for await (const chunk of zip.read(part)) {
     length += chunk.length;
-    write(decoder.decode(chunk, { stream: true }));
+    write(chunk);
     yield length;
   }
-  write(decoder.decode());
+  write();
   parser.close();
   if (thrown !== undefined) {
     throw thrown;

@@ -29,6 +29,7 @@ export interface WorksheetPage {
   bytes: number;
   /** In this page. */
   formulas: number;
+  emptyFormulas: number;
   mergedAreas: number;
 }
 
@@ -49,7 +50,7 @@ export async function* readWorksheet(
   part: string,
   { worksheet, sharedStrings, formats, is1904, isOurs }: WorksheetOptions,
 ): AsyncGenerator<WorksheetPage, void, undefined> {
-  let page: WorksheetPage = { rows: [], bytes: 0, formulas: 0, mergedAreas: 0 };
+  let page: WorksheetPage = { rows: [], bytes: 0, formulas: 0, emptyFormulas: 0, mergedAreas: 0 };
   let cellsInPage = 0;
   let row: RowInMaking = { row: -1, columns: [], values: [], formats: undefined };
   let column = -1;
@@ -92,7 +93,6 @@ export async function* readWorksheet(
   }
 
   function endCell(): void {
-    page.formulas += hasFormula ? 1 : 0;
     let format = style === undefined ? undefined : formats[Number(style)];
     let value: CellValue;
     const date = type === 'd' ? parseIsoDate(text) : undefined;
@@ -101,6 +101,9 @@ export async function* readWorksheet(
       format ??= date.format;
     } else {
       value = readValue(format);
+    }
+    if (hasFormula) {
+      page[value === null ? 'emptyFormulas' : 'formulas'] += 1;
     }
     if (value === null) {
       return;
@@ -205,7 +208,7 @@ export async function* readWorksheet(
     page.bytes = bytes;
     if (cellsInPage >= PAGE_CELLS) {
       yield page;
-      page = { rows: [], bytes, formulas: 0, mergedAreas: 0 };
+      page = { rows: [], bytes, formulas: 0, emptyFormulas: 0, mergedAreas: 0 };
       cellsInPage = 0;
     }
   }
