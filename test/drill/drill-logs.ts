@@ -33,8 +33,14 @@ export async function createDrillLogs(db: Queryable, random: Random): Promise<Dr
   }
   for (const { id, type } of logs) {
     // One in ten has no policy: there only who asks gets a snapshot.
-    await createLog(db, { id, type, snapshotEvery: random.chance(0.1) ? undefined : random.integer(5, 60) });
+    await createLog(db, {
+      id,
+      type,
+      snapshotEvery: random.chance(0.1) ? undefined : random.integer(5, 60),
+      keepSnapshots: random.integer(1, 3),
+      keepDays: 0,
+    });
   }
-  await createLog(db, { id: LONG_LOG, type: sheet.type });
+  await createLog(db, { id: LONG_LOG, type: sheet.type, keepSnapshots: 2, keepDays: 0 });
   return logs;
 }

@@ -1,6 +1,6 @@
 /** Blobs as files: gzip over JSON, named by the SHA-256 of that JSON. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
@@ -9,12 +9,16 @@ export type BlobContent = Record<string, unknown>;
 export interface BlobReader {
   /** @throws Error that says what is wrong with it */
   read(name: string): Promise<BlobContent>;
+  /** Names of those that are there and were never read. */
+  unread(): Promise<string[]>;
 }
 
 /** Of one log, whose blobs are in a folder of its name. */
 export function createBlobReader(blobsDir: string, logId: string): BlobReader {
+  const wanted = new Set<string>();
   return {
     async read(name) {
+      wanted.add(name);
       const hash = /-([0-9a-f]{64})\.gz$/.exec(name)?.[1];
       const text = gunzipSync(
         await readFile(join(blobsDir, logId, name)).catch((error: NodeJS.ErrnoException) => {
@@ -25,6 +29,13 @@ export function createBlobReader(blobsDir: string, logId: string): BlobReader {
         throw new Error(`the content of blob ${name} does not match the hash in its name`);
       }
       return JSON.parse(text.toString('utf8'));
+    },
+    async unread() {
+      const names = await readdir(join(blobsDir, logId)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw error;
+      });
+      return names.filter((name) => !wanted.has(name)).sort();
     },
   };
 }

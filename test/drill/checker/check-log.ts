@@ -20,11 +20,13 @@ export interface CheckLogOptions {
   blobsDir: string;
   log: { id: string; type: string; first: string; next: string };
   records: readonly AppendRecord[];
+  /** Garbage has been collected: blobs of snapshots that no entry has any more are gone. */
+  collected: boolean;
   find: (finding: string) => void;
   checked: CheckedCounts;
 }
 
-export async function checkLog({ client, blobsDir, log, records, find, checked }: CheckLogOptions): Promise<void> {
+export async function checkLog({ client, blobsDir, log, records, collected, find, checked }: CheckLogOptions): Promise<void> {
   const wanted = entriesWanted(records, log.id, find);
   const appends = createAppendCheck(log.id, records, find);
   const blobs = createBlobReader(blobsDir, log.id);
@@ -53,7 +55,7 @@ export async function checkLog({ client, blobsDir, log, records, find, checked }
     const acknowledged = wanted.get(entry.sequenceId);
     wanted.delete(entry.sequenceId);
     if (acknowledged) checkContent(place, entry, acknowledged, find);
-    if (entry.snapshot !== null) {
+    if (entry.snapshot !== null && !(collected && entry.isRemoved)) {
       checked.snapshots += 1;
       const difference = await fold.compare(entry.snapshot, entry.sequenceId).catch((error: Error) => error.message);
       if (difference !== undefined) find(`snapshot ${entry.snapshot} of ${place}: ${difference}`);
@@ -67,6 +69,8 @@ export async function checkLog({ client, blobsDir, log, records, find, checked }
     find(`entry ${log.id}/${sequenceId} of append ${append} was acknowledged and is not there`);
   }
   appends.finish();
+  const garbage = collected ? await blobs.unread() : [];
+  for (const name of garbage) find(`blob ${log.id}/${name} is there, and no snapshot refers to it`);
 }
 
 interface WantedEntry {

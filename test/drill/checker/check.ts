@@ -6,6 +6,7 @@
  * 1. every log holds [first, next) without a gap; what it held before is in drill.removed_entry
  * 2. every acknowledged append is there once, whole, with its content
  * 3. every snapshot equals the fold of its log strictly before its entry
+ *    where garbage has been collected: of entries that are held; and every blob of a log belongs to one of these
  * 4. no entry is pending, no unit waiting, ready, claimed, started or dead
  * 5. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
  */
@@ -19,6 +20,8 @@ export interface CheckOptions {
   connectionString: string;
   blobsDir: string;
   acknowledgedFile: string;
+  /** Garbage has been collected without a grace period, after all else had ended. */
+  collected?: boolean;
 }
 
 export interface CheckedCounts {
@@ -35,6 +38,7 @@ export async function checkDrill({
   connectionString,
   blobsDir,
   acknowledgedFile,
+  collected = false,
 }: CheckOptions): Promise<{ findings: string[]; checked: CheckedCounts }> {
   const findings: string[] = [];
   const find = (finding: string) => findings.push(finding);
@@ -52,7 +56,7 @@ export async function checkDrill({
       'select id, type, first_sequence_id::text as first, next_sequence_id::text as next from tidemark.logs order by id',
     );
     for (const log of logs) {
-      await checkLog({ client, blobsDir, log, records: byLog.get(log.id) ?? [], find, checked });
+      await checkLog({ client, blobsDir, log, records: byLog.get(log.id) ?? [], collected, find, checked });
       byLog.delete(log.id);
       checked.logs += 1;
     }
