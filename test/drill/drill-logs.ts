@@ -35,8 +35,8 @@ export async function createDrillLogs(db: Queryable, random: Random): Promise<Dr
     // One in ten has no policy: there only who asks gets a snapshot. Half of the others are compacted by policy, too.
     const snapshotEvery = random.chance(0.1) ? undefined : random.integer(5, 60);
     const compactEvery = snapshotEvery !== undefined && random.chance(0.5) ? random.integer(20, 150) : undefined;
-    await createLog(db, { id, type, snapshotEvery, compactEvery });
+    await createLog(db, { id, type, snapshotEvery, compactEvery, keepSnapshots: random.integer(1, 3), keepDays: 0 });
   }
-  await createLog(db, { id: LONG_LOG, type: sheet.type });
+  await createLog(db, { id: LONG_LOG, type: sheet.type, keepSnapshots: 2, keepDays: 0 });
   return logs;
 }

@@ -7,7 +7,7 @@ import type { DrillLog } from './drill-logs.ts';
 import { createHurry, runFreezeLane, runKillLane } from './kill-lanes.ts';
 import type { Random } from './random.ts';
 import type { Scene } from './scene.ts';
-import { runAskAgainLane, runBacklogLane, runLongLane, runTruncationLane } from './stir-lanes.ts';
+import { type CollectionCounts, runAskAgainLane, runBacklogLane, runCollectionLane, runLongLane, runTruncationLane } from './stir-lanes.ts';
 import { KINDS, type Kind } from './target.ts';
 
 export interface LanesOptions {
@@ -21,7 +21,7 @@ export interface LanesOptions {
   say: (line: string) => void;
 }
 
-export interface LaneCounts {
+export interface LaneCounts extends CollectionCounts {
   kills: Record<Kind, number>;
   freezes: number;
   truncations: number;
@@ -77,6 +77,7 @@ export async function runLanes({ scene, random, logs, appender, minutes, giveUp,
       onRelease: threaten(1_500),
     }),
     runLongLane({ ...stir('long'), everyMs: 25_000, onAsked: threaten(4_000) }),
+    runCollectionLane({ ...stir('collection'), everyMs: 300, blobsDir: scene.blobsDir }),
     runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
     runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
     ...killLanes,
@@ -86,8 +87,8 @@ export async function runLanes({ scene, random, logs, appender, minutes, giveUp,
   await Promise.allSettled(lanes);
   clearInterval(telling);
   giveUp.signal.throwIfAborted();
-  const [truncations, askedAgain, backlogs, longSnapshots, freezes] = await Promise.all(lanes);
-  return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ms: clock.elapsedMs() };
+  const [truncations, askedAgain, backlogs, longSnapshots, collected, freezes] = await Promise.all(lanes);
+  return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ...collected, ms: clock.elapsedMs() };
 }
 
 function progressLine(clock: Clock, { counts }: Appender, kills: Record<Kind, number>): string {

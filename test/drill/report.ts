@@ -3,9 +3,10 @@ import type { Queryable } from '../../src/postgres/queryable.ts';
 import type { AppendCounts } from './appender.ts';
 import type { CheckedCounts } from './checker/check.ts';
 import { SCHEMA } from './drill-settings.ts';
+import type { CollectionCounts } from './stir-lanes.ts';
 import type { Kind } from './target.ts';
 
-export interface DrillReport {
+export interface DrillReport extends CollectionCounts {
   seed: number;
   minutes: number;
   seconds: { total: number; killing: number; settling: number; checking: number };
@@ -71,7 +72,7 @@ export function describeReport(report: DrillReport): string {
   const lines = [
     `seed       ${report.seed}, ${report.minutes} minutes; ${list(seconds)} (seconds)`,
     `kills      ${list(kills)}; freezes ${report.freezes}; ended by themselves ${report.endedByThemselves}`,
-    `appends    ${list(appends)}; truncations ${report.truncations}; asked again ${report.askedAgain}; backlogs ${report.backlogs}; long snapshots ${report.longSnapshots}`,
+    `appends    ${list(appends)}; truncations ${report.truncations}; asked again ${report.askedAgain}; backlogs ${report.backlogs}; long snapshots ${report.longSnapshots}; collections ${report.collections}; blobs removed ${report.blobsRemoved}`,
     `snapshots  ${list(snapshots)}`,
     `bursts     ${list(bursts)}`,
     `sweep      ${list(sweep)}`,

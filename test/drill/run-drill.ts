@@ -15,6 +15,7 @@ import { createRandom } from './random.ts';
 import { type DrillReport, readDatabaseCounts } from './report.ts';
 import { openScene } from './scene.ts';
 import { settle } from './settle.ts';
+import { collectLogs } from './stir-lanes.ts';
 
 type Say = (line: string) => void;
 
@@ -64,9 +65,11 @@ async function runInDirectory(
   await Promise.all(processes.map((process) => process.end()));
   const databaseCounts = await readDatabaseCounts(owner);
 
+  const { missing } = await collectLogs(pool, blobsDir, { graceMs: 0 });
+
   say('settled; checking');
   const checkedFrom = performance.now();
-  const { findings, checked } = await checkDrill({ connectionString: ownerUrl, blobsDir, acknowledgedFile });
+  const { findings, checked } = await checkDrill({ connectionString: ownerUrl, blobsDir, acknowledgedFile, collected: true });
   const checking = performance.now() - checkedFrom;
   const seconds = (ms: number) => Math.round(ms / 100) / 10;
   const report: DrillReport = {
@@ -83,7 +86,11 @@ async function runInDirectory(
     appends: appender.counts,
     ...databaseCounts,
     checked,
-    findings: [...settled.findings, ...findings],
+    findings: [
+      ...settled.findings,
+      ...[...counts.blobsMissing, ...missing.names].map((name) => `a collection found ${name} missing`),
+      ...findings,
+    ],
   };
   return { report, dataDir: scene.postgres.current().dataDir };
 }

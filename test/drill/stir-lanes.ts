@@ -1,9 +1,15 @@
 /** What the drill does to logs besides appending one entry after another: backlogs, long snapshots, truncation, pending set again. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { SequenceRangeError } from '../../src/errors.ts';
 import type { SequenceId } from '../../src/event-log/event-log.ts';
+import type { AnyLogType } from '../../src/event-log/log-type.ts';
 import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
+import { collectGarbage, type GarbageReport } from '../../src/garbage/collect-garbage.ts';
 import type { Pool } from '../../src/postgres/pool.ts';
+import { inTransaction } from '../../src/postgres/transaction.ts';
+import { sheet } from '../../src/spreadsheet/sheet.ts';
+import { bankAccount } from '../support/bank-account.ts';
 import type { Appender } from './appender.ts';
 import type { Clock } from './clock.ts';
 import { type DrillLog, LONG_LOG } from './drill-logs.ts';
@@ -94,13 +100,19 @@ export async function runTruncationLane({ clock, random, pool, logs, everyMs }: 
     if (clock.isOver()) return truncations;
     const logId = random.pick(ids);
     await unlessOut(async () => {
-      const { rows } = await pool.query(
-        `select sequence_id from ${SCHEMA}.entries where log_id = $1 and snapshot is not null order by sequence_id desc limit 3`,
-        [logId],
-      );
-      if (rows.length === 0) return;
-      await unlessGone(() => eventLog(pool, logId).truncate(BigInt(random.pick(rows).sequence_id)));
-      truncations += 1;
+      await inTransaction(pool, async (tx) => {
+        // Held, so that no collection lets go of the snapshot that will stand for what goes.
+        await tx.query(`select 1 from ${SCHEMA}.logs where id = $1 for update`, [logId]);
+        const { rows } = await tx.query(
+          `select sequence_id from ${SCHEMA}.entries where log_id = $1 and snapshot is not null order by sequence_id desc limit 3`,
+          [logId],
+        );
+        if (rows.length === 0) return;
+        await eventLog(pool, logId)
+          .within(tx)
+          .truncate(BigInt(random.pick(rows).sequence_id));
+        truncations += 1;
+      });
     });
   }
 }
@@ -126,6 +138,56 @@ export async function runAskAgainLane({ clock, random, pool, logs, everyMs }: St
       asked += 1;
     });
   }
+}
+
+/** A log at a time holds up nobody, and comes through before Postgres is killed again. */
+const LOGS_PER_COLLECTION = 6;
+
+/** Collects garbage without any grace period, beside all that writes blobs; Postgres dies in the middle of it. */
+export async function runCollectionLane({
+  clock,
+  random,
+  pool,
+  everyMs,
+  blobsDir,
+}: Omit<StirOptions, 'logs' | 'appender'> & { everyMs: number; blobsDir: string }): Promise<CollectionCounts> {
+  const counts: CollectionCounts = { collections: 0, blobsRemoved: 0, blobsMissing: [] };
+  for (;;) {
+    await clock.pause(random.waitMs(everyMs));
+    if (clock.isOver()) return counts;
+    await unlessOut(async () => {
+      // Those of which a snapshot is asked for would be left alone, and there are many; one may be asked for any moment.
+      const { rows } = await pool.query(
+        `select l.id from ${SCHEMA}.logs l
+         where not exists (select 1 from ${SCHEMA}.work w where w.log_id = l.id and w.state in ('waiting', 'ready', 'claimed', 'started'))
+         order by random() limit ${LOGS_PER_COLLECTION}`,
+      );
+      const { removed, missing } = await collectLogs(pool, blobsDir, { graceMs: 0, logs: rows.map((row) => row.id) });
+      counts.collections += 1;
+      counts.blobsRemoved += removed;
+      counts.blobsMissing.push(...missing.names);
+    });
+  }
+}
+
+export interface CollectionCounts {
+  collections: number;
+  /** By those that came through. */
+  blobsRemoved: number;
+  /** Found to be missing. */
+  blobsMissing: string[];
+}
+
+export function collectLogs(pool: Pool, blobsDir: string, options: { graceMs: number; logs?: readonly string[] }): Promise<GarbageReport> {
+  const logTypes = new Map<string, AnyLogType>([sheet, bankAccount].map((logType) => [logType.type, logType]));
+  return collectGarbage({
+    pool,
+    schema: SCHEMA,
+    blobs: createDirectoryBlobStore({ path: blobsDir }),
+    logTypes,
+    patienceMs: 100,
+    ...options,
+  });
 }
 
 const eventLog = (pool: Pool, logId: string) => createPostgresEventLog({ pool, logId, schema: SCHEMA });

@@ -50,6 +50,8 @@ test('thousands of appends, every process and server killed again and again: not
   expect(report.checked.completions).toBe(report.snapshots.taken);
   expect(report.bursts.executions).toBeGreaterThan(0);
   expect(report.bursts.finishedInside).toBeGreaterThan(0);
+  expect(report.collections).toBeGreaterThan(0);
+  expect(report.blobsRemoved).toBeGreaterThan(10);
   expect(report.snapshots.long).toBeGreaterThan(0);
   expect(report.snapshots.compacted).toBeGreaterThan(0);
   expect(report.checked.archivedEntries).toBeGreaterThan(0);

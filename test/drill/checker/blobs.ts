@@ -1,6 +1,6 @@
 /** Blobs as files: gzip over JSON, named by the SHA-256 of that JSON. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
@@ -9,22 +9,37 @@ export type BlobContent = Record<string, unknown>;
 export interface BlobReader {
   /** @throws Error that says what is wrong with it */
   read(name: string): Promise<BlobContent>;
+  /** Names of those that are there and were never read. */
+  unread(): Promise<string[]>;
+}
+
+export function missingBlob(name: string): string {
+  return `blob ${name} cannot be read (ENOENT)`;
 }
 
 /** Of one log, whose blobs are in a folder of its name. */
 export function createBlobReader(blobsDir: string, logId: string): BlobReader {
+  const wanted = new Set<string>();
   return {
     async read(name) {
+      wanted.add(name);
       const hash = /-([0-9a-f]{64})\.gz$/.exec(name)?.[1];
       const text = gunzipSync(
         await readFile(join(blobsDir, logId, name)).catch((error: NodeJS.ErrnoException) => {
-          throw new Error(`blob ${name} cannot be read (${error.code})`);
+          throw new Error(error.code === 'ENOENT' ? missingBlob(name) : `blob ${name} cannot be read (${error.code})`);
         }),
       );
       if (createHash('sha256').update(text).digest('hex') !== hash) {
         throw new Error(`the content of blob ${name} does not match the hash in its name`);
       }
       return JSON.parse(text.toString('utf8'));
+    },
+    async unread() {
+      const names = await readdir(join(blobsDir, logId)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw error;
+      });
+      return names.filter((name) => !wanted.has(name)).sort();
     },
   };
 }

@@ -6,9 +6,11 @@
  * 1. every log holds [first, next) without a gap; what it held before is in drill.removed_entry
  * 2. every acknowledged append is there once, whole, with its content
  * 3. every snapshot equals the fold of its log strictly before its entry
+ *    (where garbage has been collected, one whose entry has left the log may be gone, as a whole)
  * 4. every history joins, and holds what its log held; what a compaction has removed is in one
- * 5. no entry is pending, no unit waiting, ready, claimed, started or dead
- * 6. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
+ * 5. where garbage has been collected: every blob of a log belongs to one of these
+ * 6. no entry is pending, no unit waiting, ready, claimed, started or dead
+ * 7. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
  */
 import pg from 'pg';
 import { type AppendRecord, readAcknowledged } from './acknowledged.ts';
@@ -20,6 +22,8 @@ export interface CheckOptions {
   connectionString: string;
   blobsDir: string;
   acknowledgedFile: string;
+  /** Garbage has been collected without a grace period, after all else had ended. */
+  collected?: boolean;
 }
 
 export interface CheckedCounts {
@@ -38,6 +42,7 @@ export async function checkDrill({
   connectionString,
   blobsDir,
   acknowledgedFile,
+  collected = false,
 }: CheckOptions): Promise<{ findings: string[]; checked: CheckedCounts }> {
   const findings: string[] = [];
   const find = (finding: string) => findings.push(finding);
@@ -63,7 +68,7 @@ export async function checkDrill({
       'select id, type, first_sequence_id::text as first, next_sequence_id::text as next from tidemark.logs order by id',
     );
     for (const log of logs) {
-      await checkLog({ client, blobsDir, log, records: byLog.get(log.id) ?? [], find, checked });
+      await checkLog({ client, blobsDir, log, records: byLog.get(log.id) ?? [], collected, find, checked });
       byLog.delete(log.id);
       checked.logs += 1;
     }
