@@ -1,6 +1,6 @@
 /** Files into sheets and back by the command: real ones, and ones that are made to do harm, with the memory that they take. */
 import { createWriteStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';

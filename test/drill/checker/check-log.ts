@@ -75,7 +75,7 @@ export async function checkLog({ client, blobsDir, log, records, collected, find
   appends.finish();
   checked.archivedEntries += history.finish();
   const garbage = collected ? await blobs.unread() : [];
-  for (const name of garbage) find(`blob ${log.id}/${name} is there, and no snapshot refers to it`);
+  for (const name of garbage) find(`blob ${log.id}/${name} is there, and nothing refers to it`);
 }
 
 interface WantedEntry {
