@@ -514,8 +514,9 @@ describe('a signal', () => {
         takeSnapshot({ log: watched, blobs: dir, logType: sheet, sequenceId: 3_000n, signal: controller.signal }),
       );
       expect(error.message).toBe('shutting down');
-      expect(after, 'what was under way may end, nothing more begins').toBeLessThan(10);
-      expect(writes.length).toBeLessThan(10);
+      // Sixteen blobs are on their way at most.
+      expect(after, 'what was under way may end, nothing more begins').toBeLessThan(20);
+      expect(writes.length).toBeLessThan(20);
     }
   });
 
