@@ -10,6 +10,8 @@ comment on column logs.compact_mark is 'Newest entry that was asked for a compac
 comment on column entries.history is 'Blob from which all entries strictly before this one can be read, archived.';
 
 create index entries_history on entries (log_id, sequence_id) where history is not null;
+-- What the policy of a log looks for, behind whatever else its entries wait for.
+create index entries_snapshot_asked on entries (log_id) where pending in ('snapshot', 'compact');
 
 insert into workflow_name (name) values ('compact') on conflict do nothing;
 
@@ -23,19 +25,23 @@ $$;
 -- is gone or asks for no compaction any more, and nothing was dropped.
 --
 -- Lock order: log -> entry -> work_key -> work. Appends and truncations begin with the log's row, ends of units with the entry.
--- A transaction that holds the log for long is not waited for: the attempt fails for want of something else, and is tried again for ever.
+-- A transaction that holds what this one needs is not waited for long: the attempt fails for want of something else, and is tried again for ever. Nor
+-- is the worker: frozen before its commit it would hold up every append. Both until the transaction ends.
 create function truncate_archived(p_log_id text, p_sequence_id bigint) returns bigint
-language plpgsql set search_path from current set lock_timeout = '2s' as $$
+language plpgsql set search_path from current as $$
 declare
   v_group text;
   v_first bigint;
   v_waiting bigint;
 begin
+  perform set_config('lock_timeout', '2s', true), set_config('idle_in_transaction_session_timeout', '30s', true);
   select l.type into v_group from logs l where l.id = p_log_id for no key update;
   -- Of several entries that others may lock too, the oldest first, as in lock_entry_to_end.
   perform from entries e
-  where e.log_id = p_log_id and e.sequence_id <= p_sequence_id and (e.pending is not null or e.sequence_id in (
-    select w.sequence_id from work w where w.state = 'dead' and w.group_name = v_group and w.log_id = p_log_id))
+  where e.log_id = p_log_id and e.sequence_id in (
+    select p.sequence_id from entries p where p.log_id = p_log_id and p.sequence_id <= p_sequence_id and p.pending is not null
+    union
+    select w.sequence_id from work w where w.state = 'dead' and w.group_name = v_group and w.log_id = p_log_id and w.sequence_id <= p_sequence_id)
   order by e.sequence_id for update;
   perform from entries e where e.log_id = p_log_id and e.sequence_id = p_sequence_id and e.pending = 'compact';
   if not found then

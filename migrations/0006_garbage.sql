@@ -54,20 +54,21 @@ begin
 end
 $$;
 
--- Entries lose their snapshot; never the newest one that has one, nor the first one held, which a truncation may have left to stand for all before it.
+-- Entries lose their snapshot; never the newest one that has one, nor the oldest one of a log that was truncated, which stands for all before it.
 -- Lock order: log -> entries, as everywhere.
 create function drop_snapshots(p_log_id text, p_sequence_ids bigint[]) returns bigint language plpgsql set search_path from current set enable_seqscan = off as $$
 declare
   v_first bigint;
+  v_oldest bigint;
   v_newest bigint;
   v_dropped bigint;
 begin
   select l.first_sequence_id into v_first from logs l where l.id = p_log_id for share;
-  select max(e.sequence_id) into v_newest from entries e where e.log_id = p_log_id and e.snapshot is not null;
+  select min(e.sequence_id), max(e.sequence_id) into v_oldest, v_newest from entries e where e.log_id = p_log_id and e.snapshot is not null;
   perform 1 from entries e where e.log_id = p_log_id and e.sequence_id = any (p_sequence_ids) order by e.sequence_id for update;
   update entries e set snapshot = null
   where e.log_id = p_log_id and e.sequence_id = any (p_sequence_ids) and e.snapshot is not null
-    and e.sequence_id <> v_first and e.sequence_id < v_newest;
+    and (v_first = 0 or e.sequence_id > v_oldest) and e.sequence_id < v_newest;
   get diagnostics v_dropped = row_count;
   return v_dropped;
 end

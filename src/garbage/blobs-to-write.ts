@@ -12,7 +12,7 @@ import type { Database } from '../postgres/queryable.ts';
 import type { Unit } from '../work/unit.ts';
 
 /** How long a removal whose process has vanished may still take effect: more than it may take (see remove-marked.ts) and a call to the store. */
-const REMOVAL_HOLD_MS = 90_000;
+export const REMOVAL_HOLD_MS = 90_000;
 
 /** @param unit of a log entry. @returns the directory of its log */
 export async function blobsToWrite(

@@ -10,20 +10,21 @@ import type { Retention } from './retention.ts';
 const PAGE = 1_000;
 
 /**
- * Sequence ids of entries whose snapshot is not kept, a page at a time, newest first. The newest snapshot and that of the first entry held always are
- * kept: behind the one nothing would be left to open the log with, before the other its entries are gone.
+ * Sequence ids of entries whose snapshot is not kept, a page at a time, newest first. The newest snapshot is always kept, and of a log that was
+ * truncated the oldest one: without the one nothing would be left to open the log with, without the other nothing between it and the next.
  */
 export async function* snapshotsToDrop(db: Database, logId: string, isKept: Retention): AsyncGenerator<string[], void, undefined> {
   let before: string | null = null;
   for (;;) {
-    const { rows }: { rows: { sequence_id: string; committed_at: Date; is_first: boolean }[] } = await db.query(
-      `select e.sequence_id, e.committed_at, e.sequence_id = l.first_sequence_id as is_first
+    const { rows }: { rows: { sequence_id: string; committed_at: Date; is_base: boolean }[] } = await db.query(
+      `select e.sequence_id, e.committed_at, l.first_sequence_id > 0 and e.sequence_id = o.sequence_id as is_base
        from ${db.schema}.logs l join ${db.schema}.entries e on e.log_id = l.id
+       cross join (select min(sequence_id) as sequence_id from ${db.schema}.entries where log_id = $1::text and snapshot is not null) o
        where l.id = $1::text and e.snapshot is not null and ($2::bigint is null or e.sequence_id < $2::bigint)
        order by e.sequence_id desc limit ${PAGE}`,
       [logId, before],
     );
-    const dropped = rows.filter((row) => !isKept(row.committed_at) && !row.is_first).map((row) => row.sequence_id);
+    const dropped = rows.filter((row) => !isKept(row.committed_at) && !row.is_base).map((row) => row.sequence_id);
     if (dropped.length > 0) {
       yield dropped;
     }

@@ -4,7 +4,7 @@
  */
 import type { BlobStore } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
-import { LogNotFoundError } from '../errors.ts';
+import { errorMessage, FencedError, LogNotFoundError } from '../errors.ts';
 import type { AnyLogType } from '../event-log/log-type.ts';
 import { DEFAULT_RETENTION } from '../event-log/retention-settings.ts';
 import type { Pool } from '../postgres/pool.ts';
@@ -70,12 +70,13 @@ interface StoredLog {
   keep_days: number | null;
 }
 
-/** @throws LogNotFoundError for one of `logs`; anything that the database and the blob store throw */
+/** @throws LogNotFoundError for one of `logs`; what the database throws, and the blob store where no log at all could be collected */
 export async function collectGarbage(options: CollectGarbageOptions): Promise<GarbageReport> {
   const { pool, schema, blobs, logs, dryRun, resume, signal, onProgress } = options;
   const db = inSchema(pool, schema);
   const cache = createSnapshotCache(options.cacheBytes === undefined ? {} : { maxBytes: options.cacheBytes });
   const report = resume?.report ?? emptyReport();
+  const failures: unknown[] = [];
   let after = resume?.after;
   await refuseUnknown(db, logs);
 
@@ -89,10 +90,19 @@ export async function collectGarbage(options: CollectGarbageOptions): Promise<Ga
         saidAt = Date.now();
         await onProgress?.({ after, report, current: { log: log.id, blobs: looked } });
       }
+    }).catch((error: unknown) => {
+      // Of one log, it keeps no other from being collected.
+      signal?.throwIfAborted();
+      if (error instanceof FencedError) throw error;
+      failures.push(error);
+      return { skipped: errorMessage(error).slice(0, MAX_REASON) };
     });
     addTo(report, log.id, collection);
     after = log.id;
     await onProgress?.({ after, report });
+  }
+  if (failures.length > 0 && failures.length === report.logs) {
+    throw failures[0];
   }
   if (!dryRun && logs === undefined) {
     report.leftovers += (await blobs.removeLeftovers?.()) ?? 0;

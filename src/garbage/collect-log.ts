@@ -15,7 +15,7 @@ import type { SnapshotCache } from '../snapshots/cache.ts';
 import { archivedToKeep, dropSnapshots, snapshotsToDrop } from './choose-snapshots.ts';
 import { type ReferenceOptions, type Root, readRoots, visitReferences } from './log-roots.ts';
 import { countRemovable, markGarbage } from './mark-garbage.ts';
-import { removeMarked } from './remove-marked.ts';
+import { type RemoveOptions, removeMarked } from './remove-marked.ts';
 import { createRetention, type RetentionPolicy } from './retention.ts';
 
 export interface CollectLogOptions {
@@ -66,8 +66,7 @@ export async function collectLog(options: CollectLogOptions): Promise<LogCollect
   const dropped = new Set<string>();
   const isKept = createRetention(options.retention, new Date());
   for await (const page of snapshotsToDrop(db, logId, isKept)) {
-    collection.snapshots += dryRun ? page.length : await dropSnapshots(db, logId, page);
-    for (const sequenceId of dryRun ? page : []) {
+    for (const sequenceId of page) {
       dropped.add(sequenceId);
     }
   }
@@ -85,6 +84,8 @@ export async function collectLog(options: CollectLogOptions): Promise<LogCollect
     }
   }
   const changes = !dryRun && collection.problems.length === 0;
+  // Only where those that stay can be read: an older snapshot stands in for one that cannot.
+  collection.snapshots = changes ? await dropSnapshots(db, logId, [...dropped]) : dropped.size;
 
   for await (const names of namesIn(blobs)) {
     signal?.throwIfAborted();
@@ -112,7 +113,9 @@ export async function collectLog(options: CollectLogOptions): Promise<LogCollect
   if (dryRun) {
     collection.waiting -= collection.removed;
   } else if (changes) {
-    await removeAll(options, collection, references, new Set(roots.map((root) => root.name)));
+    // What an attempt was about to write may not have been there to be looked into.
+    const knownRoots = new Set(roots.filter((root) => !root.optional).map((root) => root.name));
+    await removeAll(options, collection, { references, referenced: isFound, knownRoots });
   }
   return collection;
 }
@@ -158,13 +161,12 @@ async function stillMissing(
 async function removeAll(
   { pool, schema, logId, blobs, graceMs, patienceMs = DEFAULT_PATIENCE_MS, sessionTimeoutMs, signal, onProgress }: CollectLogOptions,
   collection: LogCollection,
-  references: ReferenceOptions,
-  knownRoots: ReadonlySet<string>,
+  known: Pick<RemoveOptions, 'references' | 'referenced' | 'knownRoots'>,
 ): Promise<void> {
   let lastRemovalAt = Date.now();
   for (;;) {
     signal?.throwIfAborted();
-    const batch = await removeMarked({ pool, schema, logId, blobs, graceMs, references, knownRoots, sessionTimeoutMs, signal });
+    const batch = await removeMarked({ pool, schema, logId, blobs, graceMs, ...known, sessionTimeoutMs, signal });
     if (batch.type === 'busy') {
       if (Date.now() - lastRemovalAt > patienceMs) {
         collection.postponed = true;

@@ -16,6 +16,7 @@ import type { Pool } from '../postgres/pool.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { runSideBySide } from '../snapshots/side-by-side.ts';
+import { REMOVAL_HOLD_MS } from './blobs-to-write.ts';
 import { type ReferenceOptions, type Root, readRoots, visitReferences } from './log-roots.ts';
 
 export interface RemoveOptions {
@@ -25,7 +26,9 @@ export interface RemoveOptions {
   blobs: BlobDir;
   graceMs: number;
   references: ReferenceOptions;
-  /** Names of the roots whose references have their marks taken off already. */
+  /** What roots that are known refer to. Another collection, with older news, may have marked some of it since. */
+  referenced: ReadonlyMap<string, unknown>;
+  /** Names of those roots, which need not be looked into again. */
   knownRoots: ReadonlySet<string>;
   /** How long a collector that was stopped keeps writers of these names waiting. Default 30,000. */
   sessionTimeoutMs?: number | undefined;
@@ -45,13 +48,24 @@ const REMOVED_PER_LOOK = 16;
 const DEFAULT_SESSION_TIMEOUT_MS = 30_000;
 
 export async function removeMarked(options: RemoveOptions): Promise<RemovedBatch> {
-  const { pool, schema, logId, blobs, graceMs, references, knownRoots, sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS, signal } = options;
+  const {
+    pool,
+    schema,
+    logId,
+    blobs,
+    graceMs,
+    references,
+    referenced,
+    knownRoots,
+    sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS,
+    signal,
+  } = options;
   const startedAt = Date.now();
   const announced = await announceRemoval(inSchema(pool, schema), logId, graceMs);
   if (announced === 'busy') {
     return { type: 'busy' };
   }
-  if (announced.length === 0) {
+  if (announced.names.length === 0) {
     return { type: 'removed', removed: 0, kept: 0, problems: [] };
   }
   return inTransaction(pool, async (client): Promise<RemovedBatch> => {
@@ -60,21 +74,22 @@ export async function removeMarked(options: RemoveOptions): Promise<RemovedBatch
     // Without those that have been written meanwhile.
     const { rows } = await db.query(
       `select name from ${db.schema}.blob_garbage where log_id = $1::text and name = any ($2::text[]) order by name for update skip locked`,
-      [logId, announced],
+      [logId, announced.names],
     );
     const names: string[] = rows.map((row) => row.name);
     const giveUp = () =>
-      db.query(`update ${db.schema}.blob_garbage set removing_since = null where log_id = $1::text and name = any ($2::text[])`, [
-        logId,
-        names,
-      ]);
+      db.query(
+        `update ${db.schema}.blob_garbage set removing_since = null
+         where log_id = $1::text and name = any ($2::text[]) and removing_since = $3::timestamptz`,
+        [logId, names, announced.at],
+      );
     // In this order: who begins after this look sees the marks, who has ended before it has its roots seen.
     const busy = await db.query(`select ${db.schema}.writes_blobs($1::text) as busy`, [logId]);
     if (busy.rows[0].busy) {
       await giveUp();
       return { type: 'busy' };
     }
-    const garbage = new Set(names);
+    const garbage = new Set(names.filter((name) => !referenced.has(name)));
     const newRoots = (await readRoots(db, logId)).filter((root: Root) => !knownRoots.has(root.name));
     const problems = await visitReferences(newRoots, references, (name) => garbage.delete(name));
     if (problems.length > 0) {
@@ -97,21 +112,30 @@ export async function removeMarked(options: RemoveOptions): Promise<RemovedBatch
   });
 }
 
-/** Committed before anything is removed. The log is looked at before that too: names of one that is busy would be held for nothing. */
-async function announceRemoval(db: Database, logId: string, graceMs: number): Promise<string[] | 'busy'> {
+/**
+ * Committed before anything is removed. What another removal has announced is left alone until that cannot take effect any more: its process may
+ * have been stopped in the middle, and go on. The log is
+ * looked at before that too: names of one that is busy would be held for nothing.
+ */
+async function announceRemoval(
+  db: Database,
+  logId: string,
+  graceMs: number,
+): Promise<{ names: string[]; at: string | undefined } | 'busy'> {
   const { rows } = await db.query(
     `with due as materialized (
        select name from ${db.schema}.blob_garbage
        where log_id = $1::text and since <= clock_timestamp() - $2::float8 * interval '1 millisecond'
+         and (removing_since is null or removing_since <= clock_timestamp() - $3::integer * interval '1 millisecond')
        order by name limit ${BATCH} for update skip locked
      ), look as materialized (
        select ${db.schema}.writes_blobs($1::text) as busy
      ), announced as (
-       update ${db.schema}.blob_garbage g set removing_since = clock_timestamp()
+       update ${db.schema}.blob_garbage g set removing_since = statement_timestamp()
        from due, look where g.log_id = $1::text and g.name = due.name and not look.busy
      )
-     select due.name, look.busy from due, look`,
-    [logId, graceMs],
+     select due.name, look.busy, statement_timestamp()::text as at from due, look`,
+    [logId, graceMs, REMOVAL_HOLD_MS],
   );
-  return rows[0]?.busy ? 'busy' : rows.map((row) => row.name);
+  return rows[0]?.busy ? 'busy' : { names: rows.map((row) => row.name), at: rows[0]?.at };
 }

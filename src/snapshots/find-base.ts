@@ -10,6 +10,7 @@ import type { BlobDir } from '../blob-store/blob-store.ts';
 import { BlobNotFoundError, CorruptBlobError, HistoryGoneError, SequenceRangeError, type TidemarkError } from '../errors.ts';
 import type { BlobId, EventLog, LogEntry, QueryValue, SequenceId, SnapshotValue } from '../event-log/event-log.ts';
 import type { LogType } from '../event-log/log-type.ts';
+import { historyOf } from '../history/with-history.ts';
 import type { SnapshotCache } from './cache.ts';
 import { walkBackSnapshots } from './walk-back.ts';
 
@@ -36,6 +37,8 @@ export interface FindBaseOptions<EntryT extends LogEntry, StateT> {
   unusable?: ReadonlyMap<BlobId, TidemarkError> | undefined;
   /** Called for each snapshot that something else stood in for, newest first. */
   onFallback?: ((fallback: SnapshotFallback) => void) | undefined;
+  /** Without snapshots of archived entries, where those entries can be folded: no row keeps such a snapshot while others are written over it. */
+  heldOnly?: boolean | undefined;
   cache?: SnapshotCache | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -56,26 +59,27 @@ export interface FoldBase<EntryT, StateT> {
 export async function findBase<EntryT extends LogEntry, StateT>(
   options: FindBaseOptions<EntryT, StateT>,
 ): Promise<FoldBase<EntryT, StateT>> {
-  const { log, logType, to } = options;
+  const { log, logType, to, heldOnly } = options;
   const resumed = await findResumeBase(options);
   if (resumed !== undefined) {
     return resumed;
   }
-  const page = options.prefetched ?? (await log.query('snapshot', to, NO_SNAPSHOT));
+  const held = heldOnly ? historyOf(log)?.held : undefined;
+  const page = options.prefetched ?? (await (held ?? log).query('snapshot', to, NO_SNAPSHOT));
   const newest = page.lastSnapshot;
-  if (newest === undefined) {
+  if (newest === undefined && (held === undefined || page.startSequenceId === 0n)) {
     await refuseGoneHistory(options, page.startSequenceId);
     return { sequenceId: 0n, state: logType.initial(), page };
   }
   const passed: SnapshotFallback[] = [];
-  const isInReach = to === 'end' || newest.sequenceId <= to;
+  const isInReach = newest !== undefined && (to === 'end' || newest.sequenceId <= to);
   if (isInReach) {
     const state = await readUsable(options, newest, passed);
     if (state !== undefined) {
       return { ...newest, state, ...(page.startSequenceId === newest.sequenceId ? { page } : {}) };
     }
   }
-  const walk = walkBackSnapshots(log, isInReach ? newest.sequenceId - 1n : to);
+  const walk = walkBackSnapshots(log, isInReach ? newest.sequenceId - 1n : to === 'end' ? page.endSequenceId : to, { heldOnly });
   for (;;) {
     const step = await walk.next();
     if (step.done) {

@@ -134,6 +134,7 @@ async function foldIntoBlobs<EntryT extends LogEntry, StateT>(
     resume,
     prefetched: unusable.size === 0 ? prefetched : undefined,
     unusable,
+    heldOnly: true,
     onBase,
     onFallback,
     cache,

@@ -8,19 +8,39 @@ const FIRST_STEP = 1_000n;
 const LARGEST_STEP = 16_000n;
 
 /**
- * Yields the snapshots on entries at or before `from`, newest first, reading only as far back as it is asked to go. A history lists its own.
+ * Yields the snapshots on entries at or before `from`, newest first, reading only as far back as it is asked to go. A history lists its own; with
+ * `heldOnly` not where its entries can be folded instead.
  * @returns the first sequence id that can be read
  */
 export async function* walkBackSnapshots<T extends LogEntry>(
   log: EventLog<T>,
   from: SequenceId,
+  { heldOnly = false }: { heldOnly?: boolean | undefined } = {},
 ): AsyncGenerator<SnapshotValue, SequenceId, undefined> {
   const history = historyOf(log);
   if (history === undefined) {
     return yield* walkBackEntries(log, from);
   }
   const first = yield* walkBackEntries(history.held, from);
-  return first === 0n ? first : yield* history.archivedSnapshots(from < first ? from : first - 1n);
+  if (first === 0n) {
+    return first;
+  }
+  const archived = history.archivedSnapshots(from < first ? from : first - 1n);
+  if (!heldOnly) {
+    return yield* archived;
+  }
+  const passed: SnapshotValue[] = [];
+  for (;;) {
+    const step = await archived.next();
+    if (step.done) {
+      // Behind a history that begins later than its log they are all there is.
+      if (step.value > 0n) {
+        yield* passed;
+      }
+      return step.value;
+    }
+    passed.push(step.value);
+  }
 }
 
 async function* walkBackEntries<T extends LogEntry>(

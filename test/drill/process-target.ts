@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ChildServer, spawnServer } from '../../src/embedded/child-server.ts';
+import type { BlobPlace } from './blob-places.ts';
 import { type Target, UP_DEADLINE_MS } from './target.ts';
 
 /** What a process of the drill is told, as JSON in its one argument. */
 export interface ProcessSettings {
   databaseUrl: string;
   temporalAddress: string;
-  blobsDir: string;
+  blobs: BlobPlace;
   /** A worker's: whether it starts executions too. */
   startsExecutions: boolean;
 }

@@ -44,14 +44,14 @@ export async function runDrill(options: DrillOptions, say: Say): Promise<DrillRe
 
 async function runInDirectory(
   directory: string,
-  { minutes, seed }: DrillOptions,
+  { minutes, seed, blobs: kindOfBlobs }: DrillOptions,
   say: Say,
   closing: (() => Promise<unknown>)[],
 ): Promise<{ report: DrillReport; dataDir: string }> {
   const startedAt = performance.now();
   const random = createRandom(seed);
-  const scene = await openScene(directory, closing);
-  const { pool, owner, ownerUrl, blobsDir, processes } = scene;
+  const scene = await openScene(directory, kindOfBlobs, closing);
+  const { pool, owner, ownerUrl, blobs, processes } = scene;
   const acknowledgedFile = join(directory, 'acknowledged.jsonl');
   const file = await createAcknowledgedFile(acknowledgedFile);
   const giveUp = new AbortController();
@@ -65,11 +65,13 @@ async function runInDirectory(
   await Promise.all(processes.map((process) => process.end()));
   const databaseCounts = await readDatabaseCounts(owner);
 
-  const { missing } = await collectLogs(pool, blobsDir, { graceMs: 0 });
+  const { missing } = await collectLogs(pool, blobs.place, { graceMs: 0 });
+
+  await blobs.copy();
 
   say('settled; checking');
   const checkedFrom = performance.now();
-  const { findings, checked } = await checkDrill({ connectionString: ownerUrl, blobsDir, acknowledgedFile, collected: true });
+  const { findings, checked } = await checkDrill({ connectionString: ownerUrl, blobsDir: blobs.folder, acknowledgedFile, collected: true });
   const checking = performance.now() - checkedFrom;
   const seconds = (ms: number) => Math.round(ms / 100) / 10;
   const report: DrillReport = {

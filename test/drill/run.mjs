@@ -1,5 +1,5 @@
 /**
- * `npm run drill -- --minutes N [--seed S] [--json] [--keep]`: compiles the drill, with the product it drills, into a folder of its own
+ * `npm run drill -- --minutes N [--seed S] [--json] [--keep] [--blobs folder|s3]`: compiles the drill, with the product it drills, into a folder of its own
  * and runs that. A build or an edit meanwhile changes nothing in processes that the drill starts again.
  */
 import { spawnSync } from 'node:child_process';

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { createPool, type Pool } from '../../src/postgres/pool.ts';
+import { type BlobPlaces, createBlobPlaces } from './blob-places.ts';
 import { prepareDatabase } from './drill-database.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createProcessTarget, type ProcessTarget } from './process-target.ts';
@@ -19,7 +20,7 @@ export interface Scene {
   /** As superuser. */
   readonly owner: Pool;
   readonly ownerUrl: string;
-  readonly blobsDir: string;
+  readonly blobs: BlobPlaces;
 }
 
 const PROCESSES = [
@@ -29,7 +30,7 @@ const PROCESSES = [
 ] as const;
 
 /** @param closing gets what ends each part of it, to be called last first */
-export async function openScene(directory: string, closing: (() => Promise<unknown>)[]): Promise<Scene> {
+export async function openScene(directory: string, kindOfBlobs: 'folder' | 's3', closing: (() => Promise<unknown>)[]): Promise<Scene> {
   const postgres = await createPostgresTarget(directory);
   closing.push(() => postgres.stop());
   const temporal = await createTemporalTarget(directory);
@@ -43,19 +44,19 @@ export async function openScene(directory: string, closing: (() => Promise<unkno
   const pool = open(appUrl);
   const owner = open(ownerUrl);
 
-  const blobsDir = join(directory, 'blobs');
+  const blobs = await createBlobPlaces(kindOfBlobs, join(directory, 'blobs'), closing);
   const gate = createGate();
   const processes = PROCESSES.map(({ kind, name, startsExecutions }) =>
     createProcessTarget({
       kind,
       name,
       directory,
-      settings: { databaseUrl: appUrl, temporalAddress: temporal.current().address, blobsDir, startsExecutions },
+      settings: { databaseUrl: appUrl, temporalAddress: temporal.current().address, blobs: blobs.place, startsExecutions },
       mayStart: startsExecutions ? gate.pass : async () => {},
     }),
   );
   closing.push(() => Promise.all(processes.map((process) => process.end())));
   await Promise.all(processes.map((process) => process.start()));
   await Promise.all(processes.map((process) => process.untilUp()));
-  return { targets: [postgres, temporal, ...processes], processes, gate, postgres, pool, owner, ownerUrl, blobsDir };
+  return { targets: [postgres, temporal, ...processes], processes, gate, postgres, pool, owner, ownerUrl, blobs };
 }

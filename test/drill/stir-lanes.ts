@@ -1,6 +1,5 @@
 /** What the drill does to logs besides appending one entry after another: backlogs, long snapshots, truncation, pending set again. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { SequenceRangeError } from '../../src/errors.ts';
 import type { SequenceId } from '../../src/event-log/event-log.ts';
 import type { AnyLogType } from '../../src/event-log/log-type.ts';
@@ -11,6 +10,7 @@ import { inTransaction } from '../../src/postgres/transaction.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { bankAccount } from '../support/bank-account.ts';
 import type { Appender } from './appender.ts';
+import { type BlobPlace, openBlobPlace } from './blob-places.ts';
 import type { Clock } from './clock.ts';
 import { type DrillLog, LONG_LOG } from './drill-logs.ts';
 import { SCHEMA } from './drill-settings.ts';
@@ -149,8 +149,8 @@ export async function runCollectionLane({
   random,
   pool,
   everyMs,
-  blobsDir,
-}: Omit<StirOptions, 'logs' | 'appender'> & { everyMs: number; blobsDir: string }): Promise<CollectionCounts> {
+  blobs,
+}: Omit<StirOptions, 'logs' | 'appender'> & { everyMs: number; blobs: BlobPlace }): Promise<CollectionCounts> {
   const counts: CollectionCounts = { collections: 0, blobsRemoved: 0, blobsMissing: [] };
   for (;;) {
     await clock.pause(random.waitMs(everyMs));
@@ -162,7 +162,7 @@ export async function runCollectionLane({
          where not exists (select 1 from ${SCHEMA}.work w where w.log_id = l.id and w.state in ('waiting', 'ready', 'claimed', 'started'))
          order by random() limit ${LOGS_PER_COLLECTION}`,
       );
-      const { removed, missing } = await collectLogs(pool, blobsDir, { graceMs: 0, logs: rows.map((row) => row.id) });
+      const { removed, missing } = await collectLogs(pool, blobs, { graceMs: 0, logs: rows.map((row) => row.id) });
       counts.collections += 1;
       counts.blobsRemoved += removed;
       counts.blobsMissing.push(...missing.names);
@@ -178,12 +178,12 @@ export interface CollectionCounts {
   blobsMissing: string[];
 }
 
-export function collectLogs(pool: Pool, blobsDir: string, options: { graceMs: number; logs?: readonly string[] }): Promise<GarbageReport> {
+export function collectLogs(pool: Pool, place: BlobPlace, options: { graceMs: number; logs?: readonly string[] }): Promise<GarbageReport> {
   const logTypes = new Map<string, AnyLogType>([sheet, bankAccount].map((logType) => [logType.type, logType]));
   return collectGarbage({
     pool,
     schema: SCHEMA,
-    blobs: createDirectoryBlobStore({ path: blobsDir }),
+    blobs: openBlobPlace(place),
     logTypes,
     patienceMs: 100,
     ...options,

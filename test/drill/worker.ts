@@ -1,16 +1,16 @@
 /** A worker process of the drill: both log types, with or without a starter loop. What ends it ends the process; the drill starts it again. */
-import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { createPool } from '../../src/postgres/pool.ts';
 import { createRegistry } from '../../src/registry.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { startWorker } from '../../src/temporal/start-worker.ts';
 import { WORKER_POOL_CONNECTIONS } from '../../src/temporal/worker-options.ts';
 import { bankAccount } from '../support/bank-account.ts';
+import { openBlobPlace } from './blob-places.ts';
 import { SCHEMA, STARTER_SETTINGS } from './drill-settings.ts';
 import { beginProcess, untilServersAnswer } from './process-start.ts';
 import { UP_LINE } from './process-target.ts';
 
-const { databaseUrl, temporalAddress, blobsDir, startsExecutions, log } = beginProcess();
+const { databaseUrl, temporalAddress, blobs, startsExecutions, log } = beginProcess();
 const temporal = { address: temporalAddress, namespace: 'default' };
 const pool = createPool({
   connectionString: databaseUrl,
@@ -23,7 +23,7 @@ const worker = await startWorker({
   registry: createRegistry([sheet, bankAccount], []),
   pool,
   schema: SCHEMA,
-  blobs: createDirectoryBlobStore({ path: blobsDir }),
+  blobs: openBlobPlace(blobs),
   temporal,
   starter: startsExecutions && { ...STARTER_SETTINGS, connectionString: databaseUrl, log },
 });

@@ -257,6 +257,41 @@ describe('the end of a compaction', () => {
     expect(await heldFrom(id)).toBe(29n);
   });
 
+  test('while a transaction holds its key holds up no append for longer than two seconds', async () => {
+    const { id, unit } = await askedAt(30);
+    const holder = await database.pool.connect();
+    try {
+      await logOf(id).append(counted(30, 31), { expect: 30n });
+      await holder.query('begin');
+      // Adds a unit behind it, so it has the key.
+      await createPostgresEventLog({ pool: database.pool, logId: id }).within(holder).setMetadata(30n, { pending: 'mail' });
+      const options = { pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 };
+      const handler = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }).get('compact') as UnitHandler;
+      const running = runUnit(await work.begin(unit), handler, options);
+      expect(await running).toMatchObject({ type: 'failed', kind: 'infrastructure', error: { code: '55P03' } });
+      await logOf(id).append(counted(31, 32), { expect: 31n });
+      await holder.query('rollback');
+      expect(await runUnit(await work.begin(unit), handler, options)).toEqual({ type: 'finished' });
+    } finally {
+      holder.release();
+    }
+  });
+
+  test('whose worker is stopped before its commit lets go of the log by itself', async () => {
+    const { id, unit } = await askedAt(30);
+    const stopped = await database.pool.connect();
+    try {
+      await stopped.query('begin');
+      await truncateArchived(inSchema(stopped, 'tidemark'), id, 29n);
+      const { rows } = await stopped.query(`select current_setting('idle_in_transaction_session_timeout') as timeout`);
+      expect(rows[0].timeout).toBe('30s');
+      await stopped.query('rollback');
+    } finally {
+      stopped.release();
+    }
+    await finishWork(work.db, await work.begin(unit), {});
+  });
+
   test('closes the dead snapshots and compactions before it', async () => {
     const id = newId();
     await work.log(id, 'tally');

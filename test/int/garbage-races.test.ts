@@ -115,6 +115,15 @@ const untilOneWaitsForALock = () =>
 const removalsAreLongOver = () =>
   database.db.query(`update tidemark.blob_garbage set removing_since = removing_since - interval '2 minutes'`);
 
+/** The session of whoever was stopped in one has ended. */
+const untilNoTransactionIsOpen = () =>
+  until('no transaction is open', async () => {
+    const { rows } = await database.ownerPool.query(
+      `select count(*)::integer as n from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
+    );
+    return rows[0].n === 0;
+  });
+
 /** The newest snapshot can be read, all of it, and nothing that is referred to is missing. */
 async function expectWhole(): Promise<void> {
   expect(await log.collect({ dryRun: true })).toMatchObject({ missing: [], problems: [] });
@@ -278,10 +287,73 @@ describe('a collector', () => {
     const failing = meddling(log.blobs, { remove: (name) => (name === oldTile ? Promise.reject(new Error('disk')) : Promise.resolve()) });
     await expect(log.collect({ blobs: failing })).rejects.toThrow('disk');
     expect(await log.marks()).toEqual([oldRoot, oldTile]);
+    expect(await log.collect()).toMatchObject({ removed: 0, missing: [] });
+    await removalsAreLongOver();
     expect(await log.collect()).toMatchObject({ missing: [] });
     expect(await log.marks()).toEqual([]);
     expect(await log.names()).toHaveLength(3);
   });
+
+  test('leaves alone what another has set out to remove, and may still: it was stopped in the middle', async () => {
+    await markLongAgo();
+    const gate = createGate();
+    const stopped = log.collect({ graceMs: DAY_MS, sessionTimeoutMs: 300, blobs: meddling(log.blobs, { remove: gate.pass }) });
+    stopped.catch(() => {});
+    await gate.untilReached();
+    await untilNoTransactionIsOpen();
+    expect(await log.collect({ graceMs: DAY_MS })).toMatchObject({ removed: 0 });
+    const id = await askForSnapshot();
+    expect(await run(await work.begin(id))).toMatchObject({ type: 'failed', kind: 'infrastructure' });
+    gate.open();
+    await expect(stopped).rejects.toThrow();
+    await removalsAreLongOver();
+    expect(await run(await work.begin(id))).toEqual({ type: 'finished' });
+    await expectWhole();
+  });
+
+  test('removes nothing that it knows to be referred to, whatever another marks with older news', async () => {
+    const old = createGate();
+    const fresh = createGate();
+    const older = log.collect({
+      blobs: { ...log.blobs, query: (continuation) => old.pass().then(() => log.blobs.query(continuation)) },
+      onProgress: () => Promise.reject(new Error('killed')),
+    });
+    older.catch(() => {});
+    await old.untilReached();
+    expect(await run(await work.begin(await askForSnapshot()))).toEqual({ type: 'finished' });
+    const newer = log.collect({ onProgress: fresh.pass });
+    await fresh.untilReached();
+    old.open();
+    await expect(older).rejects.toThrow('killed');
+    fresh.open();
+    await newer;
+    await expectWhole();
+  });
+
+  test("is not held up by progress that handlers of the application's own keep", async () => {
+    await work.register('mail');
+    await log.set(0, 'two', { pending: 'mail' });
+    await database.db.query(`update tidemark.work set progress = '{"blobId":"invoice.pdf"}', state = 'claimed' where workflow = 'mail'`);
+    expect(await log.collect()).toMatchObject({ problems: [], removed: 2 });
+  });
+});
+
+describe('of a log that was truncated', () => {
+  test('the oldest snapshot stays: what is between it and the next can be read', async () => {
+    await log.snapshot(0, 'three');
+    await log.log.truncate(2n);
+    expect(await log.valueOf(0, 4n)).toBe('two');
+    await log.collect();
+    expect(await log.valueOf(0, 4n)).toBe('two');
+  });
+});
+
+test('no snapshot is let go of while one that stays cannot be read', async () => {
+  const newest = await log.snapshot(0, 'three');
+  const before = await work.entry('l', 3);
+  await log.blobs.removeBlob(newest);
+  expect((await log.collect()).problems).toHaveLength(1);
+  expect(await work.entry('l', 3)).toMatchObject({ snapshot: before.snapshot });
 });
 
 describe('letting go of a snapshot', () => {

@@ -215,6 +215,27 @@ describe('a collection of all logs', () => {
     expect(await namesIn(await blobsOfLog(store, 'c'))).toEqual([]);
   });
 
+  test('is not held up by a log whose blobs cannot be listed, and fails where none can', async () => {
+    const store = memory();
+    for (const id of ['a', 'b']) {
+      await collectedSheet(database, store, id);
+      await (await blobsOfLog(store, id)).writeBlob('stray', new Uint8Array([1]));
+    }
+    const failing = (isBroken: (log: string) => boolean): BlobStore => ({
+      async getRootDir() {
+        const root = await store.getRootDir();
+        const broken = { query: () => Promise.reject(new Error('EIO')) };
+        return { ...root, getDir: async (log) => ({ ...(await root.getDir(log)), ...(isBroken(log) ? broken : {}) }) };
+      },
+    });
+    expect(await collect({ blobs: failing((log) => log === 'a') })).toMatchObject({
+      logs: 2,
+      removed: 1,
+      skipped: { count: 1, logs: [{ log: 'a', reason: 'EIO' }] },
+    });
+    await expect(collect({ blobs: failing(() => true) })).rejects.toThrow('EIO');
+  });
+
   test('leaves a log type alone whose snapshots do not say what they refer to', async () => {
     const store = memory();
     const log = await collectedSheet(database, store, 'l');

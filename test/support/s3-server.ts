@@ -6,8 +6,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { spawnServer } from '../../src/embedded/child-server.ts';
@@ -26,8 +25,9 @@ export const CREDENTIALS = { accessKeyId: 'AKIATIDEMARKTESTS', secretAccessKey: 
 /** Made at the start. */
 export const BUCKET = 'tidemark-tests';
 
-const REQUIREMENTS = fileURLToPath(new URL('./moto/requirements.txt', import.meta.url));
-const CACHE = fileURLToPath(new URL('../../node_modules/.cache/tidemark/', import.meta.url));
+/** From the root of the repository, where everything is started: the drill runs a compiled copy of this file. */
+const REQUIREMENTS = resolve('test/support/moto/requirements.txt');
+const CACHE = resolve('node_modules/.cache/tidemark');
 const INSTALL_DEADLINE_MS = 300_000;
 const run = promisify(execFile);
 
