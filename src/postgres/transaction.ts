@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.ts';
+import { checkOut } from './check-out.ts';
 import type { Pool, PoolClient } from './pool.ts';
 
 /**
@@ -6,13 +7,12 @@ import type { Pool, PoolClient } from './pool.ts';
  * @throws InvalidInputError where a statement failed and `body` went on
  */
 export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
   let broken: Error | undefined;
   // A connection that breaks between two statements emits; the next statement fails with the same news.
   const onError = (error: Error) => {
     broken = error;
   };
-  client.on('error', onError);
+  const client = await checkOut(pool, onError);
   try {
     await client.query('begin');
     const value = await body(client);

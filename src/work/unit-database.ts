@@ -1,3 +1,4 @@
+import { checkOut } from '../postgres/check-out.ts';
 import type { Pool, PoolClient } from '../postgres/pool.ts';
 import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
 
@@ -15,12 +16,13 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
   let over = false;
   let inFlight = 0;
   let broken: Error | undefined;
+  const onError = (error: Error) => {
+    broken = error;
+  };
   const open = async () => {
-    const client = await pool.connect();
-    client.on('error', (error) => {
-      broken = error;
-    });
+    const client = await checkOut(pool, onError);
     await client.query('begin').catch((error) => {
+      client.off('error', onError);
       client.release(error);
       throw error;
     });
@@ -28,7 +30,7 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
   };
   const close = (client: PoolClient) => {
     opened = undefined;
-    client.removeAllListeners('error');
+    client.off('error', onError);
     client.release(broken);
   };
   return {

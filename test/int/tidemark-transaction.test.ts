@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConflictError, createTidemark, InvalidInputError, SetupError, type Tidemark, UnknownWorkflowError } from '../../src/index.ts';
 import { listen } from '../../src/postgres/listen.ts';
+import { createPool } from '../../src/postgres/pool.ts';
 import type { Queryable } from '../../src/postgres/queryable.ts';
+import { inTransaction } from '../../src/postgres/transaction.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { note, ORDER_TABLES, order, sendInvoice } from '../support/order-app.ts';
 import { until } from '../support/until.ts';
@@ -115,6 +117,19 @@ describe('a transaction', () => {
     });
     await saved;
     expect(await tidemark.log(order, id).exists()).toBe(true);
+  });
+
+  test('whose connection breaks in the moment it is taken fails, and not the process', async () => {
+    const pool = createPool({ connectionString: database.appUrl, max: 1 });
+    // After the pool has handed it out, before whoever waits for it goes on.
+    pool.once('acquire', (client) => void Promise.resolve().then(() => client.emit('error', new Error('terminating connection'))));
+    try {
+      expect(await inTransaction(pool, async (client) => (await client.query('select 1 as one')).rows[0].one)).toBe(1);
+      await inTransaction(pool, async () => {});
+      expect(pool.totalCount).toBe(1);
+    } finally {
+      await pool.end();
+    }
   });
 
   test('of two that create the same log both succeed, one after the other', async () => {
