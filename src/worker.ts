@@ -1,19 +1,17 @@
 /** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
 import { openBlobStore } from './blob-store/open-blob-store.ts';
-import { createBlobPool } from './cli/blob-pool.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
 import { stopOnSignal } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
 import { requireMigrated } from './cli/with-database.ts';
+import { createWorkerPools } from './cli/worker-pools.ts';
 import { loadConfig } from './config.ts';
 import { createLogger } from './logging.ts';
-import { createPool } from './postgres/pool.ts';
 import { probeTemporal } from './temporal/probe.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { startWorker } from './temporal/start-worker.ts';
-import { WORKER_POOL_CONNECTIONS } from './temporal/worker-options.ts';
 
 export interface WorkerOptions {
   /** The file whose default export is the application; undefined: `tidemark.config.…` here, else what Tidemark brings itself. */
@@ -21,9 +19,6 @@ export interface WorkerOptions {
   /** False: another process starts executions. */
   starter: boolean;
 }
-
-/** Beside those of the activities: for the starter loop and its sweep. */
-const MORE_CONNECTIONS = 4;
 
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
 export async function runWorker({ app, starter }: WorkerOptions): Promise<void> {
@@ -37,14 +32,8 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
   const { registry, file, blobs: ofApp } = await loadApp(app, schema);
-  const onError = (error: Error) => log.warn(`postgres: ${error.message}`);
-  const pool = createPool({
-    connectionString: databaseUrl,
-    max: WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS,
-    applicationName: 'tidemark worker',
-    onError,
-  });
-  const blobPool = createBlobPool(databaseUrl, onError);
+  const pools = createWorkerPools(databaseUrl, (error) => log.warn(`postgres: ${error.message}`));
+  const { pool, blobPool } = pools;
   try {
     const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
@@ -59,11 +48,10 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       temporal: temporal.address,
     });
     const claim = config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } };
-    const { garbage } = config;
     const ofStarter = {
       connectionString: databaseUrl,
       ...claim,
-      garbage,
+      garbage: config.garbage,
       log: (level: 'info' | 'warn', message: string) => log[level](message),
     };
     const start = () =>
@@ -79,7 +67,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       });
     await keepRunning(start, { signal, log });
   } finally {
-    await Promise.all([pool.end(), blobPool.end()]);
+    await pools.end();
   }
   log.info('stopped');
 }

@@ -1,0 +1,34 @@
+import { createPool, type Pool } from '../postgres/pool.ts';
+import { WORKER_POOL_CONNECTIONS } from '../temporal/worker-options.ts';
+
+/** Beside those of the activities: for the starter loop and its sweep. */
+const MORE_CONNECTIONS = 4;
+
+export interface WorkerPools {
+  pool: Pool;
+  /**
+   * For blobs in Postgres. Units may hold a transaction while they write blobs: from one pool they could wait for each other. Many snapshots at once
+   * wait here for their turn, so a connection may take its time. None is opened where the blobs are elsewhere.
+   */
+  blobPool: Pool;
+  end(): Promise<void>;
+}
+
+export function createWorkerPools(connectionString: string, onError: (error: Error) => void): WorkerPools {
+  const max = WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS;
+  const pool = createPool({ connectionString, max, applicationName: 'tidemark worker', onError });
+  const blobPool = createPool({
+    connectionString,
+    max: 8,
+    applicationName: 'tidemark worker blobs',
+    connectionTimeoutMs: 30_000,
+    onError,
+  });
+  return {
+    pool,
+    blobPool,
+    async end() {
+      await Promise.all([pool.end(), blobPool.end()]);
+    },
+  };
+}
