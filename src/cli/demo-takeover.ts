@@ -85,7 +85,8 @@ export async function watchTakeover({ context, workers, sheet, sequenceId, cells
       throw new TidemarkError('demo_failed', `${workId} is dead: ${ended.error?.message}`);
     }
     await checkSnapshot(context, sheet, sequenceId, cells);
-    // Who runs a task that is tried again stands in the history only when it has ended.
+    // Who runs a task that is tried again stands in the history only when it has ended, a little after the unit.
+    await client.workflow.getHandle(execution).result();
     const takenOverBy = workerOf(await runnerIdentity(client, execution), workers);
     const by = takenOverBy ? `, by worker ${takenOverBy.pid}` : '';
     screen.done(`After ${finishedSeconds.toFixed(2)} s the snapshot is there${by}, once, with all ${formatCount(cells)} cells`);
