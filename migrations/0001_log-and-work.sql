@@ -59,12 +59,18 @@ create table logs (
   settings jsonb not null default '{}',
   snapshot_every integer check (snapshot_every > 0),
   snapshot_mark bigint not null default 0,
+  compact_every integer check (compact_every > 0),
+  compact_mark bigint not null default 0,
   first_sequence_id bigint not null default 0,
   next_sequence_id bigint not null default 0,
   created_at timestamptz not null default now(),
-  check (0 <= first_sequence_id and first_sequence_id <= next_sequence_id)
+  check (0 <= first_sequence_id and first_sequence_id <= next_sequence_id),
+  -- Decided where a snapshot is due, so that a plain append looks at nothing more.
+  constraint logs_compact_needs_snapshot check (compact_every is null or snapshot_every is not null)
 ) with (fillfactor = 70);
 comment on column logs.snapshot_mark is 'Newest entry that has, or was asked for, a snapshot. The policy counts from here.';
+comment on column logs.compact_every is 'Entries held at which a snapshot by policy becomes a compaction.';
+comment on column logs.compact_mark is 'Newest entry that was asked for a compaction, or had one. The policy counts from here, or from the first entry held.';
 
 create function log_group() returns trigger language plpgsql set search_path from current as $$
 begin
@@ -90,6 +96,7 @@ create table entries (
 );
 comment on column entries.data is 'The entry''s own fields, as sent (json, not jsonb: stored by value).';
 comment on column entries.snapshot is 'Blob with the state of all entries strictly before this one.';
+comment on column entries.history is 'Blob from which all entries strictly before this one can be read, archived.';
 create index entries_snapshot on entries (log_id, sequence_id) where snapshot is not null;
 create index entries_pending on entries (log_id, sequence_id) where pending is not null;
 

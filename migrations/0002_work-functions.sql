@@ -508,6 +508,11 @@ begin
 end
 $$;
 
+-- Whether what p_workflow has done makes an earlier, dead unit of p_earlier needless.
+create function workflow_stands_for(p_workflow text, p_earlier text) returns boolean language sql immutable as $$
+  select p_earlier = p_workflow or p_workflow = 'compact' and p_earlier = 'snapshot'
+$$;
+
 -- Locks the entry of a unit that is about to end, before its key, and the earlier ones that its snapshot will stand for.
 -- False where the entry is gone.
 create function lock_entry_to_end(p_log_id text, p_sequence_id bigint, p_group text, p_workflow text, p_snapshot text)
@@ -523,7 +528,8 @@ begin
     select e.sequence_id from entries e
     where e.log_id = p_log_id and (e.sequence_id = p_sequence_id or e.sequence_id in (
       select w.sequence_id from work w
-      where w.state = 'dead' and w.group_name = p_group and w.log_id = p_log_id and w.workflow = p_workflow and w.sequence_id < p_sequence_id))
+      where w.state = 'dead' and w.group_name = p_group and w.log_id = p_log_id and workflow_stands_for(p_workflow, w.workflow)
+        and w.sequence_id < p_sequence_id))
     order by e.sequence_id for update
   loop
   end loop;
@@ -553,8 +559,8 @@ begin
   if v_log_id is not null then
     if p_snapshot is not null then
       v_supersedes := exists (
-        select 1 from work w where w.state = 'dead' and w.group_name = v_group and w.log_id = v_log_id and w.workflow = v_workflow
-          and w.sequence_id < v_sequence_id);
+        select 1 from work w where w.state = 'dead' and w.group_name = v_group and w.log_id = v_log_id
+          and workflow_stands_for(v_workflow, w.workflow) and w.sequence_id < v_sequence_id);
     end if;
     if v_supersedes then
       v_entry := lock_entry_to_end(v_log_id, v_sequence_id, v_group, v_workflow, p_snapshot);
@@ -593,7 +599,7 @@ begin
 end
 $$;
 
--- A later snapshot stands for an earlier one that died: its entry is no longer pending and its unit is closed.
+-- A later snapshot stands for an earlier one that died, a later compaction for both: its entry is no longer pending and its unit is closed.
 -- The entries (see lock_entry_to_end) and the log's key are locked by the caller.
 create function supersede_dead_work(p_log_id text, p_group text, p_workflow text, p_sequence_id bigint)
 returns void language plpgsql set search_path from current as $$
@@ -601,11 +607,12 @@ declare
   v record;
 begin
   for v in
-    select w.id, w.sequence_id from work w
-    where w.state = 'dead' and w.group_name = p_group and w.log_id = p_log_id and w.workflow = p_workflow and w.sequence_id < p_sequence_id
+    select w.id, w.sequence_id, w.workflow from work w
+    where w.state = 'dead' and w.group_name = p_group and w.log_id = p_log_id and workflow_stands_for(p_workflow, w.workflow)
+      and w.sequence_id < p_sequence_id
     order by w.sequence_id
   loop
-    update entries set pending = null where log_id = p_log_id and sequence_id = v.sequence_id and pending = p_workflow;
+    update entries set pending = null where log_id = p_log_id and sequence_id = v.sequence_id and pending = v.workflow;
     update work set state = 'done', finished_at = clock_timestamp(), result = json_build_object('supersededBy', p_sequence_id::text)
     where id = v.id and state = 'dead';
     update sweep_counter set value = value + 1 where name = 'superseded';

@@ -3,7 +3,8 @@
 -- Appends at p_sequence_id (null: wherever the log ends), all or nothing. The logs row is the lock: of N writers at one
 -- sequence id exactly one wins. A refusal is a status, never an error, so that a caller's transaction goes on:
 --   'appended' | 'conflict' | 'log_not_found' | 'unknown_workflow' (unknown names it)
--- Metadata arrays may be null. The snapshot policy is decided here: never two open per log.
+-- Metadata arrays may be null. The policy of snapshots and compactions is decided here: never two open per log. A compaction takes a snapshot,
+-- so it stands for one: where a snapshot is due and the log holds compact_every entries, it is a compaction that is asked for.
 -- With p_snapshot_id the newest snapshot is returned where its id differs.
 create function append_entries(
   p_log_id text, p_sequence_id bigint, p_types text[], p_data text[],
@@ -19,6 +20,10 @@ declare
   v_next bigint;
   v_every integer;
   v_asked integer;
+  v_asked_compact integer;
+  v_first bigint;
+  v_compact_every integer;
+  v_compact_mark bigint;
   v_mark bigint;
   v_policy text;
 begin
@@ -28,13 +33,16 @@ begin
       status := 'unknown_workflow';
       return;
     end if;
-    select max(m.ord) into v_asked
-    from unnest(p_snapshots, p_pendings) with ordinality m (snapshot, pending, ord) where m.snapshot is not null or m.pending = 'snapshot';
+    select max(m.ord), max(m.ord) filter (where m.pending = 'compact') into v_asked, v_asked_compact
+    from unnest(p_snapshots, p_pendings) with ordinality m (snapshot, pending, ord)
+    where m.snapshot is not null or m.pending in ('snapshot', 'compact');
   end if;
   update logs l set
-    next_sequence_id = l.next_sequence_id + v_count, snapshot_mark = coalesce(l.next_sequence_id + v_asked - 1, l.snapshot_mark)
+    next_sequence_id = l.next_sequence_id + v_count, snapshot_mark = coalesce(l.next_sequence_id + v_asked - 1, l.snapshot_mark),
+    compact_mark = coalesce(l.next_sequence_id + v_asked_compact - 1, l.compact_mark)
   where l.id = p_log_id and (p_sequence_id is null or l.next_sequence_id = p_sequence_id)
-  returning l.next_sequence_id, l.snapshot_mark, l.snapshot_every into v_next, v_mark, v_every;
+  returning l.next_sequence_id, l.snapshot_mark, l.snapshot_every, l.first_sequence_id, l.compact_every, l.compact_mark
+  into v_next, v_mark, v_every, v_first, v_compact_every, v_compact_mark;
   if not found then
     select case when l.id is null then 'log_not_found' else 'conflict' end, l.next_sequence_id into status, next_sequence_id
     from (values (p_log_id)) v (id) left join logs l on l.id = v.id;
@@ -46,10 +54,15 @@ begin
   if v_asked is null and v_every is not null and v_count > 0 and v_next - v_mark >= v_every then
     if p_pendings is null or p_pendings[v_count] is null then
       if not exists (
-        select 1 from entries e left join work w on w.id = 'snapshot/' || e.log_id || '/' || e.sequence_id
-        where e.log_id = p_log_id and e.pending = 'snapshot' and w.state is distinct from 'dead') then
-        v_policy := 'snapshot';
-        update logs l set snapshot_mark = v_next - 1 where l.id = p_log_id;
+        select 1 from entries e left join work w on w.id = e.pending || '/' || e.log_id || '/' || e.sequence_id
+        where e.log_id = p_log_id and e.pending in ('snapshot', 'compact') and w.state is distinct from 'dead') then
+        if v_compact_every is not null and v_next - greatest(v_first, v_compact_mark) >= v_compact_every then
+          v_policy := 'compact';
+          v_compact_mark := v_next - 1;
+        else
+          v_policy := 'snapshot';
+        end if;
+        update logs l set snapshot_mark = v_next - 1, compact_mark = v_compact_mark where l.id = p_log_id;
       end if;
     end if;
   end if;

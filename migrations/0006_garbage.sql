@@ -17,9 +17,6 @@ alter table logs add column keep_snapshots integer check (keep_snapshots > 0), a
 comment on column logs.keep_snapshots is 'Newest snapshots that are kept; null: 10.';
 comment on column logs.keep_days is 'Days, today included, of which the last snapshot is kept; null: 30.';
 
--- What refers to a blob of a log is asked for by log.
-create index if not exists entries_history on entries (log_id, sequence_id) where history is not null;
-
 insert into sweep_counter (name) values ('missing_blob');
 
 -- Asked with the beginning of each unit, in its statement: nearly always the answer is no, and blobs are written as ever.
