@@ -1,5 +1,6 @@
 /** Opening a sheet and reading a screenful of it at places all over it, from disk, nothing cached. */
 import type { BlobDir } from '../../src/blob-store/blob-store.ts';
+import { delegateTo } from '../../src/blob-store/delegate.ts';
 import { openSheet } from '../../src/spreadsheet/open-sheet.ts';
 import { blobDirIn, DENSE_COLUMNS } from './dense-sheet.ts';
 import type { Environment } from './environment.ts';
@@ -51,11 +52,10 @@ async function readViewports({ log, logId, folder, rows }: SizedSheet, round: nu
 }
 
 function countTiles(blobs: BlobDir, count: { tiles: number }): BlobDir {
-  return {
-    ...blobs,
+  return delegateTo(blobs, {
     readBlob(name) {
       count.tiles += name.startsWith('tile-') ? 1 : 0;
       return blobs.readBlob(name);
     },
-  };
+  });
 }

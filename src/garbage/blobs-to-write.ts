@@ -7,6 +7,7 @@
  */
 import type { BlobDir, BlobStore } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
+import { delegateTo } from '../blob-store/delegate.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { Unit } from '../work/unit.ts';
@@ -26,8 +27,7 @@ export async function blobsToWrite(
 }
 
 function unmarking(dir: BlobDir, db: Database, logId: string): BlobDir {
-  return {
-    readBlob: (name) => dir.readBlob(name),
+  return delegateTo(dir, {
     async writeBlob(name, content) {
       const { rows } = await db.prepared(
         `select ${db.schema}.unmark_blob($1::text, $2::text, $3::integer * interval '1 millisecond') as unmarked`,
@@ -40,9 +40,5 @@ function unmarking(dir: BlobDir, db: Database, logId: string): BlobDir {
       }
       await dir.writeBlob(name, content);
     },
-    removeBlob: (name) => dir.removeBlob(name),
-    getDir: (name) => dir.getDir(name),
-    query: (continuation) => dir.query(continuation),
-    removeAll: () => dir.removeAll(),
-  };
+  });
 }

@@ -1,5 +1,6 @@
 /** A blob directory for a reader: a blob that several tiles need at once (a page of their list) is read once, and none is waited for without end. */
 import type { BlobDir } from '../blob-store/blob-store.ts';
+import { delegateTo } from '../blob-store/delegate.ts';
 import type { WithDeadline } from './deadline.ts';
 
 export interface ReadingBlobsOptions {
@@ -9,7 +10,7 @@ export interface ReadingBlobsOptions {
 
 export function readingBlobs(blobs: BlobDir, { timeoutMs, withDeadline }: ReadingBlobsOptions): BlobDir {
   const reading = new Map<string, Promise<Uint8Array>>();
-  return {
+  return delegateTo(blobs, {
     readBlob(name) {
       let read = reading.get(name);
       if (read === undefined) {
@@ -18,10 +19,6 @@ export function readingBlobs(blobs: BlobDir, { timeoutMs, withDeadline }: Readin
       }
       return read;
     },
-    writeBlob: (name, content) => blobs.writeBlob(name, content),
-    removeBlob: (name) => blobs.removeBlob(name),
     getDir: async (name) => readingBlobs(await blobs.getDir(name), { timeoutMs, withDeadline }),
-    query: (continuation) => blobs.query(continuation),
-    removeAll: () => blobs.removeAll(),
-  };
+  });
 }

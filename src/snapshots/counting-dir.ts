@@ -1,5 +1,6 @@
 /** A blob directory that counts what is written through it. */
 import type { BlobDir } from '../blob-store/blob-store.ts';
+import { delegateTo } from '../blob-store/delegate.ts';
 
 export interface WriteCount {
   blobs: number;
@@ -8,16 +9,12 @@ export interface WriteCount {
 }
 
 export function countWrites(blobs: BlobDir, count: WriteCount): BlobDir {
-  return {
-    readBlob: (name) => blobs.readBlob(name),
+  return delegateTo(blobs, {
     async writeBlob(name, content) {
       await blobs.writeBlob(name, content);
       count.blobs += 1;
       count.bytes += content.byteLength;
     },
-    removeBlob: (name) => blobs.removeBlob(name),
     getDir: async (name) => countWrites(await blobs.getDir(name), count),
-    query: (continuation) => blobs.query(continuation),
-    removeAll: () => blobs.removeAll(),
-  };
+  });
 }

@@ -5,6 +5,7 @@
  * nobody ever looks for it.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
+import { delegateTo } from '../blob-store/delegate.ts';
 
 /** As many as a snapshot's tiles are worked on side by side. */
 const WIDTH = 16;
@@ -21,7 +22,7 @@ export async function withWritesBehind<T>(blobs: BlobDir, body: (behind: BlobDir
     }
     running.delete(name);
   };
-  const behind: BlobDir = {
+  const behind = delegateTo(blobs, {
     async writeBlob(name, content) {
       await running.get(name);
       while (running.size >= WIDTH) {
@@ -36,11 +37,7 @@ export async function withWritesBehind<T>(blobs: BlobDir, body: (behind: BlobDir
       await running.get(name);
       return blobs.readBlob(name);
     },
-    removeBlob: (name) => blobs.removeBlob(name),
-    getDir: (name) => blobs.getDir(name),
-    query: (continuation) => blobs.query(continuation),
-    removeAll: () => blobs.removeAll(),
-  };
+  });
   const value = await body(behind).catch((error: unknown) => {
     failure ??= { error };
   });
