@@ -4,7 +4,7 @@ import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { openBlobStore } from '../blob-store/open-blob-store.ts';
 import { InvalidInputError, LogNotFoundError } from '../errors.ts';
-import { createLog } from '../event-log/create-log.ts';
+import { createLogOfType } from '../event-log/create-log.ts';
 import type { LogMetadata } from '../event-log/event-log.ts';
 import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { readLog } from '../event-log/read-log.ts';
@@ -34,18 +34,7 @@ export async function sheetToBe({ pool, db, targets }: DatabaseContext, name: st
   }
   let isThere = found !== undefined;
   const make = async () => {
-    const { type, version: typeVersion, snapshotEvery, compactEvery, keepSnapshots, keepDays } = sheet;
-    if (!isThere)
-      await createLog(pool, {
-        id: name,
-        type,
-        typeVersion,
-        schema: targets.schema,
-        snapshotEvery,
-        compactEvery,
-        keepSnapshots,
-        keepDays,
-      });
+    if (!isThere) await createLogOfType(pool, sheet, { id: name, schema: targets.schema });
     isThere = true;
   };
   return {

@@ -7,7 +7,7 @@
 import { ConflictError, InvalidInputError, LogNotFoundError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { appendEntries } from './append.ts';
-import { createLog } from './create-log.ts';
+import { createLogOfType } from './create-log.ts';
 import type { LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 import type { KnownLogs } from './known-logs.ts';
 import type { LogType } from './log-type.ts';
@@ -66,8 +66,7 @@ export async function appendTyped<EntryT extends LogEntry>(
     if (expect !== 'any' && expect !== 0n) {
       throw new ConflictError(expect, 0n);
     }
-    const { type, version, snapshotEvery, compactEvery, keepSnapshots, keepDays } = logType;
-    await createLog(db, { id, type, typeVersion: version, snapshotEvery, compactEvery, keepSnapshots, keepDays, schema });
+    await createLogOfType(db, logType, { id, schema });
   }
   return append();
 }

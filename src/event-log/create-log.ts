@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.ts';
 import { DEFAULT_SCHEMA, inSchema, type Queryable } from '../postgres/queryable.ts';
 import { checkLogId } from './check-names.ts';
+import type { AnyLogType } from './log-type.ts';
 import { checkRetention } from './retention-settings.ts';
 
 export interface CreateLogOptions {
@@ -21,6 +22,15 @@ export interface CreateLogOptions {
   /** For how many days, today included, it keeps the last snapshot of each day; absent: 30. */
   keepDays?: number | undefined;
   schema?: string;
+}
+
+/** Makes an empty log with what its log type says. @returns and throws as createLog */
+export function createLogOfType(
+  tx: Queryable,
+  { type, version, snapshotEvery, compactEvery, keepSnapshots, keepDays }: AnyLogType,
+  { id, schema }: { id: string; schema: string },
+): Promise<'created' | 'exists'> {
+  return createLog(tx, { id, type, typeVersion: version, snapshotEvery, compactEvery, keepSnapshots, keepDays, schema });
 }
 
 /**
