@@ -508,9 +508,9 @@ begin
 end
 $$;
 
--- Whether what p_workflow has done makes an earlier, dead unit of p_earlier needless.
+-- Whether what p_workflow has done makes an earlier, dead unit of p_earlier needless. Of two erasures each has values of its own to erase.
 create function workflow_stands_for(p_workflow text, p_earlier text) returns boolean language sql immutable as $$
-  select p_earlier = p_workflow or p_workflow = 'compact' and p_earlier = 'snapshot'
+  select p_earlier = p_workflow and p_workflow <> 'erase' or p_earlier = 'snapshot' and p_workflow in ('compact', 'erase')
 $$;
 
 -- Locks the entry of a unit that is about to end, before its key, and the earlier ones that its snapshot will stand for.
@@ -520,7 +520,7 @@ returns boolean language plpgsql set search_path from current as $$
 declare
   v_last bigint;
 begin
-  if p_snapshot is null then
+  if p_snapshot is null and p_workflow <> 'erase' then
     select sequence_id into v_last from entries where log_id = p_log_id and sequence_id = p_sequence_id for update;
     return found;
   end if;
@@ -557,7 +557,8 @@ begin
   select w.workflow, w.group_name, w.ordering_key, w.log_id, w.sequence_id
   into v_workflow, v_group, v_key, v_log_id, v_sequence_id from work w where w.id = p_id;
   if v_log_id is not null then
-    if p_snapshot is not null then
+    -- An erasure has set the snapshot of its entry before.
+    if p_snapshot is not null or v_workflow = 'erase' then
       v_supersedes := exists (
         select 1 from work w where w.state = 'dead' and w.group_name = v_group and w.log_id = v_log_id
           and workflow_stands_for(v_workflow, w.workflow) and w.sequence_id < v_sequence_id);

@@ -43,11 +43,21 @@ $$;
 
 -- Whether something may be writing blobs of this log, or is about to: then none is removed. A snapshot that is asked for counts before it begins,
 -- so whoever begins after this was answered with no began after it, and sees every mark there was.
-create function writes_blobs(p_log_id text) returns boolean language plpgsql set search_path from current set enable_seqscan = off as $$
+-- With p_unit: beside that attempt, which has to be the last one of its unit. As long as it is, no other unit of its key begins: those that wait do not count.
+create function writes_blobs(
+  p_log_id text, p_unit text default null, p_epoch bigint default null, p_attempt integer default null, p_fence uuid default null
+) returns boolean language plpgsql set search_path from current set enable_seqscan = off as $$
 begin
-  return exists (
-    select 1 from work w where w.log_id = p_log_id
-      and (w.state = 'started' or w.state in ('waiting', 'ready', 'claimed') and w.workflow in ('snapshot', 'compact')));
+  if p_unit is null then
+    return exists (
+      select 1 from work w where w.log_id = p_log_id
+        and (w.state = 'started' or w.state in ('waiting', 'ready', 'claimed') and w.workflow in ('snapshot', 'compact', 'erase')));
+  end if;
+  return not exists (
+    select 1 from work w
+    where w.id = p_unit and w.epoch = p_epoch and w.attempt = p_attempt and w.fence = p_fence and w.state = 'started'
+  ) or exists (
+    select 1 from work w where w.log_id = p_log_id and w.id <> p_unit and w.state in ('ready', 'claimed', 'started'));
 end
 $$;
 

@@ -10,6 +10,7 @@ export { blobsOfLog } from './blob-store/blobs-of-log.ts';
 export { createDirectoryBlobStore, type DirectoryBlobStoreOptions } from './blob-store/directory-blob-store.ts';
 export { createMemoryBlobStore, type MemoryBlobStoreOptions } from './blob-store/memory-blob-store.ts';
 export { createPostgresBlobStore, type PostgresBlobStoreOptions } from './blob-store/postgres-blob-store.ts';
+export { type EraseCellsOptions, type EraseCellsValue, eraseCells } from './erasure/erase-cells.ts';
 export {
   BlobNotFoundError,
   BlobWrongKindError,
@@ -53,7 +54,7 @@ export type {
 } from './event-log/event-log.ts';
 export type { SequencedEntry } from './event-log/follow-log.ts';
 export type { FollowOptions, LogHandle } from './event-log/log-handle.ts';
-export type { AnyLogType, LogType, SnapshotFormat, SnapshotOptions } from './event-log/log-type.ts';
+export type { AnyLogType, Eraser, LogType, SnapshotFormat, SnapshotOptions } from './event-log/log-type.ts';
 export { createMemoryEventLog, type MemoryEventLog, type MemoryEventLogOptions } from './event-log/memory-event-log.ts';
 export { createPostgresEventLog, type PostgresEventLog, type PostgresEventLogOptions } from './event-log/postgres-event-log.ts';
 export type { Provenance } from './event-log/provenance.ts';

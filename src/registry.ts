@@ -1,6 +1,7 @@
 /**
  * What an application has defined, and the handlers that carry it out. Knows no Temporal.
  */
+import { eraseHandler } from './erasure/erase-work.ts';
 import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import { entryWorkHandler } from './event-log/entry-work.ts';
@@ -38,13 +39,14 @@ function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) =>
   return map;
 }
 
-/** Handlers by the name of their workflow: `snapshot`, `compact`, `job`, and a user's own entry work. */
+/** Handlers by the name of their workflow: `snapshot`, `compact`, `erase`, `job`, and a user's own entry work. */
 export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): ReadonlyMap<string, UnitHandler> {
   const { cacheBytes } = dependencies;
   const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
   const handlers: UnitHandler[] = [
     snapshotHandler(registry.logTypes, { ...dependencies, cache }),
     compactHandler(registry.logTypes, { ...dependencies, cache }),
+    eraseHandler(registry.logTypes, { ...dependencies, cache }),
     jobHandler([collectGarbageJob(registry.logTypes, dependencies)]),
   ];
   for (const work of registry.entryWork.values()) {

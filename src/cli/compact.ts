@@ -1,18 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { InvalidInputError } from '../errors.ts';
-import type { Database } from '../postgres/queryable.ts';
 import type { ListedUnit } from '../work/list.ts';
 import { formatCount, formatEntries, formatJson, print } from './print.ts';
+import { untilEnded } from './until-ended.ts';
 import { withDatabase } from './with-database.ts';
 
 interface CompactOptions {
   wait?: boolean;
   json?: boolean;
 }
-
-const LOOK_EVERY_MS = 200;
-const SAY_EVERY_MS = 2_000;
 
 const EXAMPLES = `
 Examples:
@@ -63,25 +58,4 @@ function describeEnd(logId: string, { id, state, result, error }: ListedUnit): s
   return archived === undefined
     ? `${logId}: nothing was left to compact.`
     : `${logId}: ${formatEntries(archived)} archived; the log begins at ${formatCount(BigInt(logFrom ?? 0))}.`;
-}
-
-/** @throws whatever the database says; waits as long as there is no worker */
-async function untilEnded(db: Database, workId: string, speaks: boolean): Promise<ListedUnit> {
-  const { listWork } = await import('../work/list.ts');
-  for (let said = Date.now(); ; await delay(LOOK_EVERY_MS)) {
-    const { units } = await listWork(db, { ids: [workId] });
-    const unit = units[0];
-    if (unit === undefined) {
-      throw new InvalidInputError(`${workId} is gone: was its log removed?`);
-    }
-    if (unit.state !== 'waiting' && unit.state !== 'running') {
-      return unit;
-    }
-    if (speaks && Date.now() - said >= SAY_EVERY_MS) {
-      const { entries, total } = (unit.progress ?? {}) as { entries?: number; total?: number };
-      const progress = entries === undefined ? '' : `, ${formatCount(entries)} of ${formatCount(total ?? entries)} entries`;
-      process.stderr.write(`${workId} is ${unit.state}${progress}\n`);
-      said = Date.now();
-    }
-  }
 }

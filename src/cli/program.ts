@@ -6,6 +6,7 @@ import { addCompact } from './compact.ts';
 import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
+import { addErase } from './erase.ts';
 import { explainError } from './explain-error.ts';
 import { addExport } from './export.ts';
 import { addGc } from './gc.ts';
@@ -71,6 +72,7 @@ function createProgram(): Command {
     addShow,
     addLog,
     addCompact,
+    addErase,
     addRetention,
     addGc,
     addWork,

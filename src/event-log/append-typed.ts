@@ -19,7 +19,7 @@ export type NewEntry<EntryT extends LogEntry> = EntryT extends unknown ? Omit<En
 export interface AppendTypedOptions extends Provenance {
   /** The next sequence id as the caller knows it, 0n for a log that is not there yet; 'any': wherever the log ends. */
   expect: SequenceId | 'any';
-  /** Work that the last of the entries asks for: `snapshot`, `compact`, or the name of an entry work. */
+  /** Work that the last of the entries asks for: `snapshot`, `compact`, `erase`, or the name of an entry work. */
   pending?: WorkflowId | undefined;
 }
 

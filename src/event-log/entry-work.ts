@@ -61,7 +61,7 @@ export function defineEntryWork<EntryT extends LogEntry = LogEntry>(work: EntryW
   return work as unknown as EntryWork;
 }
 
-const RESERVED = new Set(['snapshot', 'compact', 'burst', 'job', 'scheduled']);
+const RESERVED = new Set(['snapshot', 'compact', 'erase', 'burst', 'job', 'scheduled']);
 
 export function entryWorkHandler(work: EntryWork, { pool, schema }: HandlerDependencies): UnitHandler {
   return {

@@ -29,6 +29,19 @@ export interface LogType<EntryT extends LogEntry = LogEntry, StateT = unknown> {
   apply(state: StateT, entry: EntryT, sequenceId: SequenceId): StateT;
   /** How the state is written to and read from blobs. */
   readonly snapshots: SnapshotFormat<StateT>;
+  /** What an entry that asks for an erasure takes out; undefined for any other entry. Absent: values of this type cannot be erased. */
+  eraserOf?(entry: EntryT): Eraser<StateT> | undefined;
+}
+
+/**
+ * Takes values out of what was before. What it makes of a state is what the fold makes of the entries that it has been through; doing it
+ * again changes nothing.
+ */
+export interface Eraser<StateT = unknown> {
+  /** The entry's own fields without the values; undefined where it has none of them. */
+  eraseEntry(entry: LogEntry): Record<string, unknown> | undefined;
+  /** May change `state` in place and return it. */
+  eraseState(state: StateT, options: Pick<SnapshotOptions, 'cache' | 'signal'> & { blobs: BlobDir }): Promise<StateT>;
 }
 
 export interface SnapshotOptions {

@@ -4,6 +4,7 @@
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { archivedSnapshots } from '../history/history-references.ts';
+import { readHistoryRoot } from '../history/history-root.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { Retention } from './retention.ts';
 
@@ -41,11 +42,20 @@ export async function dropSnapshots(db: Database, logId: string, sequenceIds: re
   return Number(rows[0].dropped);
 }
 
-/** Roots of the archived snapshots that are kept, after all that the log itself holds. They may be gone: a setting was raised, or a person has removed them. */
+/**
+ * Roots of the archived snapshots that are kept, after all that the log itself holds: as of a log that was truncated, the oldest one also where the
+ * history begins later than its log. They may be gone: a setting was raised, or a person has removed them.
+ */
 export async function* archivedToKeep(blobs: BlobDir, history: string, isKept: Retention): AsyncGenerator<string, void, undefined> {
+  let passed: string | undefined;
   for await (const { blobId, committedAt } of archivedSnapshots(blobs, history)) {
-    if (isKept(committedAt === undefined ? undefined : new Date(committedAt))) {
+    const keep = isKept(committedAt === undefined ? undefined : new Date(committedAt));
+    passed = keep ? undefined : blobId;
+    if (keep) {
       yield blobId;
     }
+  }
+  if (passed !== undefined && (await readHistoryRoot(blobs, history)).start > 0n) {
+    yield passed;
   }
 }

@@ -27,6 +27,8 @@ export interface CollectLogOptions {
   retention: RetentionPolicy;
   /** How long a blob stays after nothing refers to it any more. */
   graceMs: number;
+  /** The attempt that collects, where it is one of a unit of this log: it is in nobody's way but a later attempt's. */
+  unit?: RemoveOptions['unit'];
   /** Changes nothing, and says what would be. */
   dryRun?: boolean | undefined;
   /** How long a log is waited for while its blobs are being written, before it is left for the next time. */
@@ -159,14 +161,14 @@ async function stillMissing(
 }
 
 async function removeAll(
-  { pool, schema, logId, blobs, graceMs, patienceMs = DEFAULT_PATIENCE_MS, sessionTimeoutMs, signal, onProgress }: CollectLogOptions,
+  { pool, schema, logId, blobs, graceMs, unit, patienceMs = DEFAULT_PATIENCE_MS, sessionTimeoutMs, signal, onProgress }: CollectLogOptions,
   collection: LogCollection,
   known: Pick<RemoveOptions, 'references' | 'referenced' | 'knownRoots'>,
 ): Promise<void> {
   let lastRemovalAt = Date.now();
   for (;;) {
     signal?.throwIfAborted();
-    const batch = await removeMarked({ pool, schema, logId, blobs, graceMs, ...known, sessionTimeoutMs, signal });
+    const batch = await removeMarked({ pool, schema, logId, blobs, graceMs, ...known, unit, sessionTimeoutMs, signal });
     if (batch.type === 'busy') {
       if (Date.now() - lastRemovalAt > patienceMs) {
         collection.postponed = true;

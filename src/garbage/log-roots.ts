@@ -40,7 +40,7 @@ export async function readRoots(
      select p.kind, p.name, true, null
      from ${db.schema}.work w
      cross join lateral (values ('snapshot', w.progress ->> 'blobId'), ('history', w.progress ->> 'history')) p (kind, name)
-     where w.log_id = $1::text and w.workflow in ('snapshot', 'compact') and w.state in ('waiting', 'ready', 'claimed', 'started', 'dead') and p.name is not null
+     where w.log_id = $1::text and w.workflow in ('snapshot', 'compact', 'erase') and w.state in ('waiting', 'ready', 'claimed', 'started', 'dead') and p.name is not null
      order by sequence_id desc nulls last`,
     [logId],
   );

@@ -3,7 +3,8 @@
  * transaction holds the marks locked while the blobs go, and takes them off with its commit.
  *
  * - Whoever writes one of these names meanwhile waits for the lock, and writes after it is gone.
- * - A log that something may be writing blobs of (`writes_blobs`) is left alone: what such an attempt has written, nothing refers to yet.
+ * - A log that something may be writing blobs of (`writes_blobs`) is left alone: what such an attempt has written, nothing refers to yet. For a unit of the
+ *   log itself, that is anything beside it, and its being taken over.
  * - What refers to blobs is asked for once more behind that look: roots that are new since the marks were made are looked into.
  * - A collector that was stopped in the middle loses its session after 30 s, and with it the locks. It removes nothing more: it asks its session and its
  *   clock before every few blobs. Of what it had asked the store for nobody knows: until that is over nobody writes those names.
@@ -16,6 +17,7 @@ import type { Pool } from '../postgres/pool.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { runSideBySide } from '../snapshots/side-by-side.ts';
+import type { Unit } from '../work/unit.ts';
 import { REMOVAL_HOLD_MS } from './blobs-to-write.ts';
 import { type ReferenceOptions, type Root, readRoots, visitReferences } from './log-roots.ts';
 
@@ -30,6 +32,8 @@ export interface RemoveOptions {
   referenced: ReadonlyMap<string, unknown>;
   /** Names of those roots, which need not be looked into again. */
   knownRoots: ReadonlySet<string>;
+  /** The attempt that removes them, where it is one of a unit of this log. */
+  unit?: Pick<Unit, 'id' | 'epoch' | 'attempt' | 'fence'> | undefined;
   /** How long a collector that was stopped keeps writers of these names waiting. Default 30,000. */
   sessionTimeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -57,11 +61,13 @@ export async function removeMarked(options: RemoveOptions): Promise<RemovedBatch
     references,
     referenced,
     knownRoots,
+    unit,
     sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS,
     signal,
   } = options;
   const startedAt = Date.now();
-  const announced = await announceRemoval(inSchema(pool, schema), logId, graceMs);
+  const attempt = [unit?.id ?? null, unit?.epoch ?? null, unit?.attempt ?? null, unit?.fence ?? null];
+  const announced = await announceRemoval(inSchema(pool, schema), logId, graceMs, attempt);
   if (announced === 'busy') {
     return { type: 'busy' };
   }
@@ -84,7 +90,10 @@ export async function removeMarked(options: RemoveOptions): Promise<RemovedBatch
         [logId, names, announced.at],
       );
     // In this order: who begins after this look sees the marks, who has ended before it has its roots seen.
-    const busy = await db.query(`select ${db.schema}.writes_blobs($1::text) as busy`, [logId]);
+    const busy = await db.query(`select ${db.schema}.writes_blobs($1::text, $2::text, $3::bigint, $4::integer, $5::uuid) as busy`, [
+      logId,
+      ...attempt,
+    ]);
     if (busy.rows[0].busy) {
       await giveUp();
       return { type: 'busy' };
@@ -114,28 +123,28 @@ export async function removeMarked(options: RemoveOptions): Promise<RemovedBatch
 
 /**
  * Committed before anything is removed. What another removal has announced is left alone until that cannot take effect any more: its process may
- * have been stopped in the middle, and go on. The log is
- * looked at before that too: names of one that is busy would be held for nothing.
+ * have been stopped in the middle, and go on. The log is looked at before that too: names of one that is busy would be held for nothing.
  */
 async function announceRemoval(
   db: Database,
   logId: string,
   graceMs: number,
+  attempt: unknown[],
 ): Promise<{ names: string[]; at: string | undefined } | 'busy'> {
   const { rows } = await db.query(
     `with due as materialized (
        select name from ${db.schema}.blob_garbage
        where log_id = $1::text and since <= clock_timestamp() - $2::float8 * interval '1 millisecond'
-         and (removing_since is null or removing_since <= clock_timestamp() - $3::integer * interval '1 millisecond')
+         and (removing_since is null or removing_since <= clock_timestamp() - $7::integer * interval '1 millisecond')
        order by name limit ${BATCH} for update skip locked
      ), look as materialized (
-       select ${db.schema}.writes_blobs($1::text) as busy
+       select ${db.schema}.writes_blobs($1::text, $3::text, $4::bigint, $5::integer, $6::uuid) as busy
      ), announced as (
        update ${db.schema}.blob_garbage g set removing_since = statement_timestamp()
        from due, look where g.log_id = $1::text and g.name = due.name and not look.busy
      )
      select due.name, look.busy, statement_timestamp()::text as at from due, look`,
-    [logId, graceMs, REMOVAL_HOLD_MS],
+    [logId, graceMs, ...attempt, REMOVAL_HOLD_MS],
   );
   return rows[0]?.busy ? 'busy' : { names: rows.map((row) => row.name), at: rows[0]?.at };
 }

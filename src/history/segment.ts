@@ -65,6 +65,14 @@ function rowOf({ type, data, committedAt, actor, correlationId, causationId, sna
   return row;
 }
 
+/** As they were given to `writeSegment`. */
+export function storedEntriesIn({ rows }: Segment): StoredEntry[] {
+  return rows.map(([type, data, ...rest]) => {
+    const [committedAt, actor, correlationId, causationId, snapshot, history] = rest.map((field) => field ?? undefined);
+    return { type: type as string, data: data as string, committedAt, actor, correlationId, causationId, snapshot, history };
+  });
+}
+
 /** @throws CorruptBlobError, also for a segment that is not the one that its root means; BlobNotFoundError */
 export async function readSegment(blobs: BlobDir, { name, start, end }: SegmentRef, cache?: SnapshotCache): Promise<Segment> {
   let segment = cache?.get(name) as Segment | undefined;

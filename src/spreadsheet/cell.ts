@@ -25,6 +25,9 @@ export const CELL_ERROR_VALUES = [
   '#CALC!',
 ] as const;
 
+/** What an erased cell holds. */
+export const ERASED = '[erased]';
+
 export interface CellError {
   type: 'CellError';
   value: (typeof CELL_ERROR_VALUES)[number];

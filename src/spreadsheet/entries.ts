@@ -2,11 +2,21 @@
  * The entries of a sheet, checked at the edge: what is refused here is never stored.
  *
  * SetCellValueAndFormat writes one cell, SetCellRange a rectangle of them from its top left cell on. Both set value and format.
+ * EraseCells puts a marker into every cell of its ranges; with `pending: 'erase'` a worker takes the values out of all that was before.
  */
 import { z } from 'zod';
 import { MAX_ENTRY_BYTES } from '../event-log/entry-data.ts';
 import { utf8Length } from '../utf8-length.ts';
-import { CELL_ERROR_VALUES, cellValueProblem, MAX_COLUMNS, MAX_FORMAT_LENGTH, MAX_ROWS, shown, textProblem } from './cell.ts';
+import {
+  CELL_ERROR_VALUES,
+  type CellRange,
+  cellValueProblem,
+  MAX_COLUMNS,
+  MAX_FORMAT_LENGTH,
+  MAX_ROWS,
+  shown,
+  textProblem,
+} from './cell.ts';
 
 function place(limit: number) {
   const error = ({ input }: { input?: unknown }) => `${shown(input)} is outside a sheet; use an integer from 0 to ${limit - 1}`;
@@ -70,8 +80,38 @@ function rangeProblem(entry: { row: number; column: number; values: readonly (re
     : undefined;
 }
 
-export const sheetEntry = z.discriminatedUnion('type', [setCell, setRange], {
-  error: ({ input }) => `type ${shown((input as { type?: unknown })?.type)} is unknown; use SetCellValueAndFormat or SetCellRange`,
+/** One erasure. Each range may lie in tiles of its own, of which every one is read and written. */
+export const MAX_ERASED_CELLS = 10_000;
+
+const count = z.int().min(1);
+const eraseCells = z
+  .strictObject({
+    type: z.literal('EraseCells'),
+    ranges: z.array(z.strictObject({ row, column, rowCount: count, columnCount: count })).min(1, { error: 'no ranges' }),
+    /** For whoever reads the log. */
+    reason: textUpTo(500).optional(),
+  })
+  .superRefine(({ ranges }, context) => {
+    const problem = erasureProblem(ranges);
+    if (problem !== undefined) {
+      context.addIssue({ code: 'custom', message: problem });
+    }
+  });
+
+function erasureProblem(ranges: readonly CellRange[]): string | undefined {
+  const outside = ranges.findIndex((range) => range.row + range.rowCount > MAX_ROWS || range.column + range.columnCount > MAX_COLUMNS);
+  if (outside >= 0) {
+    return `ranges[${outside}] reaches past the end of a sheet (${MAX_ROWS} rows, ${MAX_COLUMNS} columns)`;
+  }
+  const cells = ranges.reduce((sum, { rowCount, columnCount }) => sum + rowCount * columnCount, 0);
+  return cells > MAX_ERASED_CELLS
+    ? `its ranges have ${cells} cells, over the limit of ${MAX_ERASED_CELLS}; erase them in several entries`
+    : undefined;
+}
+
+export const sheetEntry = z.discriminatedUnion('type', [setCell, setRange, eraseCells], {
+  error: ({ input }) =>
+    `type ${shown((input as { type?: unknown })?.type)} is unknown; use SetCellValueAndFormat, SetCellRange or EraseCells`,
 });
 
 export type SheetEntry = z.output<typeof sheetEntry>;

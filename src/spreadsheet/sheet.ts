@@ -5,8 +5,11 @@
  * edge) out of the tiles. Such an entry fails the fold and is named.
  */
 import { defineLogType } from '../event-log/define-log-type.ts';
-import { type CellValue, cellValueProblem, isColumn, isRow, shown } from './cell.ts';
+import type { LogMetadata } from '../event-log/event-log.ts';
+import type { LogType } from '../event-log/log-type.ts';
+import { type CellValue, cellValueProblem, ERASED, isColumn, isRow, shown } from './cell.ts';
 import { type ImportMark, type SheetEntry, sheetEntry } from './entries.ts';
+import { createCellEraser } from './erase-cells.ts';
 import { recordWrite } from './overlay.ts';
 import { EMPTY_BASE } from './sheet-root.ts';
 import { createSheetSnapshots } from './sheet-snapshots.ts';
@@ -15,16 +18,19 @@ import { createSheetState, type SheetState } from './sheet-state.ts';
 /** Imports that a sheet remembers: enough to go on with one, not a history. */
 const MAX_IMPORTS = 100;
 
-export const sheet = defineLogType({
-  type: 'sheet',
-  version: 1,
-  snapshotEvery: 100,
-  compactEvery: 10_000,
-  entry: sheetEntry,
-  initial: () => createSheetState(EMPTY_BASE),
-  apply: applySheetEntry,
-  snapshots: createSheetSnapshots('sheet'),
-});
+export const sheet: LogType<SheetEntry & LogMetadata, SheetState> = {
+  ...defineLogType({
+    type: 'sheet',
+    version: 1,
+    snapshotEvery: 100,
+    compactEvery: 10_000,
+    entry: sheetEntry,
+    initial: () => createSheetState(EMPTY_BASE),
+    apply: applySheetEntry,
+    snapshots: createSheetSnapshots('sheet'),
+  }),
+  eraserOf: (entry) => (entry.type === 'EraseCells' ? createCellEraser(entry.ranges) : undefined),
+};
 
 function applySheetEntry(state: SheetState, entry: SheetEntry): SheetState {
   switch (entry.type) {
@@ -44,6 +50,15 @@ function applySheetEntry(state: SheetState, entry: SheetEntry): SheetState {
       }
       return state;
     }
+    case 'EraseCells':
+      for (const { row, column, rowCount, columnCount } of entry.ranges) {
+        for (let down = 0; down < rowCount; down += 1) {
+          for (let across = 0; across < columnCount; across += 1) {
+            setCell(state, row + down, column + across, ERASED, undefined);
+          }
+        }
+      }
+      return state;
     default:
       throw new TypeError(`type ${shown((entry as { type?: unknown }).type)} is no entry of a sheet`);
   }

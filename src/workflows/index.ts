@@ -2,5 +2,6 @@
 export { burst } from './burst.ts';
 export { compact } from './compact.ts';
 export { default } from './entry-work.ts';
+export { erase } from './erase.ts';
 export { scheduled } from './scheduled.ts';
 export { snapshot } from './snapshot.ts';

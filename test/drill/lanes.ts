@@ -4,6 +4,7 @@ import type { Appender } from './appender.ts';
 import { createBreather } from './breather.ts';
 import { type Clock, startClock } from './clock.ts';
 import type { DrillLog } from './drill-logs.ts';
+import { runErasureLane } from './erasure-lane.ts';
 import { createHurry, runFreezeLane, runKillLane } from './kill-lanes.ts';
 import type { Random } from './random.ts';
 import type { Scene } from './scene.ts';
@@ -26,6 +27,7 @@ export interface LaneCounts extends CollectionCounts {
   freezes: number;
   truncations: number;
   askedAgain: number;
+  erasures: number;
   backlogs: number;
   longSnapshots: number;
   ms: number;
@@ -79,6 +81,7 @@ export async function runLanes({ scene, random, logs, appender, minutes, giveUp,
     runLongLane({ ...stir('long'), everyMs: 25_000, onAsked: threaten(4_000) }),
     runCollectionLane({ ...stir('collection'), everyMs: 300, blobs: scene.blobs.place }),
     runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
+    runErasureLane({ ...stir('erasure'), everyMs: 700 }),
     runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
     ...killLanes,
   ] as const;
@@ -87,8 +90,8 @@ export async function runLanes({ scene, random, logs, appender, minutes, giveUp,
   await Promise.allSettled(lanes);
   clearInterval(telling);
   giveUp.signal.throwIfAborted();
-  const [truncations, askedAgain, backlogs, longSnapshots, collected, freezes] = await Promise.all(lanes);
-  return { kills, freezes, truncations, askedAgain, backlogs, longSnapshots, ...collected, ms: clock.elapsedMs() };
+  const [truncations, askedAgain, backlogs, longSnapshots, collected, freezes, erasures] = await Promise.all(lanes);
+  return { kills, freezes, truncations, askedAgain, erasures, backlogs, longSnapshots, ...collected, ms: clock.elapsedMs() };
 }
 
 function progressLine(clock: Clock, { counts }: Appender, kills: Record<Kind, number>): string {

@@ -17,6 +17,8 @@ export interface DrillReport extends CollectionCounts {
   appends: AppendCounts;
   truncations: number;
   askedAgain: number;
+  /** Asked for, each of a value of its own and the cells around it. */
+  erasures: number;
   backlogs: number;
   /** Snapshots asked for that take more than one chunk. */
   longSnapshots: number;
@@ -72,7 +74,7 @@ export function describeReport(report: DrillReport): string {
   const lines = [
     `seed       ${report.seed}, ${report.minutes} minutes; ${list(seconds)} (seconds)`,
     `kills      ${list(kills)}; freezes ${report.freezes}; ended by themselves ${report.endedByThemselves}`,
-    `appends    ${list(appends)}; truncations ${report.truncations}; asked again ${report.askedAgain}; backlogs ${report.backlogs}; long snapshots ${report.longSnapshots}; collections ${report.collections}; blobs removed ${report.blobsRemoved}`,
+    `appends    ${list(appends)}; truncations ${report.truncations}; asked again ${report.askedAgain}; erasures ${report.erasures}; backlogs ${report.backlogs}; long snapshots ${report.longSnapshots}; collections ${report.collections}; blobs removed ${report.blobsRemoved}`,
     `snapshots  ${list(snapshots)}`,
     `bursts     ${list(bursts)}`,
     `sweep      ${list(sweep)}`,

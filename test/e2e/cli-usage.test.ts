@@ -31,6 +31,7 @@ describe('help', () => {
     'show',
     'log',
     'compact',
+    'erase',
     'work',
     'work redrive',
     'work discard',

@@ -38,7 +38,7 @@ async function corrupt(sql: string, values: unknown[] = []): Promise<void> {
 test('nothing, where nothing is wrong', async () => {
   const { findings, checked } = await checkDrill(drill);
   expect(findings).toEqual([]);
-  expect(checked).toMatchObject({ logs: 4, entries: 500, acknowledgedAppends: 64, archivedEntries: 8 });
+  expect(checked).toMatchObject({ logs: 5, entries: 504, acknowledgedAppends: 67, archivedEntries: 10, erasedSecrets: 1 });
   expect(checked.snapshots).toBeGreaterThan(5);
   expect(checked.removedEntries).toBeGreaterThan(0);
 });
@@ -211,6 +211,37 @@ describe('snapshots', () => {
     const { sequenceId } = await newestSnapshot('account');
     await setSnapshot('account', sequenceId, `state-v1-${sequenceId}-${'0'.repeat(64)}.gz`);
     expect(await findings()).toEqual([expect.stringMatching(/cannot be read \(ENOENT\)/)]);
+  });
+});
+
+describe('erased values', () => {
+  test('one that is still in the history', async () => {
+    const name = (await readdir(join(drill.blobsDir, 'people'))).find((found) => found.startsWith('segment-0-')) as string;
+    const content = JSON.parse(gunzipSync(await readFile(join(drill.blobsDir, 'people', name))).toString());
+    content.entries[0][1] = content.entries[0][1].replace('[erased]', 'secret-1');
+    const text = JSON.stringify(content);
+    const other = `segment-0-${createHash('sha256').update(text).digest('hex')}.gz`;
+    await writeFile(join(drill.blobsDir, 'people', other), gzipSync(text));
+    // A root that nothing refers to may name it; that it is there is enough.
+    expect(await findings()).toEqual([`secret-1 of log people was erased, and is in blob ${other}`]);
+  });
+
+  test('one that is still in an entry, and in what a unit has noted', async () => {
+    await corrupt(
+      `insert into tidemark.entries (log_id, sequence_id, type, data)
+       select log_id, 4, type, '{"row":9,"column":9,"value":"secret-1"}' from tidemark.entries where log_id = 'people' and sequence_id = 2`,
+    );
+    await corrupt(`update tidemark.work set result = '{"said":"secret-1"}' where log_id = 'people' and workflow = 'erase'`);
+    const found = await findings();
+    expect(found).toContain('secret-1 of log people was erased, and is in entries 4');
+    expect(found).toContain('secret-1 of log people was erased, and is in work erase/people/3');
+  });
+
+  test('an entry that was changed and not erased', async () => {
+    await corrupt(
+      `update tidemark.entries set data = '{"row":2,"column":0,"value":"[erased]"}' where log_id = 'people' and sequence_id = 2`,
+    );
+    expect(await findings()).toContainEqual(expect.stringMatching(/^entry people\/2 of append people-1 is not what was appended/));
   });
 });
 

@@ -104,6 +104,13 @@ async function fill({ pool }: TestDatabase, directory: string): Promise<void> {
     Array.from({ length: 8 }, (_, number) => bankEntryFor(number)),
   );
   await append('archive', 1, [{ ...bankEntryFor(8), pending: 'compact' }]);
+  await createLog(pool, { id: 'people', type: sheet.type });
+  const person = { type: 'SetCellValueAndFormat', row: 0, column: 0, value: 'secret-1' };
+  await append('people', 0, [person, { ...person, row: 1, value: 'public' }]);
+  await append('people', 1, [{ ...person, row: 2, value: 'last', pending: 'compact' } as LogEntry]);
+  await append('people', 2, [
+    { type: 'EraseCells', ranges: [{ row: 0, column: 0, rowCount: 1, columnCount: 1 }], pending: 'erase' } as LogEntry,
+  ]);
   // More tiles than a root lists by itself.
   await append(
     'scattered',

@@ -54,6 +54,8 @@ test('thousands of appends, every process and server killed again and again: not
   expect(report.blobsRemoved).toBeGreaterThan(10);
   expect(report.snapshots.long).toBeGreaterThan(0);
   expect(report.snapshots.compacted).toBeGreaterThan(0);
+  expect(report.erasures).toBeGreaterThan(5);
+  expect(report.checked.erasedSecrets).toBeGreaterThan(5);
   expect(report.checked.archivedEntries).toBeGreaterThan(0);
 });
 

@@ -1,5 +1,6 @@
 /** Garbage collection of a log that is compacted: what was archived stays readable, and archived snapshots are kept as those of the log are. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
 import { withHistory } from '../../src/history/with-history.ts';
 import { createRegistry, unitHandlers } from '../../src/registry.ts';
@@ -14,6 +15,7 @@ import { type WorkRows, workRows } from '../support/work-rows.ts';
 let database: TestDatabase;
 let work: WorkRows;
 let log: CollectedSheet;
+let store: BlobStore;
 const roots: string[] = [];
 
 beforeAll(async () => {
@@ -26,17 +28,21 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   await work.clear();
   await work.register('snapshot', 'compact');
-  const store = createMemoryBlobStore();
+  store = createMemoryBlobStore();
   log = await collectedSheet(database, store, 'l');
   roots.length = 0;
   for (const value of ['one', 'two', 'three', 'four', 'five']) roots.push(await log.snapshot(0, value));
-  const unit = await work.begin(`compact/l/${await log.set(0, 'six', { pending: 'compact' })}`);
+  await compact('l', 'six');
+  await log.snapshot(0, 'seven');
+});
+
+async function compact(id: string, value: string): Promise<void> {
+  const unit = await work.begin(`compact/${id}/${await log.set(0, value, { pending: 'compact' })}`);
   const { pool } = database;
   const handler = unitHandlers(createRegistry([sheet], []), { pool, schema: 'tidemark', blobs: store }).get('compact') as UnitHandler;
   const signal = new AbortController().signal;
   expect(await runUnit(unit, handler, { pool, schema: 'tidemark', signal, deadlineMs: 10_000 })).toEqual({ type: 'finished' });
-  await log.snapshot(0, 'seven');
-});
+}
 
 const valueAt = async (at: bigint) => {
   const { log: events, blobs } = log;
@@ -61,4 +67,15 @@ test('archived snapshots are kept as those of the log are, and are not missed wh
   await log.blobs.removeBlob(roots[4] as string);
   expect(await log.collect({ retention })).toMatchObject({ missing: [], problems: [] });
   expect(await valueAt(9n)).toBe('five');
+});
+
+test('of a log that was truncated before it was compacted, the oldest snapshot stays: what is between it and the next can be read', async () => {
+  store = createMemoryBlobStore();
+  log = await collectedSheet(database, store, 'truncated');
+  for (const value of ['one', 'two', 'three', 'four']) await log.snapshot(0, value);
+  await log.log.truncate(2n);
+  await compact('truncated', 'five');
+  await log.snapshot(0, 'six');
+  expect(await log.collect({ retention: { keepSnapshots: 1, keepDays: 0 } })).toMatchObject({ missing: [], problems: [] });
+  expect([await valueAt(4n), await valueAt(7n)]).toEqual(['two', 'four']);
 });

@@ -6,7 +6,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { LogEntry } from '../../src/event-log/event-log.ts';
 import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
+import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { scheduleIdOf } from '../../src/temporal/schedules.ts';
 import { installationId } from '../../src/work/register.ts';
 import { bankAccount, bankEntryFor } from '../support/bank-account.ts';
@@ -65,6 +67,17 @@ test('short, a compaction', async () => {
   await log.addEntries([bankEntryFor(0), { ...bankEntryFor(1), pending: 'compact' }], 0n);
   await fixture.untilState('compact/account/1', 'done');
   await record('compact', await fixture.executionOf('compact/account/1'));
+});
+
+test('long, an erasure', async () => {
+  await fixture.worker();
+  await fixture.work.log('people', sheet.type);
+  const log = createPostgresEventLog({ pool: fixture.database.pool, logId: 'people' });
+  const ranges = [{ row: 0, column: 0, rowCount: 1, columnCount: 1 }];
+  const cell = { type: 'SetCellValueAndFormat', row: 0, column: 0, value: 'gone' } as LogEntry;
+  await log.addEntries([cell, { type: 'EraseCells', ranges, pending: 'erase' } as LogEntry], 0n);
+  await fixture.untilState('erase/people/1', 'done');
+  await record('erase', await fixture.executionOf('erase/people/1'));
 });
 
 test('long', async () => {

@@ -10,7 +10,7 @@ import { parseHistory } from './history-json.ts';
 
 const folder = new URL('histories/', import.meta.url);
 const SHAPES = [
-  ...['short', 'snapshot', 'compact', 'long', 'resumed', 'taken-over', 'waited', 'waited-long', 'later', 'dead', 'redriven'],
+  ...['short', 'snapshot', 'compact', 'erase', 'long', 'resumed', 'taken-over', 'waited', 'waited-long', 'later', 'dead', 'redriven'],
   ...['burst', 'burst-released', 'released', 'burst-waited', 'scheduled'],
 ];
 

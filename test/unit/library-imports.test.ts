@@ -100,6 +100,7 @@ test('the public surface is what it is said to be', () => {
     'createTidemark',
     'defineEntryWork',
     'defineLogType',
+    'eraseCells',
     'exportCsv',
     'exportXlsx',
     'importCsv',

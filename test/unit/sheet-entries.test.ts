@@ -5,6 +5,7 @@ import { CELL_ERROR_VALUES } from '../../src/spreadsheet/cell.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 
 const single = { type: 'SetCellValueAndFormat', row: 0, column: 0, value: 1 };
+const erasure = { type: 'EraseCells', ranges: [{ row: 3, column: 1, rowCount: 1, columnCount: 1 }] };
 const range = { type: 'SetCellRange', row: 0, column: 0, values: [[1]] };
 
 describe('an entry of a sheet', () => {
@@ -25,6 +26,8 @@ describe('an entry of a sheet', () => {
         format: '@',
       },
     ],
+    [erasure],
+    [{ ...erasure, reason: 'request 17' }],
     [{ ...range, source: { name: 'a.csv', rows: 1, sha256: 'a'.repeat(64) } }],
   ] as [object][])('passes as it is: %j', (entry) => {
     expect(sheet.parseEntry(entry)).toEqual(entry);
@@ -59,8 +62,19 @@ describe('an entry of a sheet', () => {
     ],
     [{ ...range, column: 2 ** 20 - 1, values: [[1, 2]] }, 'reach past the end of a sheet'],
     [{ ...range, values: Array.from({ length: 40 }, () => ['x'.repeat(30_000)]) }, 'over the limit of 1048576; write fewer rows per entry'],
-    [{ type: 'Rename' }, 'type "Rename" is unknown; use SetCellValueAndFormat or SetCellRange'],
+    [{ type: 'Rename' }, 'type "Rename" is unknown; use SetCellValueAndFormat, SetCellRange or EraseCells'],
     [{ row: 1 }, 'type undefined is unknown'],
+    [{ ...erasure, ranges: [] }, 'ranges: no ranges'],
+    [{ ...erasure, ranges: [{ row: 0, column: 0, rowCount: 0, columnCount: 1 }] }, 'ranges[0].rowCount'],
+    [
+      { ...erasure, ranges: [{ row: 0, column: 2 ** 20 - 1, rowCount: 1, columnCount: 2 }] },
+      'ranges[0] reaches past the end of a sheet (1073741824 rows, 1048576 columns)',
+    ],
+    [
+      { ...erasure, ranges: [...erasure.ranges, { row: 0, column: 0, rowCount: 100, columnCount: 100 }] },
+      'its ranges have 10001 cells, over the limit of 10000; erase them in several entries',
+    ],
+    [{ ...erasure, reason: 'x'.repeat(501) }, 'reason: a text of 501 characters is over the limit of 500'],
     [null, "An entry of log type 'sheet' is an object with a type, not null."],
     [[single], 'not an array'],
   ])('is refused with what is wrong and what to do: %#', (entry, message) => {

@@ -49,6 +49,12 @@ export function modelOf(entries: readonly SheetEntry[]): Map<string, Cell> {
   for (const entry of entries) {
     if (entry.type === 'SetCellValueAndFormat') {
       set(entry.row, entry.column, entry.value, entry.format);
+    } else if (entry.type === 'EraseCells') {
+      for (const { row, column, rowCount, columnCount } of entry.ranges) {
+        for (let at = 0; at < rowCount * columnCount; at += 1) {
+          set(row + Math.floor(at / columnCount), column + (at % columnCount), '[erased]', undefined);
+        }
+      }
     } else {
       entry.values.forEach((cells, down) => {
         cells.forEach((value, across) => {

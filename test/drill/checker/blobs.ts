@@ -11,6 +11,8 @@ export interface BlobReader {
   read(name: string): Promise<BlobContent>;
   /** Names of those that are there and were never read. */
   unread(): Promise<string[]>;
+  /** All that are there, decompressed. */
+  all(): Promise<{ name: string; text: string }[]>;
 }
 
 export function missingBlob(name: string): string {
@@ -20,6 +22,11 @@ export function missingBlob(name: string): string {
 /** Of one log, whose blobs are in a folder of its name. */
 export function createBlobReader(blobsDir: string, logId: string): BlobReader {
   const wanted = new Set<string>();
+  const namesThere = () =>
+    readdir(join(blobsDir, logId)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
   return {
     async read(name) {
       wanted.add(name);
@@ -35,11 +42,14 @@ export function createBlobReader(blobsDir: string, logId: string): BlobReader {
       return JSON.parse(text.toString('utf8'));
     },
     async unread() {
-      const names = await readdir(join(blobsDir, logId)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return [];
-        throw error;
-      });
-      return names.filter((name) => !wanted.has(name)).sort();
+      return (await namesThere()).filter((name) => !wanted.has(name)).sort();
+    },
+    async all() {
+      const texts: { name: string; text: string }[] = [];
+      for (const name of await namesThere()) {
+        texts.push({ name, text: gunzipSync(await readFile(join(blobsDir, logId, name))).toString('utf8') });
+      }
+      return texts;
     },
   };
 }

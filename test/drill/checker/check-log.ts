@@ -5,6 +5,7 @@ import { createAccountFold } from './account.ts';
 import type { AppendRecord } from './acknowledged.ts';
 import { createBlobReader, missingBlob } from './blobs.ts';
 import type { CheckedCounts } from './check.ts';
+import { type Erasures, readErasures } from './erasures.ts';
 import { createHistoryCheck } from './history.ts';
 import { createSheetFold } from './sheet.ts';
 import { readStoredEntries, type StoredEntry } from './stored-entries.ts';
@@ -38,8 +39,12 @@ export async function checkLog({ client, blobsDir, log, records, collected, find
     return;
   }
   const history = await createHistoryCheck(client, blobs, log, find);
+  const erasures = await readErasures(client, log.id);
   let next = 0n;
-  for await (const entry of readStoredEntries(client, log.id)) {
+  for await (const stored of readStoredEntries(client, log.id)) {
+    // What had left the log before it was erased is in the drill's record as it was; what the log holds has to be erased itself.
+    const erased = erasures.erase(stored.sequenceId, stored.type, stored.data);
+    const entry = stored.isRemoved ? { ...stored, data: erased } : stored;
     const place = `entry ${log.id}/${entry.sequenceId}`;
     checked.entries += 1;
     checked.removedEntries += entry.isRemoved ? 1 : 0;
@@ -57,14 +62,14 @@ export async function checkLog({ client, blobsDir, log, records, collected, find
     history.see(entry);
     const acknowledged = wanted.get(entry.sequenceId);
     wanted.delete(entry.sequenceId);
-    if (acknowledged) checkContent(place, entry, acknowledged, find);
+    if (acknowledged) checkContent(place, entry, acknowledged, erasures.erase, find);
     if (entry.snapshot !== null) {
       const difference = await fold.compare(entry.snapshot, entry.sequenceId).catch((error: Error) => error.message);
       const isLetGo = collected && entry.isRemoved && difference === missingBlob(entry.snapshot);
       checked.snapshots += isLetGo ? 0 : 1;
       if (difference !== undefined && !isLetGo) find(`snapshot ${entry.snapshot} of ${place}: ${difference}`);
     }
-    fold.apply(entry.type, entry.data);
+    fold.apply(entry.type, erased);
   }
   if (next !== BigInt(log.next)) {
     find(`log ${log.id} ends at ${next} and says that its next entry is ${log.next}`);
@@ -74,6 +79,7 @@ export async function checkLog({ client, blobsDir, log, records, collected, find
   }
   appends.finish();
   checked.archivedEntries += history.finish();
+  checked.erasedSecrets += await erasures.findSecrets(records, blobs, find);
   const garbage = collected ? await blobs.unread() : [];
   for (const name of garbage) find(`blob ${log.id}/${name} is there, and nothing refers to it`);
 }
@@ -96,8 +102,15 @@ function entriesWanted(records: readonly AppendRecord[], logId: string, find: (f
   return wanted;
 }
 
-function checkContent(place: string, stored: StoredEntry, { append, entry }: WantedEntry, find: (finding: string) => void): void {
-  const { type, pending, ...data } = entry;
+function checkContent(
+  place: string,
+  stored: StoredEntry,
+  { append, entry }: WantedEntry,
+  erase: Erasures['erase'],
+  find: (finding: string) => void,
+): void {
+  const { type, pending, ...sent } = entry;
+  const data = erase(stored.sequenceId, type as string, sent);
   if (stored.correlationId !== append) {
     find(`${place} is of append ${stored.correlationId}, and append ${append} was told that it is there`);
   } else if (stored.type !== type || !isDeepStrictEqual(stored.data, data)) {

@@ -9,8 +9,9 @@
  *    (where garbage has been collected, one whose entry has left the log may be gone, as a whole)
  * 4. every history joins, and holds what its log held; what a compaction has removed is in one
  * 5. where garbage has been collected: every blob of a log belongs to one of these
- * 6. no entry is pending, no unit waiting, ready, claimed, started or dead
- * 7. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
+ * 6. what was erased is so in the log, its history and its snapshots, and the values are nowhere
+ * 7. no entry is pending, no unit waiting, ready, claimed, started or dead
+ * 8. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
  */
 import pg from 'pg';
 import { type AppendRecord, readAcknowledged } from './acknowledged.ts';
@@ -33,6 +34,8 @@ export interface CheckedCounts {
   removedEntries: number;
   /** Of them, or of those still held, in histories. */
   archivedEntries: number;
+  /** Values that were erased, and looked for everywhere. */
+  erasedSecrets: number;
   acknowledgedAppends: number;
   snapshots: number;
   completions: number;
@@ -51,6 +54,7 @@ export async function checkDrill({
     entries: 0,
     removedEntries: 0,
     archivedEntries: 0,
+    erasedSecrets: 0,
     acknowledgedAppends: 0,
     snapshots: 0,
     completions: 0,

@@ -28,6 +28,12 @@ export function createSheetFold(blobs: BlobReader): Fold {
           const line = values[down] as unknown[];
           for (let across = 0; across < line.length; across += 1) set(row + down, column + across, line[across], format);
         }
+      } else if (type === 'EraseCells') {
+        for (const range of (data as { ranges: { row: number; column: number; rowCount: number; columnCount: number }[] }).ranges) {
+          for (let at = 0; at < range.rowCount * range.columnCount; at += 1) {
+            set(range.row + Math.floor(at / range.columnCount), range.column + (at % range.columnCount), '[erased]', undefined);
+          }
+        }
       } else {
         throw new Error(`the checker does not know an entry of type ${type} in a sheet`);
       }
