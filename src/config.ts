@@ -30,6 +30,8 @@ export interface Config {
   readonly cacheBytes: number | undefined;
   /** When blobs that nothing refers to are collected, and how long they stay before that. */
   readonly garbage: { readonly everyMs: number | undefined; readonly graceMs: number };
+  /** Where the server listens, and whether who asks has to say who they are. */
+  readonly http: { readonly host: string; readonly port: number; readonly auth: 'tokens' | 'off' };
   readonly temporalCli: string | undefined;
   readonly logLevel: LogLevel;
   /** Nobody watches: plain lines, no animation. */
@@ -90,6 +92,12 @@ const VARIABLES = z.object({
     .string()
     .default('24h')
     .refine((text) => durationMs(text) !== undefined, 'use a duration such as 90m, 24h or 7d'),
+  TIDEMARK_HTTP_HOST: z
+    .string()
+    .regex(/^[0-9A-Za-z.:-]{1,253}$/, 'use the name or address of a network interface, such as 127.0.0.1')
+    .default('127.0.0.1'),
+  TIDEMARK_HTTP_PORT: whole(0, 65_535).default(7420),
+  TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").default('tokens'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CI: z.string().optional(),
 });
@@ -129,6 +137,7 @@ export function loadConfig(environment: Environment = process.env, directory: st
       everyMs: durationMs(variables.TIDEMARK_GC_EVERY), // undefined for 'off'
       graceMs: durationMs(variables.TIDEMARK_GC_GRACE) as number,
     }),
+    http: Object.freeze({ host: variables.TIDEMARK_HTTP_HOST, port: variables.TIDEMARK_HTTP_PORT, auth: variables.TIDEMARK_AUTH }),
     temporalCli: variables.TEMPORAL_CLI,
     logLevel: variables.LOG_LEVEL,
     ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',

@@ -32,7 +32,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
   const { registry, file, blobs: ofApp } = await loadApp(app, schema);
-  const pools = createWorkerPools(databaseUrl, (error) => log.warn(`postgres: ${error.message}`));
+  const pools = createWorkerPools(databaseUrl, 'worker', (error) => log.warn(`postgres: ${error.message}`));
   const { pool, blobPool } = pools;
   try {
     const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));

@@ -1,7 +1,7 @@
 /** The `tidemark` command: what it offers, how it answers. One file a command; each loads what it needs when it runs. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { maskSecrets } from '../logging.ts';
+import { readVersion } from '../version.ts';
 import { addCompact } from './compact.ts';
 import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
@@ -15,6 +15,7 @@ import { addInit } from './init.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
 import { addRetention } from './retention.ts';
+import { addServer } from './server.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
 import { UsageError } from './usage-error.ts';
@@ -65,6 +66,7 @@ function createProgram(): Command {
     addDev,
     addWorker,
     addStarter,
+    addServer,
     addMigrate,
     addInit,
     addImport,
@@ -100,8 +102,4 @@ function oneLine(text: string): string {
     .replace(/^error: /, '')
     .trim()
     .replaceAll(/\s*\n\s*/g, ' ');
-}
-
-function readVersion(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }

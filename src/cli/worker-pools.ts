@@ -14,13 +14,14 @@ export interface WorkerPools {
   end(): Promise<void>;
 }
 
-export function createWorkerPools(connectionString: string, onError: (error: Error) => void): WorkerPools {
+/** @param door who connects, as Postgres names it */
+export function createWorkerPools(connectionString: string, door: 'worker' | 'server', onError: (error: Error) => void): WorkerPools {
   const max = WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS;
-  const pool = createPool({ connectionString, max, applicationName: 'tidemark worker', onError });
+  const pool = createPool({ connectionString, max, applicationName: `tidemark ${door}`, onError });
   const blobPool = createPool({
     connectionString,
     max: 8,
-    applicationName: 'tidemark worker blobs',
+    applicationName: `tidemark ${door} blobs`,
     connectionTimeoutMs: 30_000,
     onError,
   });

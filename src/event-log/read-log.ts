@@ -17,17 +17,21 @@ export interface LogInfo {
   createdAt: Date;
 }
 
+/** Of table logs, for logInfoOf. */
+export const LOG_COLUMNS =
+  'id, type, type_version, settings, snapshot_every, compact_every, keep_snapshots, keep_days, first_sequence_id, next_sequence_id, created_at';
+
 /** @throws LogNotFoundError */
 export async function readLog(db: Database, logId: string): Promise<LogInfo> {
-  const { rows } = await db.query(
-    `select id, type, type_version, settings, snapshot_every, compact_every, keep_snapshots, keep_days, first_sequence_id, next_sequence_id, created_at
-     from ${db.schema}.logs where id = $1::text`,
-    [logId],
-  );
-  const row = rows[0];
-  if (!row) {
+  const { rows } = await db.query(`select ${LOG_COLUMNS} from ${db.schema}.logs where id = $1::text`, [logId]);
+  if (!rows[0]) {
     throw new LogNotFoundError(logId);
   }
+  return logInfoOf(rows[0]);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
+export function logInfoOf(row: any): LogInfo {
   return {
     id: row.id,
     type: row.type,

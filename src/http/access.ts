@@ -1,0 +1,110 @@
+/**
+ * Who may do what. Every route says what it needs; who is there, the server's `authorize` says. A route that says nothing is not registered.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { TidemarkError } from '../errors.ts';
+
+/** What a caller may be allowed. `admin` includes the others. */
+export const SCOPES = ['read', 'write', 'publish', 'jobs', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export interface Caller {
+  /** Kept with what they write. */
+  actor?: string | undefined;
+  scopes: readonly Scope[];
+  /** Only logs whose ids begin with one of these; absent: all. */
+  logPrefixes?: readonly string[] | undefined;
+}
+
+/** @returns undefined for nobody it knows: the request is answered with 401 */
+export type Authorize = (request: IncomingMessage) => Promise<Caller | undefined> | Caller | undefined;
+
+/** What a route needs; 'public': nothing, 'caller': that it is known who is there. */
+export type Access = Scope | 'public' | 'caller';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** Whoever `authorize` found; nobody on a public route. */
+    caller: Caller;
+  }
+}
+
+const NOBODY: Caller = { scopes: [] };
+
+export class UnauthenticatedError extends TidemarkError {
+  constructor(
+    message = 'This needs a token: send it as "Authorization: Bearer …". Whoever runs the server makes one with "tidemark tokens create".',
+  ) {
+    super('unauthenticated', message);
+  }
+}
+
+export class ForbiddenError extends TidemarkError {
+  constructor(message: string, code = 'forbidden') {
+    super(code, message);
+  }
+}
+
+export interface AccessOptions {
+  authorize: Authorize;
+  /** Nothing can be written: every route that needs more than `read` is refused. */
+  readOnly: boolean;
+  /** Of plugins, whose routes do not say it themselves. */
+  publicPaths: readonly string[];
+}
+
+export function requireAccess(app: FastifyInstance, { authorize, readOnly, publicPaths }: AccessOptions): void {
+  app.decorateRequest('caller', undefined as unknown as Caller);
+  app.addHook('onRoute', (route) => {
+    if (publicPaths.some((path) => route.url === path || route.url.startsWith(`${path}/`))) {
+      route.config = { ...route.config, access: 'public' };
+    }
+    if (route.config?.access === undefined) {
+      throw new Error(`Route ${route.method} ${route.url} does not say what it needs: set config.access.`);
+    }
+  });
+  app.addHook('onRequest', async (request) => {
+    const { access = 'admin' } = request.routeOptions.config;
+    request.caller = NOBODY;
+    if (access === 'public' || request.is404) {
+      return;
+    }
+    const caller = await authorize(request.raw);
+    if (caller === undefined) {
+      throw new UnauthenticatedError();
+    }
+    request.caller = caller;
+    if (access === 'caller') {
+      return;
+    }
+    if (!hasScope(caller, access)) {
+      throw new ForbiddenError(`This needs the scope '${access}'; what was sent has ${caller.scopes.join(', ') || 'none'}.`);
+    }
+    if (readOnly && access !== 'read') {
+      throw new ForbiddenError('This server is read-only. Ask one that is not.', 'read_only');
+    }
+    const { logId } = request.params as { logId?: string };
+    if (logId !== undefined) {
+      requireLog(request, logId);
+    }
+  });
+}
+
+export function hasScope({ scopes }: Caller, scope: Scope): boolean {
+  return scopes.includes(scope) || scopes.includes('admin');
+}
+
+export function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
+  return logPrefixes === undefined || logPrefixes.some((prefix) => logId.startsWith(prefix));
+}
+
+/** Done for every route with a parameter `logId`; call it where a log is named otherwise. @throws ForbiddenError */
+export function requireLog({ caller }: Pick<FastifyRequest, 'caller'>, logId: string): void {
+  if (!mayReachLog(caller, logId)) {
+    throw new ForbiddenError(`What was sent does not reach log '${logId.slice(0, 100)}'.`);
+  }
+}

@@ -1,0 +1,71 @@
+/** Door: the server. REST API and web page over HTTP. It writes and reads facts; the work is done by workers elsewhere. */
+
+import { openBlobStore } from './blob-store/open-blob-store.ts';
+import { loadApp } from './cli/load-app.ts';
+import { stopOnSignal, untilAborted } from './cli/stop-signal.ts';
+import { findTargets } from './cli/targets.ts';
+import { waitUntilReachable } from './cli/wait-until-reachable.ts';
+import { requireMigrated } from './cli/with-database.ts';
+import { createWorkerPools } from './cli/worker-pools.ts';
+import { loadConfig } from './config.ts';
+import { createAuthorizer } from './http/authorizer.ts';
+import { createHttpApp } from './http/http-app.ts';
+import { listenHttp } from './http/listen-http.ts';
+import { createLogger } from './logging.ts';
+import { inSchema } from './postgres/queryable.ts';
+import { createTidemark } from './tidemark.ts';
+import { readVersion } from './version.ts';
+
+export interface ServerOptions {
+  /** The file whose default export is the application; undefined: `tidemark.config.…` here, else what Tidemark brings itself. */
+  app?: string;
+  host?: string;
+  port?: number;
+  /** Whoever may read may read; nobody may write. */
+  readOnly?: boolean;
+}
+
+/** Runs until SIGTERM or SIGINT, then ends streams and finishes requests. @throws where it cannot listen, or Postgres does not answer for a minute */
+export async function runServer({ app: appFile, host, port, readOnly = false }: ServerOptions): Promise<void> {
+  const config = loadConfig();
+  const targets = await findTargets(config);
+  const { databaseUrl, schema, temporal, uiUrl } = targets;
+  const log = createLogger({ level: config.logLevel, name: 'server', secrets: [temporal.apiKey] });
+  const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: finishing requests` : `${name} again: ending now`));
+  const { registry, file, blobs: ofApp } = await loadApp(appFile, schema);
+  const pools = createWorkerPools(databaseUrl, 'server', (error) => log.warn(`postgres: ${error.message}`));
+  const { pool, blobPool } = pools;
+  try {
+    const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
+    await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
+    if (signal.aborted) return;
+    const tidemark = createTidemark({
+      db: pool,
+      schema,
+      blobs,
+      logTypes: [...registry.logTypes.values()],
+      entryWork: [...registry.entryWork.values()],
+      connectionString: databaseUrl,
+      ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
+    });
+    const db = inSchema(pool, schema);
+    const app = await createHttpApp({
+      tidemark,
+      db,
+      uiUrl,
+      namespace: temporal.namespace,
+      authorize: createAuthorizer({ ...config.http, host: host ?? config.http.host }, db),
+      readOnly,
+      version: readVersion(),
+      logger: log,
+    });
+    const address = await listenHttp(app, { host: host ?? config.http.host, port: port ?? config.http.port });
+    log.info({ app: file, schema, address, auth: config.http.auth, readOnly }, 'running');
+    await untilAborted(signal);
+    await app.close();
+    await tidemark.close();
+  } finally {
+    await pools.end();
+  }
+  log.info('stopped');
+}
