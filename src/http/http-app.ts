@@ -17,6 +17,7 @@ import {
 import type { Database } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { type Authorize, requireAccess } from './access.ts';
+import { entryRoutes } from './entries.ts';
 import { logRoutes } from './logs.ts';
 import { sendProblem } from './problem.ts';
 
@@ -103,6 +104,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   });
   await documentApi(app, options.version);
   logRoutes(app, options);
+  entryRoutes(app, options);
   return app;
 }
 
