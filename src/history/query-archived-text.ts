@@ -1,9 +1,11 @@
 /** Pages of a log with its history, as JSON text: as `createEntryTextQuery`, from the first entry that was archived on. */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { SequenceRangeError } from '../errors.ts';
+import { metadataIn } from '../event-log/entry-data.ts';
+import { entryText } from '../event-log/entry-text.ts';
 import type { HistoryValue, SequenceId } from '../event-log/event-log.ts';
 import type { PageRange } from '../event-log/page-reader.ts';
-import { type EntriesText, entryText } from '../event-log/query-text.ts';
+import type { EntriesText } from '../event-log/query-text.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
 import { type History, openHistory } from './open-history.ts';
 import { readSegment, storedEntriesIn } from './segment.ts';
@@ -64,6 +66,7 @@ async function archivedPage(
   const count = Math.max(0, Number(to - start));
   const first = Number(start - ref.start);
   const stored = storedEntriesIn({ start, rows: segment.rows.slice(first, first + count) });
+  const metadata = new Map(stored.map(({ snapshot, history: blobId }, index) => [index, metadataIn({ snapshot, history: blobId }) ?? {}]));
   const newest = snapshotId === undefined ? undefined : (await query({ start: 'snapshot', end: 0n, snapshotId })).lastSnapshot;
   const endSequenceId = start + BigInt(count);
   return {
@@ -72,12 +75,8 @@ async function archivedPage(
     // The log goes on where its history ends: only an end inside is the end.
     isComplete: end !== 'end' && endSequenceId >= end,
     ...(newest ? { lastSnapshot: newest } : {}),
-    entries: stored.map(({ type, data, snapshot, history: blobId }, index) =>
-      entryText(start, index, type, data, {
-        ...(snapshot === undefined ? {} : { snapshot }),
-        ...(blobId === undefined ? {} : { history: blobId }),
-      }),
-    ),
+    entries: stored.map(({ type, data }, index) => entryText(start, index, type, data, metadata.get(index))),
+    metadata,
     ...(withProvenance
       ? {
           provenance: JSON.stringify(

@@ -17,8 +17,11 @@ import {
 import type { Database } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { type Authorize, requireAccess } from './access.ts';
+import { blobRoutes } from './blobs.ts';
 import { entryRoutes } from './entries.ts';
+import { type EventOptions, eventRoutes } from './events.ts';
 import { logRoutes } from './logs.ts';
+import { notExposedRoutes } from './not-exposed.ts';
 import { sendProblem } from './problem.ts';
 
 export interface HttpContext {
@@ -28,6 +31,8 @@ export interface HttpContext {
   uiUrl?: string | undefined;
   /** Temporal's. */
   namespace?: string | undefined;
+  /** Limits of streams. */
+  events?: EventOptions | undefined;
 }
 
 export interface HttpAppOptions extends HttpContext {
@@ -105,6 +110,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   await documentApi(app, options.version);
   logRoutes(app, options);
   entryRoutes(app, options);
+  eventRoutes(app, options);
+  blobRoutes(app, options);
+  notExposedRoutes(app);
   return app;
 }
 

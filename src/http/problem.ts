@@ -40,6 +40,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   not_acceptable: [406, 'Not acceptable'],
   request_timeout: [408, 'Request too slow'],
   conflict: [409, 'Conflict'],
+  blob_wrong_kind: [409, 'A directory, not a blob, or the reverse'],
   log_exists: [409, 'Log of another type'],
   history_gone: [410, 'History is gone'],
   too_large: [413, 'Too large'],
