@@ -7,6 +7,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ConflictError, errorMessage, SequenceRangeError, TidemarkError } from '../errors.ts';
 import { classifyError } from '../work/classify-error.ts';
+import { TooManyRequestsError } from './refusals.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -32,6 +33,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   forbidden: [403, 'Not allowed'],
   not_exposed: [403, 'Not offered over REST'],
   read_only: [403, 'Read-only server'],
+  cross_origin: [403, 'From somewhere else'],
   not_found: [404, 'Not found'],
   log_not_found: [404, 'No such log'],
   blob_not_found: [404, 'No such blob'],
@@ -109,14 +111,19 @@ function detailOf(error: unknown): string {
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
+  if (problem.code === 'too_large' && !(error instanceof TidemarkError)) {
+    problem.detail = `The body of this request may have at most ${request.routeOptions.bodyLimit} bytes: send it in several.`;
+  }
   if (problem.status === 500) {
     request.log.error({ err: error }, 'unexpected error');
   }
   if (problem.status === 401) {
     reply.header('www-authenticate', 'Bearer');
   }
-  if (problem.status === 503 || problem.status === 413) {
-    reply.header('retry-after', problem.status === 503 ? '1' : '0');
+  const retryAfter =
+    error instanceof TooManyRequestsError ? Math.ceil(error.retryAfterMs / 1_000) : { 503: 1, 429: 1, 413: 0 }[problem.status];
+  if (retryAfter !== undefined && !reply.hasHeader('retry-after')) {
+    reply.header('retry-after', String(retryAfter));
   }
   return reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
