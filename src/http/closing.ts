@@ -1,6 +1,7 @@
 /**
  * How the server ends: what comes new is refused, streams end, requests are finished, and after a deadline whatever is left is cut off.
  */
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { UnavailableError } from '../errors.ts';
 
@@ -10,7 +11,18 @@ const LOOK_EVERY_MS = 50;
 /** @returns aborted when it begins to close: whoever holds a stream ends it then */
 export function refuseWhenClosing(app: FastifyInstance): AbortSignal {
   const closing = new AbortController();
-  app.addHook('preClose', async () => closing.abort());
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  app.addHook('preClose', async () => {
+    closing.abort();
+    // Browsers open connections before they need them. Until the first byte, Node does not count them as idle.
+    for (const socket of sockets) {
+      if (socket.bytesRead === 0) socket.destroy();
+    }
+  });
   app.addHook('onRequest', async () => {
     if (closing.signal.aborted) {
       throw new UnavailableError('This server is stopping: send the request again, to whichever is there then.');

@@ -21,7 +21,7 @@ import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
 import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
 import { answerClientError } from './client-error.ts';
 import { refuseWhenClosing } from './closing.ts';
-import { logRequests } from './log-requests.ts';
+import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
@@ -100,6 +100,11 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
     // Of the head; bodies are watched by slow-requests.ts, because one that is uploaded may take its time.
     http: { headersTimeout: requestTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000) },
     clientErrorHandler: answerClientError,
+    // Of what no route could be looked for.
+    frameworkErrors(error, request, reply) {
+      logWhenOver(request, reply);
+      sendProblem(error, request, reply);
+    },
     logController: new LogController({ disableRequestLogging: true }),
     // A unit's id has slashes in it, percent-encoded, and may be 500 characters long.
     routerOptions: { maxParamLength: 1_600, ignoreTrailingSlash: false },

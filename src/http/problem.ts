@@ -45,6 +45,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   log_exists: [409, 'Log of another type'],
   history_gone: [410, 'History is gone'],
   too_large: [413, 'Too large'],
+  uri_too_long: [414, 'Path too long'],
   unsupported_media_type: [415, 'Unsupported media type'],
   sequence_range: [416, 'Outside the log'],
   range_not_satisfiable: [416, 'Range not satisfiable'],
@@ -62,8 +63,15 @@ const FRAMEWORK: Record<string, string> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_input',
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_input',
   FST_ERR_BAD_URL: 'invalid_input',
+  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long',
   FST_ERR_NOT_FOUND: 'not_found',
 };
+
+/** Of those of its plugins: a file that must not be looked at is not there. */
+const BY_STATUS: Record<number, string> = { 400: 'invalid_input', 403: 'not_found', 404: 'not_found', 429: 'too_many_requests' };
+
+/** Some repeat what they refuse. */
+const MOST_DETAIL = 1_000;
 
 export interface ProblemBody extends z.infer<typeof Problem> {}
 
@@ -76,7 +84,9 @@ export function problemOf(error: unknown): ProblemBody {
     title,
     status,
     code: isOurs ? code : 'unexpected',
-    detail: isOurs ? detailOf(error) : 'Something failed that should not: the server has logged what. Try again, or ask whoever runs it.',
+    detail: isOurs
+      ? detailOf(error).slice(0, MOST_DETAIL)
+      : 'Something failed that should not: the server has logged what. Try again, or ask whoever runs it.',
     ...(error instanceof ConflictError ? { nextSequenceId: String(error.nextSequenceId) } : {}),
     ...(error instanceof SequenceRangeError
       ? { startSequenceId: String(error.startSequenceId), endSequenceId: String(error.endSequenceId) }
@@ -95,7 +105,7 @@ function codeOf(error: unknown): string {
   if (FRAMEWORK[code] === undefined && classifyError(error) === 'infrastructure') {
     return 'unavailable';
   }
-  return FRAMEWORK[code] ?? (statusCode === 400 ? 'invalid_input' : statusCode === 429 ? 'too_many_requests' : 'unexpected');
+  return FRAMEWORK[code] ?? BY_STATUS[statusCode ?? 500] ?? 'unexpected';
 }
 
 function detailOf(error: unknown): string {
