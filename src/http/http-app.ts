@@ -19,6 +19,7 @@ import type { Tidemark } from '../tidemark.ts';
 import { type Authorize, requireAccess } from './access.ts';
 import { logRoutes } from './logs.ts';
 import { sendProblem } from './problem.ts';
+import { workRoutes } from './work.ts';
 
 export interface HttpContext {
   tidemark: Tidemark;
@@ -103,6 +104,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   });
   await documentApi(app, options.version);
   logRoutes(app, options);
+  workRoutes(app, options);
   return app;
 }
 
