@@ -20,8 +20,8 @@ export interface FuzzOptions {
 export interface FuzzValue {
   /** What it found, as it tells it, each with the request to try it again; empty: nothing. */
   failures: string;
-  /** As in the document: 'GET /logs'. */
-  tested: string[];
+  /** By operation ('GET /logs'), the requests that were answered with success. */
+  accepted: Record<string, number>;
   requests: number;
 }
 
@@ -29,6 +29,12 @@ export interface FuzzValue {
 const CHECKS = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance', 'response_schema_conformance'];
 /** The same requests each time, as far as the clock allows. */
 const SEED = '1';
+
+interface Report {
+  test_cases: { generated: number };
+  /** By operation and phase. */
+  valid_rates: Record<string, Record<string, { accepted: number }>>;
+}
 
 /** @throws where it cannot be installed or run */
 export async function fuzz({ url, seconds, known = {}, headers = {} }: FuzzOptions): Promise<FuzzValue> {
@@ -54,7 +60,7 @@ export async function fuzz({ url, seconds, known = {}, headers = {} }: FuzzOptio
     });
     const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
     if (code !== 0 && code !== 1) throw new Error(`schemathesis ended with ${code}: ${errors || output}`);
-    return { failures: code === 0 ? '' : output, ...summaryOf(JSON.parse(await readFile(report, 'utf8'))) };
+    return { failures: code === 0 ? '' : output, ...summaryOf(JSON.parse(await readFile(report, 'utf8')) as Report) };
   } finally {
     await directory.remove();
   }
@@ -68,4 +74,11 @@ function settings(known: Record<string, readonly string[]>): string {
     ...names.map((name, index) => `${JSON.stringify(name)} = { dictionary = "known${index}", probability = 0.7 }`),
     '',
   ].join('\n');
+}
+
+function summaryOf({ test_cases, valid_rates }: Report): Omit<FuzzValue, 'failures'> {
+  const accepted = Object.entries(valid_rates).map(
+    ([operation, phases]) => [operation, Object.values(phases).reduce((sum, phase) => sum + phase.accepted, 0)] as const,
+  );
+  return { requests: test_cases.generated, accepted: Object.fromEntries(accepted) };
 }
