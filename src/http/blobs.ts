@@ -8,7 +8,7 @@ import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { missingBlobStore } from '../blob-store/missing-blob-store.ts';
 import { parseByteRange, RangeNotSatisfiableError } from './byte-range.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogId, LogParams, TAGS } from './schemas.ts';
 

@@ -17,7 +17,7 @@ import { parseSequenceId } from '../event-log/sequence-id.ts';
 import { queryArchivedText } from '../history/query-archived-text.ts';
 import { createSnapshotCache } from '../snapshots/cache.ts';
 import { AppendBody, Appended, EntriesPage, MAX_PAGE } from './entry-schemas.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { logTypeNamed } from './logs.ts';
 import { problems } from './problem.ts';
 import { LogParams, pageSize, SequenceIdText, snapshotBody, TAGS } from './schemas.ts';

@@ -5,13 +5,13 @@
  * LISTEN gives hints; once a second all logs that somebody follows are looked at in one round trip, four times as often where work is pending.
  */
 import { z } from 'zod';
-import { TidemarkError } from '../errors.ts';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
 import { OPENING } from './event-text.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { createLogHub, type LogHub } from './log-hub.ts';
 import { readLogStates } from './marked-entries.ts';
 import { problems } from './problem.ts';
+import { TooManyRequestsError } from './refusals.ts';
 import { LogParams, SequenceIdText, TAGS } from './schemas.ts';
 import { createStreamReader, type StreamReader } from './stream-reader.ts';
 
@@ -27,15 +27,16 @@ export interface EventOptions {
   pendingPollMs?: number | undefined;
 }
 
+/** Where there is no room for another stream. */
+const RETRY_AFTER_MS = 5_000;
 const EVENTS = 'text/event-stream';
 const DESCRIPTION = `Events: \`entries\` (new entries, with who wrote them), \`metadata\` (what the metadata of an entry is now), \`marked\` (at the beginning: the entries that have metadata), \`truncated\` (the log begins later than \`from\`). The id of each is the next sequence id: where to resume. A comment every 15 seconds says that the stream is alive. A reader that is too slow is cut off, and resumes.`;
 
-export function eventRoutes(app: HttpApp, { tidemark, db, events = {} }: HttpContext): void {
+export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }: HttpContext): void {
   const { maxStreams = 2_000, maxWaitingBytes = 1_048_576, heartbeatMs = 15_000, pollMs = 1_000, pendingPollMs = 250 } = events;
   const hubs = new Map<string, { hub: LogHub; stopHints: () => void; users: number }>();
   const readers = new Set<StreamReader>();
   let streams = 0;
-  let isClosing = false;
 
   /** Gone with the last who uses it. */
   function openHub(logId: string): { hub: LogHub; close: () => void } {
@@ -94,14 +95,14 @@ export function eventRoutes(app: HttpApp, { tidemark, db, events = {} }: HttpCon
       reader.heartbeat();
     }
   }, heartbeatMs).unref();
-  app.addHook('preClose', async () => {
-    isClosing = true;
+  const end = () => {
     clearInterval(poll);
     clearInterval(heartbeat);
     for (const reader of readers) {
       reader.end();
     }
-  });
+  };
+  closing.addEventListener('abort', end, { once: true });
 
   app.route({
     method: 'GET',
@@ -124,14 +125,11 @@ export function eventRoutes(app: HttpApp, { tidemark, db, events = {} }: HttpCon
     },
     async handler(request, reply) {
       const { logId } = request.params;
-      if (streams >= maxStreams || isClosing) {
-        reply.header('retry-after', '5');
-        throw isClosing
-          ? new TidemarkError('unavailable', 'This server is closing. Connect again.')
-          : new TidemarkError(
-              'too_many_requests',
-              `This server has ${maxStreams} streams open, the most that it takes. Try again later, or poll.`,
-            );
+      if (streams >= maxStreams) {
+        throw new TooManyRequestsError(
+          RETRY_AFTER_MS,
+          `This server has ${maxStreams} streams open, the most that it takes. Try again later, or read the entries now and then.`,
+        );
       }
       const wanted = request.query.from ?? (request.headers['last-event-id'] || undefined);
       const from = wanted === undefined ? undefined : parseSequenceId(wanted);
@@ -169,7 +167,7 @@ export function eventRoutes(app: HttpApp, { tidemark, db, events = {} }: HttpCon
         request.log.warn({ err: error }, 'a stream was cut off');
         response.destroy();
       });
-      if (isClosing) {
+      if (closing.aborted) {
         reader.end();
       }
     },

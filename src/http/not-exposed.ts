@@ -2,7 +2,7 @@
 import type { HTTPMethods } from 'fastify';
 import { z } from 'zod';
 import { NotExposedError } from '../errors.ts';
-import type { HttpApp } from './http-app.ts';
+import type { HttpApp } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogId, SequenceIdText, TAGS } from './schemas.ts';
 

@@ -1,4 +1,5 @@
 /** The client over a real server: what page and programs do with it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect, type TidemarkClient } from '../../src/client/connect.ts';
 import { ConflictError, LogNotFoundError, NotExposedError, SequenceRangeError, UnavailableError } from '../../src/errors.ts';
@@ -56,7 +57,7 @@ test('two clients edit 1,000 different cells at once and none is refused', async
     clients.flatMap((one, which) =>
       Array.from({ length: 500 }, async (_, index) => {
         // Spread over some time, so that they meet again and again.
-        await new Promise((resolve) => setTimeout(resolve, index % 100));
+        await delay(index % 100);
         return one.setCell(Math.floor(index / 20), 2 * (index % 20) + which, `${which}/${index}`);
       }),
     ),
@@ -69,6 +70,11 @@ test('two clients edit 1,000 different cells at once and none is refused', async
     expect(one.view.sync).toEqual({ state: 'saved', waitingEdits: 0, rolledBack: [] });
   }
   // What others write comes by the stream: nothing is asked for again and again.
+  await until('the stream has brought what was written', async () => {
+    const asked = requests.length;
+    await delay(100); // five polls
+    return requests.length === asked;
+  });
   const before = requests.length;
   await clients[1]?.setCell(0, 0, 'last');
   await until('the other one has it', () => clients[0]?.view.getCell(0, 0)?.value === 'last', 5_000);
