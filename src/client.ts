@@ -5,11 +5,12 @@
 export type { BlobDir, BlobQueryValue, BlobStore } from './blob-store/blob-store.ts';
 export { blobsOfLog } from './blob-store/blobs-of-log.ts';
 export { createMemoryBlobStore, type MemoryBlobStoreOptions } from './blob-store/memory-blob-store.ts';
-export type { Appended, EntriesPage, LogBody, LogDetails, LogEvent } from './client/api-types.ts';
+export type * from './client/api-types.ts';
 export { connect, type LogList, type TidemarkClient } from './client/connect.ts';
 export type { HttpEventLog, HttpLogOptions } from './client/http-event-log.ts';
 export type { LogEventsOptions, PositionedEvent } from './client/log-events.ts';
 export type { ConnectOptions, RequestOptions } from './client/transport.ts';
+export type { WorkClient } from './client/work-client.ts';
 export * from './errors.ts';
 export type {
   AddEntryValue,

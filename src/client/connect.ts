@@ -6,12 +6,13 @@
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { checkLogId } from '../event-log/check-names.ts';
 import type { LogEntry } from '../event-log/event-log.ts';
-import type { LogBody, LogDetails } from './api-types.ts';
+import type { LogBody, LogDetails, SessionBody } from './api-types.ts';
 import { createHttpBlobs } from './http-blobs.ts';
 import { createHttpEventLog, type HttpEventLog, type HttpLogOptions } from './http-event-log.ts';
 import { type LogEventsOptions, logEvents, type PositionedEvent } from './log-events.ts';
 import { createLogTail, type LogTail } from './log-tail.ts';
 import { type ConnectOptions, createTransport, type RequestOptions } from './transport.ts';
+import { createWorkClient, type WorkClient } from './work-client.ts';
 
 export interface LogList {
   logs: LogBody[];
@@ -38,6 +39,13 @@ export interface TidemarkClient {
    * @throws SequenceRangeError for a `from` that the log has not reached, LogNotFoundError, or what says that this caller may not
    */
   events(id: string, options?: Partial<LogEventsOptions>): AsyncGenerator<PositionedEvent, void, undefined>;
+  readonly work: WorkClient;
+  /** Of a page: a token is exchanged for a cookie that scripts cannot read. */
+  readonly session: {
+    get(options?: { signal?: AbortSignal }): Promise<SessionBody>;
+    start(token: string): Promise<void>;
+    end(): Promise<void>;
+  };
   /** Any other route of the server, as /openapi.json describes it: `path` without a slash at its beginning. */
   request<T = unknown>(method: string, path: string, options?: RequestOptions): Promise<T>;
   /** Ends streams and requests. Idempotent. */
@@ -73,6 +81,12 @@ export function connect(options: ConnectOptions): TidemarkClient {
         ...eventOptions,
         signal: signal ? AbortSignal.any([signal, transport.signal]) : transport.signal,
       }),
+    work: createWorkClient(transport),
+    session: {
+      get: (sessionOptions) => transport.json('GET', 'session', sessionOptions),
+      start: (token) => transport.json('POST', 'session', { body: { token } }),
+      end: () => transport.json('DELETE', 'session'),
+    },
     request: (method, path, requestOptions) => transport.json(method, path, requestOptions),
     close: () => transport.close(),
   };

@@ -17,7 +17,7 @@ const BlobParams = z.object({
   name: z.string().describe('As snapshots and histories name it').meta({ example: 'snapshot-100' }),
 });
 
-export const BlobNames = z
+const BlobNames = z
   .object({ blobs: z.array(z.string()), dirs: z.array(z.string()), continuation: z.string().optional() })
   .meta({ id: 'BlobNames', description: 'A page of a directory; the next one is asked for with `continuation`' });
 

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { SequenceIdText, Snapshot, Timestamp } from './schemas.ts';
 
 /** Most entries in one append, and in one page. */
-export const MAX_APPENDED = 1_000;
+const MAX_APPENDED = 1_000;
 export const MAX_PAGE = 10_000;
 
 /** The log's type checks it: here it passes as it is. */
-export const NewEntry = z.unknown().meta({
+const NewEntry = z.unknown().meta({
   id: 'NewEntry',
   type: 'object',
   required: ['type'],

@@ -9,7 +9,7 @@ import { createRateLimit } from './rate-limit.ts';
 import { TooManyRequestsError, UnauthenticatedError } from './refusals.ts';
 import { TAGS } from './schemas.ts';
 
-const SessionBody = z
+export const SessionBody = z
   .object({
     actor: z.string().optional().describe('Kept with what is written'),
     scopes: z.array(z.enum(SCOPES)),
