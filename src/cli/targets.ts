@@ -13,6 +13,8 @@ export interface Targets {
   blobs: string;
   /** Of Temporal's web UI, where it is known. */
   uiUrl?: string;
+  /** Of the server of a running `tidemark dev`. */
+  serverUrl?: string;
 }
 
 /** @throws SetupError where there is no database */
@@ -30,6 +32,7 @@ export async function findTargets(config: Config): Promise<Targets> {
     temporal: temporalOf(config, dev),
     blobs: config.blobs ?? ofDev?.blobs ?? defaultBlobsDir(config),
     ...(dev?.uiUrl === undefined || config.temporal.configured ? {} : { uiUrl: dev.uiUrl }),
+    ...(ofDev?.serverUrl === undefined ? {} : { serverUrl: ofDev.serverUrl }),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The REST API and the page as one Fastify application that listens nowhere by itself: `server.ts` gives it a port, `mount.ts` a place in an
- * application's own server. Each resource is a file of routes; this one is what they have in common.
+ * The REST API and the page as one Fastify application that listens nowhere by itself: `server.ts` gives it a port, `create-http-handler.ts` a
+ * place in an application's own server. Each resource is a file of routes; this one is what they have in common.
  */
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
