@@ -19,6 +19,7 @@ import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
 import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
 import { answerClientError } from './client-error.ts';
 import { refuseWhenClosing } from './closing.ts';
+import { documentedAnswers } from './documented-answers.ts';
 import { entryRoutes } from './entries.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { logRequests, logWhenOver } from './log-requests.ts';
@@ -139,7 +140,15 @@ async function documentApi(app: HttpApp, version: string, basePath: string): Pro
     },
     // A hidden route has no schema of its own.
     transform: ({ schema, route, ...rest }) =>
-      jsonSchemaTransform({ ...rest, route, schema: { ...schema, security: securityOf(route.config?.access) } }),
+      jsonSchemaTransform({
+        ...rest,
+        route,
+        schema: {
+          ...schema,
+          ...(schema?.response ? { response: documentedAnswers(schema, route.config?.access) } : {}),
+          security: securityOf(route.config?.access),
+        },
+      }),
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: DOCS_CONTENT_POLICY });

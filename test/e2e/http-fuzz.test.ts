@@ -27,6 +27,6 @@ test('nothing makes it fail, and each answer is one that its document describes'
   expect(failures).toBe('');
   expect(requests).toBeGreaterThan(SECONDS * 10);
   // Otherwise it has seen refusals alone.
-  const withSuccess = [...openApiContract(document).operations].filter(([, statuses]) => statuses.some((status) => status < 300));
-  expect(withSuccess.map(([operation]) => operation).filter((operation) => !accepted[operation])).toEqual([]);
+  const withSuccess = openApiContract(document).operations.filter(({ statuses }) => statuses.some((status) => status < 300));
+  expect(withSuccess.map(({ name }) => name).filter((name) => !accepted[name])).toEqual([]);
 });
