@@ -77,6 +77,12 @@ export class NotExposedError extends TidemarkError {
   }
 }
 
+export class WorkNotFoundError extends TidemarkError {
+  constructor(workId: string) {
+    super('work_not_found', `There is no unit '${workId.slice(0, 500)}'. It was never asked for, or ended and has been pruned.`);
+  }
+}
+
 export class UnknownWorkflowError extends TidemarkError {
   constructor(workflow: string, known?: readonly string[]) {
     super(

@@ -27,6 +27,7 @@ import { logRoutes } from './logs.ts';
 import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
+import { workRoutes } from './work.ts';
 
 export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>> {
   authorize: Authorize;
@@ -125,6 +126,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
   logRoutes(app, context);
   entryRoutes(app, context);
+  workRoutes(app, context);
   return app;
 }
 

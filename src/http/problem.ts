@@ -67,14 +67,13 @@ const FRAMEWORK: Record<string, string> = {
   FST_ERR_NOT_FOUND: 'not_found',
 };
 
-/** What Postgres says of a NUL character in a text, or in JSON. */
-const NUL_SQLSTATE = new Set(['22021', '22P05']);
-
 /** Of those of its plugins: a file that must not be looked at is not there. */
 const BY_STATUS: Record<number, string> = { 400: 'invalid_input', 403: 'not_found', 404: 'not_found', 429: 'too_many_requests' };
 
 /** Some repeat what they refuse. */
 const MOST_DETAIL = 1_000;
+/** What Postgres says of a NUL character in a text, or in JSON. */
+const NUL_SQLSTATE = new Set(['22021', '22P05']);
 
 export interface ProblemBody extends z.infer<typeof Problem> {}
 
