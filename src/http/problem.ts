@@ -72,6 +72,7 @@ const BY_STATUS: Record<number, string> = { 400: 'invalid_input', 403: 'not_foun
 
 /** Some repeat what they refuse. */
 const MOST_DETAIL = 1_000;
+
 /** What Postgres says of a NUL character in a text, or in JSON. */
 const NUL_SQLSTATE = new Set(['22021', '22P05']);
 

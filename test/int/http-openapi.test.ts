@@ -3,11 +3,12 @@
  * body is as described. What is documented and not tried fails, and so does what is tried and not documented.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
 import { ForbiddenError } from '../../src/http/access.ts';
 import type { HttpAppOptions } from '../../src/http/http-app.ts';
-import { sheet } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type DocumentedRequest, documentedRequests } from '../support/documented-requests.ts';
+import { sceneOptions, setScene } from '../support/documented-scene.ts';
 import { type Answer, startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
 import { type Contract, type DocumentedOperation, openApiContract } from '../support/openapi.ts';
@@ -38,6 +39,7 @@ let strict: TestServer;
 /** Takes one request of each. */
 let busy: TestServer;
 let contract: Contract;
+const blobs = createMemoryBlobStore();
 let callers: Record<NonNullable<DocumentedRequest['as']>, Record<string, string>>;
 let requests: Record<string, Record<number, DocumentedRequest>>;
 
@@ -45,16 +47,12 @@ beforeAll(async () => {
   database = await createTestDatabase();
   const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['publish'] })];
   callers = { somebody: bearer(token), guest: bearer(poor), nobody: {}, stranger: STRANGER };
-  requests = documentedRequests(token);
   server = await start({});
   strict = await start({ bodyLimit: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
   await ask(busy, 'GET', '/session', {});
 
-  const log = server.tidemark.log(sheet, 'flights');
-  await log.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 1 }, { expect: 'any' });
-  await log.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 2 }, { expect: 'any' });
-  await log.eventLog.setMetadata(1n, { snapshot: 'a' });
+  requests = documentedRequests({ token, ...(await setScene(database, server.tidemark)) });
   contract = openApiContract((await server.request('GET', '/openapi.json')).body);
 });
 afterAll(async () => {
@@ -66,6 +64,7 @@ afterAll(async () => {
 function start(options: Partial<HttpAppOptions>): Promise<TestServer> {
   const { authorize, ...tokens } = askForTokens(database);
   return startTestServer(database, {
+    ...sceneOptions(blobs),
     ...tokens,
     async authorize(request) {
       if (request.headers['x-test-stranger']) throw new ForbiddenError('Not you.');
@@ -125,7 +124,7 @@ function problemOf(operation: string, answer: Answer): string | undefined {
 }
 
 describe('each documented status is answered, as documented:', () => {
-  test.each(Object.keys(documentedRequests('')))('%s', async (name) => {
+  test.each(Object.keys(documentedRequests({ token: '', blobId: '' })))('%s', async (name) => {
     const operation = contract.operations.find((one) => one.name === name) as DocumentedOperation;
     expect(operation, 'is documented').toBeDefined();
     expect(operation.statuses, 'has what is tried').toEqual(expect.arrayContaining(Object.keys(requests[name] ?? {}).map(Number)));

@@ -2,6 +2,7 @@
  * For each operation of the OpenAPI document and each status that it may answer, a request that is answered so. What follows from what an
  * operation takes and who may ask (401, 403, 408, 413, 414, 415, 429) is made from its first request here, unless it has one of its own.
  */
+import type { Scene } from './documented-scene.ts';
 import type { TestServer } from './http-server.ts';
 
 export interface DocumentedRequest {
@@ -18,8 +19,8 @@ export interface DocumentedRequest {
   after?: (server: TestServer, headers: Record<string, string>) => Promise<unknown>;
 }
 
-/** What the server holds: a sheet 'flights' with two entries, of which the second has a snapshot. */
-export const documentedRequests = (token: string): Record<string, Record<number, DocumentedRequest>> => ({
+/** Over the scene of documented-scene.ts. */
+export const documentedRequests = ({ token }: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
   'GET /session': { 200: {} },
   'POST /session': {
     204: { body: { token } },
@@ -65,6 +66,17 @@ export const documentedRequests = (token: string): Record<string, Record<number,
         server.request('POST', '/logs/flights/entries', { entries: [cell(1)], expect: 'any' }, { ...headers, 'idempotency-key': 'used' }),
     },
   },
+  'GET /work': { 200: { at: '/work?state=dead' }, 400: { at: '/work?state=gone' } },
+  'GET /work/{workId}': {
+    200: { at: '/work/mail%2F1' },
+    400: { at: `/work/${'a'.repeat(501)}` },
+    404: { at: '/work/mail%2F9', code: 'work_not_found' },
+  },
+  'GET /work/stats': { 200: {}, 400: { at: `/work/stats?group=${'a'.repeat(101)}` } },
+  'GET /work/throughput': { 200: {}, 400: { at: '/work/throughput?minutes=0' } },
+  'GET /work/errors': { 200: {}, 400: { at: '/work/errors?limit=0' } },
+  'POST /work/redrive': { 200: { body: { group: 'nobodys' } }, 400: { body: {} } },
+  'POST /work/discard': { 200: { body: { ids: ['mail/1'] } }, 400: { body: { units: 1 } } },
 });
 
 function cell(value: number) {
