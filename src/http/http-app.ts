@@ -20,6 +20,7 @@ import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts'
 import { blobRoutes } from './blobs.ts';
 import { answerClientError } from './client-error.ts';
 import { refuseWhenClosing } from './closing.ts';
+import { documentedAnswers } from './documented-answers.ts';
 import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
@@ -147,7 +148,15 @@ async function documentApi(app: HttpApp, version: string, basePath: string): Pro
     },
     // A hidden route has no schema of its own.
     transform: ({ schema, route, ...rest }) =>
-      jsonSchemaTransform({ ...rest, route, schema: { ...schema, security: securityOf(route.config?.access) } }),
+      jsonSchemaTransform({
+        ...rest,
+        route,
+        schema: {
+          ...schema,
+          ...(schema?.response ? { response: documentedAnswers(schema, route.config?.access) } : {}),
+          security: securityOf(route.config?.access),
+        },
+      }),
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: DOCS_CONTENT_POLICY });
