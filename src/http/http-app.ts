@@ -14,10 +14,13 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { checkBlobs, checkPostgres, createReadiness } from '../health/readiness.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { type Authorize, requireAccess } from './access.ts';
 import { logRoutes } from './logs.ts';
+import { measureRequests, operationsRoutes } from './operations.ts';
 import { sendProblem } from './problem.ts';
 import { workRoutes } from './work.ts';
 
@@ -39,6 +42,8 @@ export interface HttpAppOptions extends HttpContext {
   /** A request whose head and body have not come by then is refused, in ms. Default 30,000. */
   requestTimeoutMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
+  /** What it counts into, closed with it. Default: its own. */
+  metrics?: Metrics | undefined;
   /** Default: a server of Node's own. */
   serverFactory?: FastifyServerOptions['serverFactory'];
 }
@@ -87,6 +92,10 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
     ),
   );
 
+  // Before any route: a hook is of the routes that come after it.
+  const metrics = options.metrics ?? createMetrics({ door: 'server', version: options.version, db: options.db });
+  app.addHook('onClose', () => metrics.close());
+  measureRequests(app, metrics);
   await app.register(cookie);
   await app.register(helmet, {
     contentSecurityPolicy: {
@@ -105,6 +114,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   await documentApi(app, options.version);
   logRoutes(app, options);
   workRoutes(app, options);
+  const { db, tidemark } = options;
+  const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
+  operationsRoutes(app, { metrics, readiness });
   return app;
 }
 
