@@ -5,6 +5,7 @@
  * An empty variable counts as one that is not set. Passwords and keys are never part of a message.
  */
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { blobLocation, blobLocationProblem } from './blob-store/blob-location.ts';
@@ -30,8 +31,7 @@ export interface Config {
   readonly cacheBytes: number | undefined;
   /** When blobs that nothing refers to are collected, and how long they stay before that. */
   readonly garbage: { readonly everyMs: number | undefined; readonly graceMs: number };
-  /** Where the server listens, and whether who asks has to say who they are. */
-  readonly http: { readonly host: string; readonly port: number; readonly auth: 'tokens' | 'off' };
+  readonly http: HttpConfig;
   /** Where a worker or starter offers its metrics and health; undefined: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** Who is told of units that became dead. */
@@ -43,6 +43,24 @@ export interface Config {
   /** Nobody watches: plain lines, no animation. */
   readonly ci: boolean;
 }
+
+/** Where the server listens, who may ask it, and how much. */
+export interface HttpConfig {
+  readonly host: string;
+  /** Undefined: 7420. */
+  readonly port: number | undefined;
+  /** Undefined: tokens; in dev: off. */
+  readonly auth: 'tokens' | 'off' | undefined;
+  /** Where a browser finds it: '' for the root. */
+  readonly basePath: string;
+  /** Whose X-Forwarded-… headers are believed. */
+  readonly trustProxy: readonly string[] | undefined;
+  /** Of one caller; undefined: as many as they like. */
+  readonly requestsPerMinute: number | undefined;
+  readonly maxConnections: number;
+}
+
+export const DEFAULT_HTTP_PORT = 7420;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -103,8 +121,20 @@ const VARIABLES = z.object({
     .string()
     .regex(/^[0-9A-Za-z.:-]{1,253}$/, 'use the name or address of a network interface, such as 127.0.0.1')
     .default('127.0.0.1'),
-  TIDEMARK_HTTP_PORT: whole(0, 65_535).default(7420),
-  TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").default('tokens'),
+  TIDEMARK_HTTP_PORT: whole(0, 65_535),
+  TIDEMARK_HTTP_BASE_PATH: z
+    .string()
+    .regex(/^(\/(?!\.{1,2}(\/|$))[\w.~-]+)+\/?$/, 'use a path such as /tidemark')
+    .transform((path) => path.replace(/\/$/, ''))
+    .default(''),
+  TIDEMARK_HTTP_TRUST_PROXY: z
+    .string()
+    .transform((text) => text.split(',').map((address) => address.trim()))
+    .refine((addresses) => addresses.every(isAddressRange), 'use addresses of proxies, such as 10.0.0.0/8,127.0.0.1')
+    .optional(),
+  TIDEMARK_HTTP_REQUESTS_PER_MINUTE: whole(0, 10_000_000).default(12_000),
+  TIDEMARK_HTTP_MAX_CONNECTIONS: whole(1, 1_000_000).default(5_000),
+  TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").optional(),
   TIDEMARK_METRICS: z.string().transform(metricsAddress).optional(),
   TIDEMARK_ON_DEAD_URL: z
     .string()
@@ -162,7 +192,15 @@ export function loadConfig(environment: Environment = process.env, directory: st
       everyMs: durationMs(variables.TIDEMARK_GC_EVERY), // undefined for 'off'
       graceMs: durationMs(variables.TIDEMARK_GC_GRACE) as number,
     }),
-    http: Object.freeze({ host: variables.TIDEMARK_HTTP_HOST, port: variables.TIDEMARK_HTTP_PORT, auth: variables.TIDEMARK_AUTH }),
+    http: Object.freeze({
+      host: variables.TIDEMARK_HTTP_HOST,
+      port: variables.TIDEMARK_HTTP_PORT,
+      auth: variables.TIDEMARK_AUTH,
+      basePath: variables.TIDEMARK_HTTP_BASE_PATH,
+      trustProxy: variables.TIDEMARK_HTTP_TRUST_PROXY,
+      requestsPerMinute: variables.TIDEMARK_HTTP_REQUESTS_PER_MINUTE || undefined,
+      maxConnections: variables.TIDEMARK_HTTP_MAX_CONNECTIONS,
+    }),
     metrics: variables.TIDEMARK_METRICS && Object.freeze(variables.TIDEMARK_METRICS),
     onDead: onDeadOf(variables),
     uiUrl: variables.TEMPORAL_UI_URL,
@@ -196,6 +234,13 @@ function isHttpUrl(value: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** An address of IPv4 or IPv6, or a range of them: 10.0.0.0/8. */
+function isAddressRange(value: string): boolean {
+  const [address = '', bits, ...more] = value.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number;
+  return most > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
 }
 
 /** Who the secret is for would be nobody: a setting that was misspelt is better found than left without effect. */

@@ -4,7 +4,7 @@ import type { Readiness } from '../health/readiness.ts';
 import { type Metrics, PROMETHEUS_TEXT } from '../metrics/metrics.ts';
 import { readinessBody } from '../metrics/operations-server.ts';
 import { ForbiddenError } from './access.ts';
-import type { HttpApp } from './http-app.ts';
+import type { HttpApp } from './http-context.ts';
 import { problems } from './problem.ts';
 import { TAGS } from './schemas.ts';
 

@@ -4,7 +4,7 @@ import { executionUrl } from '../execution-url.ts';
 import type { ListedUnit } from '../work/listed-unit.ts';
 import type { UnitDetails } from '../work/read-unit.ts';
 import { SHOWN_STATES, type ShownState } from '../work/select.ts';
-import type { HttpContext } from './http-app.ts';
+import type { HttpContext } from './http-context.ts';
 import { LogId, SequenceIdText, Timestamp } from './schemas.ts';
 
 const NAMES = Object.keys(SHOWN_STATES) as [ShownState, ...ShownState[]];

@@ -13,7 +13,7 @@ import type { WorkSelection } from '../work/select.ts';
 import { workStats } from '../work/stats.ts';
 import { workThroughput } from '../work/throughput.ts';
 import { type Caller, requireLog } from './access.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { pageSize, TAGS } from './schemas.ts';
 import {
