@@ -31,13 +31,18 @@ export async function findTargets(config: Config): Promise<Targets> {
     schema: ofDev?.schema ?? config.schema,
     temporal: temporalOf(config, dev),
     blobs: config.blobs ?? ofDev?.blobs ?? defaultBlobsDir(config),
-    ...(dev?.uiUrl === undefined || config.temporal.configured ? {} : { uiUrl: dev.uiUrl }),
+    ...uiUrlOf(config, dev),
     ...(ofDev?.serverUrl === undefined ? {} : { serverUrl: ofDev.serverUrl }),
   };
 }
 
 export function defaultBlobsDir(config: Config): string {
   return join(config.dataDir, 'blobs');
+}
+
+function uiUrlOf({ uiUrl, temporal }: Config, dev: DevEnvironment | undefined): { uiUrl?: string } {
+  const known = uiUrl ?? (temporal.configured ? undefined : dev?.uiUrl);
+  return known === undefined ? {} : { uiUrl: known };
 }
 
 function temporalOf({ temporal }: Config, dev: DevEnvironment | undefined): TemporalOptions {

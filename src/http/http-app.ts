@@ -14,6 +14,8 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { checkBlobs, checkPostgres, createReadiness } from '../health/readiness.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { type Access, type Authorize, requireAccess } from './access.ts';
 import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
 import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
@@ -27,6 +29,7 @@ import type { HttpApp, HttpContext } from './http-context.ts';
 import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { notExposedRoutes } from './not-exposed.ts';
+import { measureRequests, operationsRoutes } from './operations.ts';
 import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
@@ -49,6 +52,8 @@ export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pi
   /** How long the head of a request may take, and how long its body; of one that is read as it comes: how long it may stand still. In ms, default 30,000. */
   requestTimeoutMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
+  /** What it counts into, closed with it. Default: its own. */
+  metrics?: Metrics | undefined;
   /** Default: a server of Node's own. */
   serverFactory?: FastifyServerOptions['serverFactory'];
 }
@@ -102,6 +107,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
   logRequests(app);
+  const metrics = options.metrics ?? createMetrics({ door: 'server', version: options.version, db: options.db });
+  app.addHook('onClose', () => metrics.close());
+  measureRequests(app, metrics);
   await app.register(cookie);
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: CONTENT_POLICY },
@@ -133,6 +141,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   blobRoutes(app, context);
   notExposedRoutes(app);
   workRoutes(app, context);
+  const { db, tidemark } = options;
+  const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
+  operationsRoutes(app, { metrics, readiness });
   return app;
 }
 
