@@ -18,6 +18,7 @@ import type { Database } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { type Authorize, requireAccess } from './access.ts';
 import { logRoutes } from './logs.ts';
+import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
 
 export interface HttpContext {
@@ -29,7 +30,7 @@ export interface HttpContext {
   namespace?: string | undefined;
 }
 
-export interface HttpAppOptions extends HttpContext {
+export interface HttpAppOptions extends HttpContext, PageOptions {
   authorize: Authorize;
   version: string;
   readOnly?: boolean | undefined;
@@ -103,6 +104,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   });
   await documentApi(app, options.version);
   logRoutes(app, options);
+  await pageRoutes(app, options);
   return app;
 }
 
