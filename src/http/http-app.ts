@@ -16,10 +16,17 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Database } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
-import { type Authorize, requireAccess } from './access.ts';
+import { type Access, type Authorize, requireAccess } from './access.ts';
+import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
+import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
+import { answerClientError } from './client-error.ts';
+import { refuseWhenClosing } from './closing.ts';
+import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
+import { sessionRoutes } from './session.ts';
+import { refuseSlowRequests } from './slow-requests.ts';
 
 export interface HttpContext {
   tidemark: Tidemark;
@@ -28,15 +35,25 @@ export interface HttpContext {
   uiUrl?: string | undefined;
   /** Temporal's. */
   namespace?: string | undefined;
+  /** Aborted when the server begins to stop: a route that holds a stream open ends it then. */
+  closing: AbortSignal;
 }
 
-export interface HttpAppOptions extends HttpContext, PageOptions {
+export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>>, PageOptions {
   authorize: Authorize;
   version: string;
+  /** Where a browser finds this, such as `/tidemark`. Default: the root. */
+  basePath?: string | undefined;
+  /** Addresses of proxies whose X-Forwarded-For and -Proto are believed. Default: nobody's. */
+  trustProxy?: readonly string[] | undefined;
+  /** Of one caller. Default: as many as they like. */
+  requestsPerMinute?: number | undefined;
+  /** At once; one more is dropped. Default: as many as come. */
+  maxConnections?: number | undefined;
   readOnly?: boolean | undefined;
   /** Most bytes of a JSON body. Default 4 MiB; an upload has a limit of its own. */
   bodyLimit?: number | undefined;
-  /** A request whose head and body have not come by then is refused, in ms. Default 30,000. */
+  /** How long the head of a request may take, and how long its body; of one that is read as it comes: how long it may stand still. In ms, default 30,000. */
   requestTimeoutMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
   /** Default: a server of Node's own. */
@@ -53,6 +70,18 @@ export type HttpApp = FastifyInstance<
 >;
 
 const DOCS = '/docs';
+/** The page needs nothing of anybody else, and no inline code or style. */
+const CONTENT_POLICY = {
+  'default-src': ["'self'"],
+  'img-src': ["'self'", 'data:'],
+  'object-src': ["'none'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'self'"],
+  'frame-ancestors': ["'none'"],
+};
+/** Swagger's page writes styles into its elements. */
+const DOCS_CONTENT_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 const BODY_LIMIT = 4 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DESCRIPTION = `Facts in event logs, and the durable work that they ask for.
@@ -60,23 +89,47 @@ const DESCRIPTION = `Facts in event logs, and the durable work that they ask for
 Errors are problem+json with a stable \`code\`. Sequence ids are decimal strings. Clients cannot ask for workflows: the server decides.`;
 
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { authorize, readOnly = false, bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, logger, serverFactory } = options;
+  const { authorize, auth = 'own', sessions, readOnly = false, logger, serverFactory } = options;
+  const { bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, requestsPerMinute, maxConnections, trustProxy } = options;
+  const basePath = checkBasePath(options.basePath ?? '');
   const app: HttpApp = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
     ...(serverFactory ? { serverFactory } : {}),
+    ...(trustProxy ? { trustProxy: [...trustProxy] } : {}),
+    rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
     bodyLimit,
-    requestTimeout: requestTimeoutMs,
+    // Of the head; bodies are watched by slow-requests.ts, because one that is uploaded may take its time.
+    http: { headersTimeout: requestTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000) },
+    clientErrorHandler: answerClientError,
+    // Of what no route could be looked for.
+    frameworkErrors(error, request, reply) {
+      logWhenOver(request, reply);
+      sendProblem(error, request, reply);
+    },
     logController: new LogController({ disableRequestLogging: true }),
     // A unit's id has slashes in it, percent-encoded, and may be 500 characters long.
     routerOptions: { maxParamLength: 1_600, ignoreTrailingSlash: false },
-    return503OnClosing: true,
+    // Answered by closing.ts, as a problem.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
   }).withTypeProvider<ZodTypeProvider>();
+  if (maxConnections !== undefined) app.server.maxConnections = maxConnections;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
+  logRequests(app);
+  await app.register(cookie);
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: CONTENT_POLICY },
+    // Behind a proxy that ends TLS it is the proxy's to say.
+    hsts: false,
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  const closing = refuseWhenClosing(app);
+  redirectToSlash(app, basePath);
+  refuseSlowRequests(app, requestTimeoutMs);
   // The documentation describes the API and holds no data.
-  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS] });
+  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS], requestsPerMinute });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       Object.assign(new Error(`There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. See /openapi.json.`), {
@@ -87,40 +140,35 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
     ),
   );
 
-  await app.register(cookie);
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      directives: {
-        defaultSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:'],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        frameAncestors: ["'none'"],
-        upgradeInsecureRequests: null,
-      },
-    },
-    // Behind a proxy that ends TLS it is the proxy's to say.
-    hsts: false,
-    referrerPolicy: { policy: 'no-referrer' },
-  });
-  await documentApi(app, options.version);
-  logRoutes(app, options);
+  await documentApi(app, options.version, basePath);
+  const context: HttpContext = { ...options, closing };
+  sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
+  logRoutes(app, context);
   await pageRoutes(app, options);
   return app;
 }
 
-async function documentApi(app: HttpApp, version: string): Promise<void> {
+async function documentApi(app: HttpApp, version: string, basePath: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Tidemark', version, description: DESCRIPTION },
+      servers: [{ url: basePath === '' ? '/' : basePath }],
       components: {
-        securitySchemes: { token: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: 'tidemark_session' } },
+        securitySchemes: { token: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE } },
       },
-      security: [{ token: [] }, { session: [] }],
     },
-    transform: jsonSchemaTransform,
+    // A hidden route has no schema of its own.
+    transform: ({ schema, route, ...rest }) =>
+      jsonSchemaTransform({ ...rest, route, schema: { ...schema, security: securityOf(route.config?.access) } }),
     transformObject: jsonSchemaTransformObject,
   });
-  await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: true });
+  await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: DOCS_CONTENT_POLICY });
   app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger({ yaml: false }));
+}
+
+/** What a route needs, as OpenAPI says it. */
+function securityOf(access: Access | undefined): Record<string, string[]>[] {
+  const scopes = access === undefined || access === 'public' || access === 'caller' ? [] : [access];
+  return access === 'public' ? [] : [{ token: scopes }, { session: scopes }];
 }

@@ -19,16 +19,11 @@ export interface PageOptions {
   pageDir?: string | undefined;
 }
 
-/** Asked for without its slash at the end, its own addresses would miss the path it is mounted at. */
 export async function pageRoutes(app: HttpApp, { pageDir = BUILT_PAGE }: PageOptions): Promise<void> {
   await app.register(async (page) => {
     await page.register(fastifyStatic, { root: pageDir, serve: false, preCompressed: true, suppressWarning: true });
 
-    page.get('/', { config: { access: 'public' }, schema: { hide: true } }, (request, reply) => {
-      const [path = '/'] = request.url.split('?');
-      if (!path.endsWith('/')) {
-        return reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/`, 308);
-      }
+    page.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) => {
       if (!existsSync(join(pageDir, 'index.html'))) {
         return reply.code(503).header('retry-after', '5').type('text/plain; charset=utf-8').send(NOT_BUILT);
       }

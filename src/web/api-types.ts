@@ -4,7 +4,7 @@ export interface Session {
   actor?: string;
   scopes: readonly string[];
   logPrefixes?: readonly string[];
-  auth: 'tokens' | 'off';
+  auth: 'tokens' | 'off' | 'own';
   readOnly: boolean;
 }
 

@@ -59,7 +59,7 @@ export function ThemeSwitch() {
 }
 
 function Account({ session: { actor, auth } }: { session: Session }) {
-  if (auth === 'off') return null;
+  if (auth !== 'tokens') return null;
   const signOut = async () => {
     try {
       await api.signOut();

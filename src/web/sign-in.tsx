@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from 'react';
-import { api, session } from './api.ts';
+import { api, ProblemError, session } from './api.ts';
 import { ThemeSwitch } from './header.tsx';
 import { Logo } from './icons.tsx';
 
@@ -17,7 +17,7 @@ export function SignIn() {
       await api.signIn(token.trim());
       session.set(await api.session());
     } catch (error) {
-      setProblem((error as Error).message);
+      setProblem(explain(error));
       setIsAsking(false);
     }
   };
@@ -52,4 +52,11 @@ export function SignIn() {
       <ThemeSwitch />
     </main>
   );
+}
+
+/** Inside of another application it is that application which knows people. */
+function explain(error: unknown): string {
+  return error instanceof ProblemError && error.code === 'not_found'
+    ? 'Nobody signs in here: do so in the application that this page is part of, then load it again.'
+    : (error as Error).message;
 }

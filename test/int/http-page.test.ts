@@ -2,9 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { fastify } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pageRoutes } from '../../src/http/page.ts';
 import { builtPage } from '../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -59,21 +57,19 @@ test('it names nothing from elsewhere, by addresses relative to it, and holds no
 test('its policy lets nothing in from elsewhere, and no script in the document', async () => {
   const policy = (await server.request('GET', '/')).headers.get('content-security-policy') ?? '';
   expect(policy).toContain("default-src 'self'");
-  expect(/script-src ([^;]*)/.exec(policy)?.[1]).toBe("'self'");
+  expect(policy).not.toMatch(/unsafe|https?:|\*|script-src|style-src/);
 });
 
 test('mounted at a path, it is found without the slash at the end too', async () => {
-  const app = fastify();
-  await app.register((part) => pageRoutes(part as never, { pageDir }), { prefix: '/tools/tidemark' });
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const mounted = await startTestServer(database, { pageDir, basePath: '/tools/tidemark' });
   try {
-    const answer = await fetch(`${url}/tools/tidemark?x=1`);
-    expect(answer.url).toBe(`${url}/tools/tidemark/`);
+    const answer = await fetch(`${mounted.url}/tools/tidemark`);
+    expect(answer.url).toBe(`${mounted.url}/tools/tidemark/`);
     expect(await answer.text()).toBe(html());
     const [, script = ''] = /src="\.\/(assets\/[^"]+\.js)"/.exec(html()) ?? [];
     expect(await (await fetch(new URL(script, answer.url))).text()).toContain('Tidemark');
   } finally {
-    await app.close();
+    await mounted.close();
   }
 });
 
