@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { createLog } from '../event-log/create-log.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
+import { executionUrl } from '../execution-url.ts';
 import { createPool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
@@ -12,7 +13,6 @@ import { watchTakeover } from './demo-takeover.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { createScreen, type Screen } from './screen.ts';
 import { sheetToBe } from './sheet-to-be.ts';
-import { executionUrl } from './targets.ts';
 import type { DatabaseContext } from './with-database.ts';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 

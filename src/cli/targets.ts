@@ -43,8 +43,3 @@ function temporalOf({ temporal }: Config, dev: DevEnvironment | undefined): Temp
   }
   return { address: dev.temporalAddress, namespace: dev.namespace };
 }
-
-/** Where Temporal's web UI shows an execution. */
-export function executionUrl(uiUrl: string, namespace: string, execution: string): string {
-  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(execution)}`;
-}

@@ -6,7 +6,7 @@ import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyServerOptions, fastify, LogController } from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -14,30 +14,20 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import type { Database } from '../postgres/queryable.ts';
-import type { Tidemark } from '../tidemark.ts';
 import { type Access, type Authorize, requireAccess } from './access.ts';
 import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
 import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
 import { answerClientError } from './client-error.ts';
 import { refuseWhenClosing } from './closing.ts';
+import { entryRoutes } from './entries.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
-
-export interface HttpContext {
-  tidemark: Tidemark;
-  db: Database;
-  /** Of Temporal's web UI, for links; absent: none are given. */
-  uiUrl?: string | undefined;
-  /** Temporal's. */
-  namespace?: string | undefined;
-  /** Aborted when the server begins to stop: a route that holds a stream open ends it then. */
-  closing: AbortSignal;
-}
+import { workRoutes } from './work.ts';
 
 export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>>, PageOptions {
   authorize: Authorize;
@@ -59,15 +49,6 @@ export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pi
   /** Default: a server of Node's own. */
   serverFactory?: FastifyServerOptions['serverFactory'];
 }
-
-/** With schemas of zod for what comes in and goes out. */
-export type HttpApp = FastifyInstance<
-  import('fastify').RawServerDefault,
-  import('node:http').IncomingMessage,
-  import('node:http').ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
 
 const DOCS = '/docs';
 /** The page needs nothing of anybody else, and no inline code or style. */
@@ -141,10 +122,12 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   );
 
   await documentApi(app, options.version, basePath);
+  await pageRoutes(app, options);
   const context: HttpContext = { ...options, closing };
   sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
   logRoutes(app, context);
-  await pageRoutes(app, options);
+  entryRoutes(app, context);
+  workRoutes(app, context);
   return app;
 }
 

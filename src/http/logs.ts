@@ -8,7 +8,7 @@ import type { AnyLogType } from '../event-log/log-type.ts';
 import { type LogInfo, readLog } from '../event-log/read-log.ts';
 import type { Registry } from '../registry.ts';
 import { requireLog } from './access.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogId, LogParams, pageSize, SequenceIdText, Snapshot, snapshotBody, TAGS, Timestamp } from './schemas.ts';
 

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
-import type { HttpApp } from './http-app.ts';
+import type { HttpApp } from './http-context.ts';
 
 /** From src/http and from dist/http alike. */
 const BUILT_PAGE = fileURLToPath(new URL('../../dist/web', import.meta.url));

@@ -3,7 +3,7 @@ import type { CookieSerializeOptions } from '@fastify/cookie';
 import { z } from 'zod';
 import { SCOPES } from '../tokens/scopes.ts';
 import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
-import type { HttpApp } from './http-app.ts';
+import type { HttpApp } from './http-context.ts';
 import { problems } from './problem.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { TooManyRequestsError, UnauthenticatedError } from './refusals.ts';
