@@ -72,6 +72,8 @@ const BY_STATUS: Record<number, string> = { 400: 'invalid_input', 403: 'not_foun
 
 /** Some repeat what they refuse. */
 const MOST_DETAIL = 1_000;
+/** What Postgres says of a NUL character in a text, or in JSON. */
+const NUL_SQLSTATE = new Set(['22021', '22P05']);
 
 export interface ProblemBody extends z.infer<typeof Problem> {}
 
@@ -102,6 +104,9 @@ function codeOf(error: unknown): string {
     return 'invalid_input';
   }
   const { code = '', statusCode } = error as Partial<FastifyError>;
+  if (NUL_SQLSTATE.has(code)) {
+    return 'invalid_input';
+  }
   if (FRAMEWORK[code] === undefined && classifyError(error) === 'infrastructure') {
     return 'unavailable';
   }
@@ -113,6 +118,9 @@ function detailOf(error: unknown): string {
     const [first] = error.validation;
     const place = [error.validationContext, ...(first?.instancePath ?? '').split('/').filter(Boolean)].join('.');
     return `${place}: ${first?.message ?? 'is not what it should be'}. See /openapi.json.`;
+  }
+  if (NUL_SQLSTATE.has((error as Partial<FastifyError>).code ?? '')) {
+    return 'A text holds a NUL character, which the database cannot take. Leave it out.';
   }
   return error instanceof TidemarkError || codeOf(error) !== 'unavailable'
     ? errorMessage(error)
