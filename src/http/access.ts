@@ -9,7 +9,7 @@ import { ForbiddenError, TooManyRequestsError, UnauthenticatedError } from './re
 import { requireSameOrigin } from './same-origin.ts';
 
 export { SCOPES, type Scope } from '../tokens/scopes.ts';
-export { ForbiddenError, UnauthenticatedError } from './refusals.ts';
+export { ForbiddenError } from './refusals.ts';
 
 export interface Caller {
   /** What limits are counted by. Default: the actor, else the address. */
@@ -106,11 +106,11 @@ async function whoAsks(authorize: Authorize, request: FastifyRequest): Promise<C
   }
 }
 
-export function hasScope({ scopes }: Caller, scope: Scope): boolean {
+function hasScope({ scopes }: Caller, scope: Scope): boolean {
   return scopes.includes(scope) || scopes.includes('admin');
 }
 
-export function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
+function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
   return logPrefixes === undefined || logPrefixes.some((prefix) => logId.startsWith(prefix));
 }
 

@@ -69,7 +69,7 @@ const CONTENT_POLICY = {
   'form-action': ["'self'"],
   'frame-ancestors': ["'none'"],
 };
-/** Swagger's page writes styles into its elements. */
+/** Swagger's page has a style element of its own. */
 const DOCS_CONTENT_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 const BODY_LIMIT = 4 * 2 ** 20;
@@ -172,7 +172,12 @@ async function documentApi(app: HttpApp, version: string, basePath: string): Pro
       }),
     transformObject: jsonSchemaTransformObject,
   });
-  await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: DOCS_CONTENT_POLICY });
+  await app.register(swaggerUi, {
+    routePrefix: DOCS,
+    staticCSP: DOCS_CONTENT_POLICY,
+    // Not somebody else's validator.
+    uiConfig: { validatorUrl: null },
+  });
   app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger({ yaml: false }));
 }
 
