@@ -77,4 +77,33 @@ $$;
 create trigger work_past_end after update of state on work
   for each row when (old.state in ('done', 'dead') and new.state <> old.state) execute function tally_past_end();
 
+-- ---------------------------------------------------------------------------------------------------------------
+-- Whoever is to know of a unit that became dead is told by a unit of its own, added in the same transaction.
+-- ---------------------------------------------------------------------------------------------------------------
+
+create table on_dead (
+  singleton boolean primary key default true check (singleton),
+  is_told boolean not null default false
+);
+comment on table on_dead is 'One row: whether somebody is told. Where, the workers know: an address may hold a secret.';
+insert into on_dead default values;
+
+-- What the error says stays where an erasure finds it.
+create function tell_of_death() returns trigger language plpgsql set search_path from current as $$
+begin
+  if (select is_told from on_dead) then
+    insert into work_group (name, cap) values ('on-dead', 4) on conflict (name) do nothing;
+    perform add_work('job/on-dead/' || new.epoch, 'job', 'on-dead', p_correlation_id => new.correlation_id, p_causation_id => new.id,
+      p_input => json_build_object(
+        'workId', new.id, 'epoch', new.epoch::text, 'workflow', new.workflow, 'group', new.group_name,
+        'logId', new.log_id, 'sequenceId', new.sequence_id::text, 'code', coalesce(new.error ->> 'code', 'unknown'),
+        'fingerprint', new.error_fingerprint, 'attempts', new.attempt, 'execution', new.execution, 'diedAt', new.finished_at));
+  end if;
+  return null;
+end
+$$;
+-- Never of its own failures.
+create trigger work_died after update of state on work
+  for each row when (new.state = 'dead' and old.state <> 'dead' and new.group_name <> 'on-dead') execute function tell_of_death();
+
 call settle_privileges();

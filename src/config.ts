@@ -32,6 +32,12 @@ export interface Config {
   /** When blobs that nothing refers to are collected, and how long they stay before that. */
   readonly garbage: { readonly everyMs: number | undefined; readonly graceMs: number };
   readonly http: HttpConfig;
+  /** Where a worker or starter offers its metrics and health; undefined: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  /** Who is told of units that became dead. */
+  readonly onDead: { readonly url: string; readonly secret: string | undefined } | undefined;
+  /** Of Temporal's web UI, for links; undefined: that of a running dev, or none. */
+  readonly uiUrl: string | undefined;
   readonly temporalCli: string | undefined;
   readonly logLevel: LogLevel;
   /** Nobody watches: plain lines, no animation. */
@@ -80,6 +86,7 @@ const VARIABLES = z.object({
     .optional(),
   TEMPORAL_PROFILE: z.string().optional(),
   TEMPORAL_CLI: z.string().optional(),
+  TEMPORAL_UI_URL: z.string().refine(isHttpUrl, 'use the address of the web UI, such as https://temporal.example.com').optional(),
   TIDEMARK_SCHEMA: z
     .string()
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'use 1 to 63 of a-z, 0-9 and _, not starting with a digit')
@@ -128,12 +135,30 @@ const VARIABLES = z.object({
   TIDEMARK_HTTP_REQUESTS_PER_MINUTE: whole(0, 10_000_000).default(12_000),
   TIDEMARK_HTTP_MAX_CONNECTIONS: whole(1, 1_000_000).default(5_000),
   TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").optional(),
+  TIDEMARK_METRICS: z.string().transform(metricsAddress).optional(),
+  TIDEMARK_ON_DEAD_URL: z
+    .string()
+    .refine(isHttpUrl, 'use an address such as https://example.com/hook, without user or password')
+    .optional(),
+  TIDEMARK_ON_DEAD_SECRET: z
+    .string()
+    .regex(/^\S{16,200}$/, 'use 16 to 200 characters without spaces')
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CI: z.string().optional(),
 });
 
 /** Their values stay out of messages, as do addresses of databases wherever they stand. */
-const SECRET = new Set(['DATABASE_URL', 'TEMPORAL_API_KEY', 'TIDEMARK_BLOBS', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3']);
+const SECRET = new Set([
+  'DATABASE_URL',
+  'TEMPORAL_API_KEY',
+  'TIDEMARK_BLOBS',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'TEMPORAL_UI_URL',
+  'TIDEMARK_ON_DEAD_URL',
+  'TIDEMARK_ON_DEAD_SECRET',
+]);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -176,6 +201,9 @@ export function loadConfig(environment: Environment = process.env, directory: st
       requestsPerMinute: variables.TIDEMARK_HTTP_REQUESTS_PER_MINUTE || undefined,
       maxConnections: variables.TIDEMARK_HTTP_MAX_CONNECTIONS,
     }),
+    metrics: variables.TIDEMARK_METRICS && Object.freeze(variables.TIDEMARK_METRICS),
+    onDead: onDeadOf(variables),
+    uiUrl: variables.TEMPORAL_UI_URL,
     temporalCli: variables.TEMPORAL_CLI,
     logLevel: variables.LOG_LEVEL,
     ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',
@@ -213,6 +241,25 @@ function isAddressRange(value: string): boolean {
   const [address = '', bits, ...more] = value.split('/');
   const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number;
   return most > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+}
+
+/** Who the secret is for would be nobody: a setting that was misspelt is better found than left without effect. */
+function onDeadOf({ TIDEMARK_ON_DEAD_URL: url, TIDEMARK_ON_DEAD_SECRET: secret }: z.output<typeof VARIABLES>): Config['onDead'] {
+  if (url === undefined && secret !== undefined) {
+    throw new SetupError('TIDEMARK_ON_DEAD_SECRET is set without TIDEMARK_ON_DEAD_URL: set both, or neither.');
+  }
+  return url === undefined ? undefined : Object.freeze({ url, secret });
+}
+
+/** HOST:PORT, or a port of this machine alone. */
+function metricsAddress(text: string, context: z.RefinementCtx): { host: string; port: number } {
+  const [, ipv6, name, digits] = /^(?:(?:\[([0-9a-fA-F:]+)\]|([0-9A-Za-z.-]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    context.addIssue({ code: 'custom', message: 'use HOST:PORT such as 0.0.0.0:9464, or a port of 127.0.0.1' });
+    return z.NEVER;
+  }
+  return { host: ipv6 ?? name ?? '127.0.0.1', port };
 }
 
 function isHostAndPort(value: string): boolean {

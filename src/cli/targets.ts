@@ -13,6 +13,8 @@ export interface Targets {
   blobs: string;
   /** Of Temporal's web UI, where it is known. */
   uiUrl?: string;
+  /** Of the server of a running `tidemark dev`. */
+  serverUrl?: string;
 }
 
 /** @throws SetupError where there is no database */
@@ -29,12 +31,18 @@ export async function findTargets(config: Config): Promise<Targets> {
     schema: ofDev?.schema ?? config.schema,
     temporal: temporalOf(config, dev),
     blobs: config.blobs ?? ofDev?.blobs ?? defaultBlobsDir(config),
-    ...(dev?.uiUrl === undefined || config.temporal.configured ? {} : { uiUrl: dev.uiUrl }),
+    ...uiUrlOf(config, dev),
+    ...(ofDev?.serverUrl === undefined ? {} : { serverUrl: ofDev.serverUrl }),
   };
 }
 
 export function defaultBlobsDir(config: Config): string {
   return join(config.dataDir, 'blobs');
+}
+
+function uiUrlOf({ uiUrl, temporal }: Config, dev: DevEnvironment | undefined): { uiUrl?: string } {
+  const known = uiUrl ?? (temporal.configured ? undefined : dev?.uiUrl);
+  return known === undefined ? {} : { uiUrl: known };
 }
 
 function temporalOf({ temporal }: Config, dev: DevEnvironment | undefined): TemporalOptions {

@@ -1,6 +1,6 @@
 /**
- * The REST API and the page as one Fastify application that listens nowhere by itself: `server.ts` gives it a port, `mount.ts` a place in an
- * application's own server. Each resource is a file of routes; this one is what they have in common.
+ * The REST API and the page as one Fastify application that listens nowhere by itself: `server.ts` gives it a port, `create-http-handler.ts` a
+ * place in an application's own server. Each resource is a file of routes; this one is what they have in common.
  */
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
@@ -14,24 +14,29 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { checkBlobs, checkPostgres, createReadiness } from '../health/readiness.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { type Access, type Authorize, requireAccess } from './access.ts';
 import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
 import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
 import { blobRoutes } from './blobs.ts';
 import { answerClientError } from './client-error.ts';
 import { refuseWhenClosing } from './closing.ts';
+import { documentedAnswers } from './documented-answers.ts';
 import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { notExposedRoutes } from './not-exposed.ts';
+import { measureRequests, operationsRoutes } from './operations.ts';
+import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
 import { workRoutes } from './work.ts';
 
-export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>> {
+export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>>, PageOptions {
   authorize: Authorize;
   version: string;
   /** Where a browser finds this, such as `/tidemark`. Default: the root. */
@@ -48,6 +53,8 @@ export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pi
   /** How long the head of a request may take, and how long its body; of one that is read as it comes: how long it may stand still. In ms, default 30,000. */
   requestTimeoutMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
+  /** What it counts into, closed with it. Default: its own. */
+  metrics?: Metrics | undefined;
   /** Default: a server of Node's own. */
   serverFactory?: FastifyServerOptions['serverFactory'];
 }
@@ -101,6 +108,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
   logRequests(app);
+  const metrics = options.metrics ?? createMetrics({ door: 'server', version: options.version, db: options.db });
+  app.addHook('onClose', () => metrics.close());
+  measureRequests(app, metrics);
   await app.register(cookie);
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: CONTENT_POLICY },
@@ -124,6 +134,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   );
 
   await documentApi(app, options.version, basePath);
+  await pageRoutes(app, options);
   const context: HttpContext = { ...options, closing };
   sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
   logRoutes(app, context);
@@ -132,6 +143,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   blobRoutes(app, context);
   notExposedRoutes(app);
   workRoutes(app, context);
+  const { db, tidemark } = options;
+  const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
+  operationsRoutes(app, { metrics, readiness });
   return app;
 }
 
@@ -147,7 +161,15 @@ async function documentApi(app: HttpApp, version: string, basePath: string): Pro
     },
     // A hidden route has no schema of its own.
     transform: ({ schema, route, ...rest }) =>
-      jsonSchemaTransform({ ...rest, route, schema: { ...schema, security: securityOf(route.config?.access) } }),
+      jsonSchemaTransform({
+        ...rest,
+        route,
+        schema: {
+          ...schema,
+          ...(schema?.response ? { response: documentedAnswers(schema, route.config?.access) } : {}),
+          security: securityOf(route.config?.access),
+        },
+      }),
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: DOCS_CONTENT_POLICY });

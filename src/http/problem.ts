@@ -73,6 +73,7 @@ const BY_STATUS: Record<number, string> = { 400: 'invalid_input', 403: 'not_foun
 
 /** Some repeat what they refuse. */
 const MOST_DETAIL = 1_000;
+
 /** What Postgres says of a NUL character in a text, or in JSON. */
 const NUL_SQLSTATE = new Set(['22021', '22P05']);
 
@@ -147,11 +148,17 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   return reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
 
-/** Schemas of answers that a route may give beside its own, for its documentation. */
+/** What any route may answer, but for those that documented-answers.ts takes away again. */
+export const USUAL_PROBLEMS = describe(400, 401, 403, 429, 500, 503);
+
+/** Schemas of answers that a route may give beside its own, for its documentation: the usual ones and these. */
 export function problems(...statuses: number[]) {
-  const own = [...new Set([400, 401, 403, 429, 500, 503, ...statuses])];
+  return { ...USUAL_PROBLEMS, ...describe(...statuses) };
+}
+
+function describe(...statuses: number[]) {
   return Object.fromEntries(
-    own.map((status) => [status, { description: titleOf(status), content: { [PROBLEM_TYPE]: { schema: Problem } } }]),
+    statuses.map((status) => [status, { description: titleOf(status), content: { [PROBLEM_TYPE]: { schema: Problem } } }]),
   );
 }
 

@@ -60,7 +60,7 @@ export function sessionRoutes(app: HttpApp, { auth, sessions, readOnly, basePath
       summary: 'Sign in: exchange a token for a session',
       description: `The answer sets the cookie \`${SESSION_COOKIE}\`: HttpOnly, SameSite=Strict, for at most 12 hours and never longer than the token.`,
       body: z.object({ token: z.string().min(1).max(200) }),
-      response: { 204: z.undefined().describe('The cookie is set'), ...problems() },
+      response: { 204: z.undefined().describe('The cookie is set'), ...problems(401, 403, 429) },
     },
     async handler({ body, ip, protocol }, reply) {
       const retryAfterMs = failures.look(ip);

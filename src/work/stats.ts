@@ -29,7 +29,7 @@ export async function workStats(
   const { condition, values } = selectionSql(logPrefixes ? { logPrefixes } : {});
   const name = `$${values.push(group ?? null)}::text`;
   const units = (states: string) => `from ${db.schema}.work w where w.group_name = g.name and w.state ${states} and ${condition}`;
-  // Each count by the index of its state: all of them in one pass over the table took six times as long at three million rows.
+  // Each count by the index of its state, which is small next to the table. Only what has a key waits behind one: said for its index.
   const { rows } = await db.query(
     `select g.name, g.paused, w.*, r.*, f.*
      from ${db.schema}.work_group g
@@ -37,7 +37,7 @@ export async function workStats(
        select sum(s.units)::integer as waiting, sum(s.scheduled)::integer as scheduled,
          extract(epoch from clock_timestamp() - min(s.oldest))::float8 * 1000 as oldest_waiting_ms
        from (
-         ${["= 'ready'", "= 'waiting'"]
+         ${["= 'ready'", "= 'waiting' and w.ordering_key is not null"]
            .map(
              (state) => `select count(*) as units, count(*) filter (where w.not_before > clock_timestamp()) as scheduled,
                min(w.not_before) filter (where w.not_before <= clock_timestamp()) as oldest ${units(state)}`,

@@ -265,18 +265,29 @@ describe('a session', () => {
     expect(maxAge).toBeLessThanOrEqual(60);
   });
 
-  test('after ten tokens that are not good, an address has to wait', async () => {
+  test('after ten tokens that are not good, an address has to wait; it cannot say that it is another one', async () => {
     const own = await startTestServer(database, askForTokens(database));
     const { token } = await makeToken(database);
-    const tries = await Promise.all(
-      Array.from({ length: 10 }, () => own.request('POST', '/session', { token: formatToken(newTokenText()) })),
-    );
-    expect(new Set(tries.map(({ status }) => status))).toEqual(new Set([401]));
+    const attempts = await Promise.all(Array.from({ length: 10 }, (_, index) => guess(own, index)));
+    expect(new Set(attempts)).toEqual(new Set([401]));
     const next = await own.request('POST', '/session', { token });
     expect(next).toMatchObject({ status: 429, body: { code: 'too_many_requests' } });
     expect(Number(next.headers.get('retry-after'))).toBeGreaterThan(50);
     await own.close();
   });
+
+  test('behind a proxy that is trusted, addresses are those that it names', async () => {
+    const proxied = await startTestServer(database, { ...askForTokens(database), trustProxy: ['127.0.0.0/8'] });
+    for (let asked = 0; asked < 10; asked += 1) expect(await guess(proxied, 1)).toBe(401);
+    expect(await guess(proxied, 1)).toBe(429);
+    expect(await guess(proxied, 2)).toBe(401);
+    await proxied.close();
+  });
+
+  async function guess(of: TestServer, address: number): Promise<number> {
+    const headers = { 'x-forwarded-for': `10.0.0.${address}` };
+    return (await of.request('POST', '/session', { token: formatToken(newTokenText()) }, headers)).status;
+  }
 
   function signIn(token: string): Promise<Answer> {
     return server.request('POST', '/session', { token });

@@ -1,9 +1,12 @@
 /** Requests that mean harm or are broken: refused in a word, without harm to others, and without a secret in the log. */
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import { type FastifyInstance, fastify } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SetupError } from '../../src/errors.ts';
 import { createAuthorizer } from '../../src/http/authorizer.ts';
+import { sendProblem } from '../../src/http/problem.ts';
+import { refuseSlowRequests } from '../../src/http/slow-requests.ts';
 import { createLogger } from '../../src/logging.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -129,6 +132,61 @@ describe('a body', () => {
     const { status } = await readToEnd(socket);
     clearInterval(drip);
     expect(status).toBe(408);
+  });
+});
+
+describe('a body that is read as it comes', () => {
+  let uploads: FastifyInstance;
+  let url: string;
+  let isReading = true;
+  beforeAll(async () => {
+    uploads = fastify();
+    uploads.setErrorHandler(sendProblem);
+    refuseSlowRequests(uploads, SLOW_MS);
+    uploads.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    uploads.post('/upload', async ({ body }) => {
+      let bytes = 0;
+      await until('it may be read', () => isReading);
+      for await (const chunk of body as AsyncIterable<Uint8Array>) bytes += chunk.length;
+      return { bytes };
+    });
+    url = await uploads.listen({ host: '127.0.0.1', port: 0 });
+  });
+  afterAll(() => uploads?.close());
+
+  const upload = async (length: number) => {
+    const socket = await openSocket(url);
+    socket.write(`POST /upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/csv\r\nContent-Length: ${length}\r\n\r\n`);
+    return socket;
+  };
+
+  test('may take longer, as long as it goes on', async () => {
+    const socket = await upload(30);
+    const drip = setInterval(() => socket.write('x'), SLOW_MS / 10);
+    const { status, text } = await readToEnd(socket);
+    clearInterval(drip);
+    expect(status).toBe(200);
+    expect(text).toContain('{"bytes":30}');
+  });
+
+  test('that stands still is not waited for', async () => {
+    const socket = await upload(30);
+    socket.write('x');
+    const { status, text } = await readToEnd(socket);
+    expect(status).toBe(408);
+    expect(text).toContain('"code":"request_timeout"');
+  });
+
+  test('waits for its reader', async () => {
+    isReading = false;
+    const socket = await upload(2_000_000);
+    socket.write(Buffer.alloc(2_000_000));
+    setTimeout(() => {
+      isReading = true;
+    }, SLOW_MS * 4);
+    const { status, text } = await readToEnd(socket);
+    expect(status).toBe(200);
+    expect(text).toContain('{"bytes":2000000}');
   });
 });
 

@@ -9,6 +9,8 @@ export interface OpenApiDocument {
 }
 
 interface Operation {
+  requestBody?: unknown;
+  security?: Record<string, string[]>[];
   responses: Record<string, { content?: Record<string, { schema?: unknown }> }>;
 }
 
@@ -20,9 +22,19 @@ export interface Answered {
   body: unknown;
 }
 
+export interface DocumentedOperation {
+  /** 'GET /logs/{logId}' */
+  name: string;
+  method: string;
+  path: string;
+  statuses: readonly number[];
+  takesBody: boolean;
+  /** 'public', 'caller' or a scope. */
+  needs: string;
+}
+
 export interface Contract {
-  /** 'GET /logs/{logId}' and the statuses that the document gives it. */
-  readonly operations: ReadonlyMap<string, readonly number[]>;
+  readonly operations: readonly DocumentedOperation[];
   /** @returns what is wrong with an answer; undefined: it is as documented */
   problemOf(operation: string, answered: Answered): string | undefined;
 }
@@ -48,7 +60,11 @@ export function openApiContract(document: OpenApiDocument): Contract {
   }
 
   return {
-    operations: new Map([...operations].map(([name, { responses }]) => [name, Object.keys(responses).map(Number)])),
+    operations: [...operations].map(([name, { responses, requestBody, security = [] }]) => {
+      const [method = '', path = ''] = name.split(' ');
+      const needs = security.length === 0 ? 'public' : (Object.values(security[0] ?? {})[0]?.[0] ?? 'caller');
+      return { name, method, path, needs, takesBody: requestBody !== undefined, statuses: Object.keys(responses).map(Number) };
+    }),
     problemOf(operation, { status, contentType, body }) {
       const response = operations.get(operation)?.responses[status];
       if (response === undefined) return `${operation} answered ${status}, which is not documented`;

@@ -46,6 +46,16 @@ describe.each(['index.ts', 'client.ts', 'testing.ts'])('%s', (entry) => {
   });
 });
 
+test("'tidemark/http' loads a web server, and nothing of Temporal, not even later", () => {
+  const { files, packages } = importGraph('http.ts', { dynamic: true });
+  expect([...packages]).toContain('fastify');
+  expect([...packages].filter((name) => name.startsWith('@temporalio'))).toEqual([]);
+  expect([...files].filter((file) => /src\/(temporal|activities|workflows|embedded|cli)\//.test(file))).toEqual([]);
+  for (const entry of ['index.ts', 'client.ts', 'testing.ts']) {
+    expect([...importGraph(entry, { dynamic: true }).packages].filter((name) => name.includes('fastify'))).toEqual([]);
+  }
+});
+
 test('the client loads neither pg nor anything of Node', () => {
   const { files, packages } = importGraph('client.ts', { dynamic: true });
   expect([...packages].sort()).toEqual(['eventsource-parser', 'zod']);
