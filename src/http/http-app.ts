@@ -19,6 +19,7 @@ import type { Tidemark } from '../tidemark.ts';
 import { type Authorize, requireAccess } from './access.ts';
 import { logRoutes } from './logs.ts';
 import { sendProblem } from './problem.ts';
+import { sheetRoutes } from './sheets.ts';
 
 export interface HttpContext {
   tidemark: Tidemark;
@@ -35,6 +36,10 @@ export interface HttpAppOptions extends HttpContext {
   readOnly?: boolean | undefined;
   /** Most bytes of a JSON body. Default 4 MiB; an upload has a limit of its own. */
   bodyLimit?: number | undefined;
+  /** Most bytes of a file that is uploaded. Default 512 MiB. */
+  uploadLimitBytes?: number | undefined;
+  /** How long an upload and its import may take, in ms. Default 30 minutes. */
+  uploadTimeoutMs?: number | undefined;
   /** A request whose head and body have not come by then is refused, in ms. Default 30,000. */
   requestTimeoutMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
@@ -103,6 +108,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   });
   await documentApi(app, options.version);
   logRoutes(app, options);
+  sheetRoutes(app, options);
   return app;
 }
 
