@@ -852,7 +852,11 @@ end
 $$;
 
 -- Finished units beyond the newest keep_finished of their group, oldest first; dead ones stay until discarded. At most p_limit.
-create function prune_work(p_limit integer) returns bigint language sql set search_path from current as $$
+-- How many ended when is kept for a day (work_tally).
+create function prune_work(p_limit integer) returns bigint language plpgsql set search_path from current as $$
+declare
+  v_count bigint;
+begin
   with old as (
     select o.id from work_group g cross join lateral (
       select w.id from work w
@@ -862,9 +866,19 @@ create function prune_work(p_limit integer) returns bigint language sql set sear
   ), locked as (
     select w.id from work w join old o on o.id = w.id where w.state in ('done', 'cancelled', 'expired') for update of w skip locked
   ), pruned as (
-    delete from work w using locked l where w.id = l.id returning 1
+    delete from work w using locked l where w.id = l.id returning w.group_name, w.state, w.created_at, w.finished_at
+  ), tallied as (
+    -- In one order, so that no two wait for each other.
+    insert into work_tally as t (minute, group_name, state, bucket, units)
+    select date_trunc('minute', p.finished_at), p.group_name, p.state, duration_bucket(p.created_at, p.finished_at), count(*)
+    from pruned p where p.state = 'done' and p.finished_at > clock_timestamp() - interval '1 day'
+    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+    on conflict (minute, group_name, state, bucket, part) do update set units = t.units + excluded.units
   )
-  select count(*) from pruned
+  select count(*) into v_count from pruned;
+  delete from work_tally where minute < clock_timestamp() - interval '1 day';
+  return v_count;
+end
 $$;
 
 -- Keys without units. At most p_limit.

@@ -5,6 +5,7 @@
  * An empty variable counts as one that is not set. Passwords and keys are never part of a message.
  */
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { blobLocation, blobLocationProblem } from './blob-store/blob-location.ts';
@@ -30,13 +31,36 @@ export interface Config {
   readonly cacheBytes: number | undefined;
   /** When blobs that nothing refers to are collected, and how long they stay before that. */
   readonly garbage: { readonly everyMs: number | undefined; readonly graceMs: number };
-  /** Where the server listens, and whether who asks has to say who they are. */
-  readonly http: { readonly host: string; readonly port: number; readonly auth: 'tokens' | 'off' };
+  readonly http: HttpConfig;
+  /** Where a worker or starter offers its metrics and health; undefined: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  /** Who is told of units that became dead. */
+  readonly onDead: { readonly url: string; readonly secret: string | undefined } | undefined;
+  /** Of Temporal's web UI, for links; undefined: that of a running dev, or none. */
+  readonly uiUrl: string | undefined;
   readonly temporalCli: string | undefined;
   readonly logLevel: LogLevel;
   /** Nobody watches: plain lines, no animation. */
   readonly ci: boolean;
 }
+
+/** Where the server listens, who may ask it, and how much. */
+export interface HttpConfig {
+  readonly host: string;
+  /** Undefined: 7420. */
+  readonly port: number | undefined;
+  /** Undefined: tokens; in dev: off. */
+  readonly auth: 'tokens' | 'off' | undefined;
+  /** Where a browser finds it: '' for the root. */
+  readonly basePath: string;
+  /** Whose X-Forwarded-… headers are believed. */
+  readonly trustProxy: readonly string[] | undefined;
+  /** Of one caller; undefined: as many as they like. */
+  readonly requestsPerMinute: number | undefined;
+  readonly maxConnections: number;
+}
+
+export const DEFAULT_HTTP_PORT = 7420;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -62,6 +86,7 @@ const VARIABLES = z.object({
     .optional(),
   TEMPORAL_PROFILE: z.string().optional(),
   TEMPORAL_CLI: z.string().optional(),
+  TEMPORAL_UI_URL: z.string().refine(isHttpUrl, 'use the address of the web UI, such as https://temporal.example.com').optional(),
   TIDEMARK_SCHEMA: z
     .string()
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'use 1 to 63 of a-z, 0-9 and _, not starting with a digit')
@@ -96,14 +121,44 @@ const VARIABLES = z.object({
     .string()
     .regex(/^[0-9A-Za-z.:-]{1,253}$/, 'use the name or address of a network interface, such as 127.0.0.1')
     .default('127.0.0.1'),
-  TIDEMARK_HTTP_PORT: whole(0, 65_535).default(7420),
-  TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").default('tokens'),
+  TIDEMARK_HTTP_PORT: whole(0, 65_535),
+  TIDEMARK_HTTP_BASE_PATH: z
+    .string()
+    .regex(/^(\/(?!\.{1,2}(\/|$))[\w.~-]+)+\/?$/, 'use a path such as /tidemark')
+    .transform((path) => path.replace(/\/$/, ''))
+    .default(''),
+  TIDEMARK_HTTP_TRUST_PROXY: z
+    .string()
+    .transform((text) => text.split(',').map((address) => address.trim()))
+    .refine((addresses) => addresses.every(isAddressRange), 'use addresses of proxies, such as 10.0.0.0/8,127.0.0.1')
+    .optional(),
+  TIDEMARK_HTTP_REQUESTS_PER_MINUTE: whole(0, 10_000_000).default(12_000),
+  TIDEMARK_HTTP_MAX_CONNECTIONS: whole(1, 1_000_000).default(5_000),
+  TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").optional(),
+  TIDEMARK_METRICS: z.string().transform(metricsAddress).optional(),
+  TIDEMARK_ON_DEAD_URL: z
+    .string()
+    .refine(isHttpUrl, 'use an address such as https://example.com/hook, without user or password')
+    .optional(),
+  TIDEMARK_ON_DEAD_SECRET: z
+    .string()
+    .regex(/^\S{16,200}$/, 'use 16 to 200 characters without spaces')
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CI: z.string().optional(),
 });
 
 /** Their values stay out of messages, as do addresses of databases wherever they stand. */
-const SECRET = new Set(['DATABASE_URL', 'TEMPORAL_API_KEY', 'TIDEMARK_BLOBS', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3']);
+const SECRET = new Set([
+  'DATABASE_URL',
+  'TEMPORAL_API_KEY',
+  'TIDEMARK_BLOBS',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'TEMPORAL_UI_URL',
+  'TIDEMARK_ON_DEAD_URL',
+  'TIDEMARK_ON_DEAD_SECRET',
+]);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -137,7 +192,18 @@ export function loadConfig(environment: Environment = process.env, directory: st
       everyMs: durationMs(variables.TIDEMARK_GC_EVERY), // undefined for 'off'
       graceMs: durationMs(variables.TIDEMARK_GC_GRACE) as number,
     }),
-    http: Object.freeze({ host: variables.TIDEMARK_HTTP_HOST, port: variables.TIDEMARK_HTTP_PORT, auth: variables.TIDEMARK_AUTH }),
+    http: Object.freeze({
+      host: variables.TIDEMARK_HTTP_HOST,
+      port: variables.TIDEMARK_HTTP_PORT,
+      auth: variables.TIDEMARK_AUTH,
+      basePath: variables.TIDEMARK_HTTP_BASE_PATH,
+      trustProxy: variables.TIDEMARK_HTTP_TRUST_PROXY,
+      requestsPerMinute: variables.TIDEMARK_HTTP_REQUESTS_PER_MINUTE || undefined,
+      maxConnections: variables.TIDEMARK_HTTP_MAX_CONNECTIONS,
+    }),
+    metrics: variables.TIDEMARK_METRICS && Object.freeze(variables.TIDEMARK_METRICS),
+    onDead: onDeadOf(variables),
+    uiUrl: variables.TEMPORAL_UI_URL,
     temporalCli: variables.TEMPORAL_CLI,
     logLevel: variables.LOG_LEVEL,
     ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',
@@ -168,6 +234,32 @@ function isHttpUrl(value: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** An address of IPv4 or IPv6, or a range of them: 10.0.0.0/8. */
+function isAddressRange(value: string): boolean {
+  const [address = '', bits, ...more] = value.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number;
+  return most > 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+}
+
+/** Who the secret is for would be nobody: a setting that was misspelt is better found than left without effect. */
+function onDeadOf({ TIDEMARK_ON_DEAD_URL: url, TIDEMARK_ON_DEAD_SECRET: secret }: z.output<typeof VARIABLES>): Config['onDead'] {
+  if (url === undefined && secret !== undefined) {
+    throw new SetupError('TIDEMARK_ON_DEAD_SECRET is set without TIDEMARK_ON_DEAD_URL: set both, or neither.');
+  }
+  return url === undefined ? undefined : Object.freeze({ url, secret });
+}
+
+/** HOST:PORT, or a port of this machine alone. */
+function metricsAddress(text: string, context: z.RefinementCtx): { host: string; port: number } {
+  const [, ipv6, name, digits] = /^(?:(?:\[([0-9a-fA-F:]+)\]|([0-9A-Za-z.-]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    context.addIssue({ code: 'custom', message: 'use HOST:PORT such as 0.0.0.0:9464, or a port of 127.0.0.1' });
+    return z.NEVER;
+  }
+  return { host: ipv6 ?? name ?? '127.0.0.1', port };
 }
 
 function isHostAndPort(value: string): boolean {

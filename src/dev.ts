@@ -1,11 +1,11 @@
-/** Door: a whole environment on this machine. Servers, migrations, worker with starter loop; the demo on top. */
+/** Door: a whole environment on this machine. Servers, migrations, worker with starter loop, HTTP server; the demo on top. */
 
 import { runDemoImport } from './cli/demo-import.ts';
 import { summarizeDemo } from './cli/demo-summary.ts';
 import { readDevFile, removeDevFile, writeDevFile } from './cli/dev-file.ts';
+import { startDevProcesses } from './cli/dev-processes.ts';
 import { showReady, showWorkFound } from './cli/dev-screen.ts';
 import { startDevServers } from './cli/dev-servers.ts';
-import { startDevWorker } from './cli/dev-worker.ts';
 import { findAppFile } from './cli/load-app.ts';
 import { createScreen } from './cli/screen.ts';
 import { stopOnSignal, untilAborted } from './cli/stop-signal.ts';
@@ -34,14 +34,14 @@ export async function runDev({ app, watch = false, demo = false }: DevOptions): 
   const screen = createScreen({ ...config, output: process.stdout });
   const signal = stopOnSignal((_, isFirst) => isFirst && screen.line('Stopping …'));
   const servers = await startDevServers(config, screen);
-  let worker: { stop(): Promise<void> } | undefined;
+  let processes: { stop(): Promise<void> } | undefined;
   try {
     const { environment } = servers;
     const ran = await migrate({ connectionString: environment.databaseUrl, schema: environment.schema });
     if (ran.length > 0) screen.done(`Migrations: ${ran.join(', ')}`);
     await writeDevFile(config.dataDir, environment);
     await withDatabase((context) => showWorkFound(context, screen));
-    if (!signal.aborted) worker = await startDevWorker({ app, watch, dataDir: config.dataDir, screen });
+    if (!signal.aborted) processes = await startDevProcesses({ app, watch, config, serverUrl: environment.serverUrl, screen });
     if (demo && !signal.aborted) {
       await withDatabase(async (context) => {
         const value = await runDemoImport(context, screen, signal);
@@ -55,7 +55,7 @@ export async function runDev({ app, watch = false, demo = false }: DevOptions): 
     // What Ctrl-C has cut short is not an error.
     if (!signal.aborted) throw error;
   } finally {
-    await worker?.stop();
+    await processes?.stop();
     await removeDevFile(config.dataDir);
     await servers.stop();
   }

@@ -60,6 +60,29 @@ export class LogNotFoundError extends TidemarkError {
   }
 }
 
+/** A key under which something else was appended. Nothing was changed. */
+export class IdempotencyKeyReusedError extends TidemarkError {
+  constructor(key: string) {
+    super(
+      'idempotency_key_reused',
+      `The idempotency key '${key.slice(0, 200)}' stands for another request. Send the same entries with it, or take a new key.`,
+    );
+  }
+}
+
+/** What a client cannot ask of a server: it is the server's own to decide. */
+export class NotExposedError extends TidemarkError {
+  constructor(what: string) {
+    super('not_exposed', `${what} is not offered over REST: the server decides. Where it has to be done, do it from library code.`);
+  }
+}
+
+export class WorkNotFoundError extends TidemarkError {
+  constructor(workId: string) {
+    super('work_not_found', `There is no unit '${workId.slice(0, 500)}'. It was never asked for, or ended and has been pruned.`);
+  }
+}
+
 export class UnknownWorkflowError extends TidemarkError {
   constructor(workflow: string, known?: readonly string[]) {
     super(

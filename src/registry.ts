@@ -9,6 +9,7 @@ import type { AnyLogType } from './event-log/log-type.ts';
 import { collectGarbageJob } from './garbage/collect-job.ts';
 import { compactHandler } from './history/compact-work.ts';
 import { jobHandler } from './jobs/job-handler.ts';
+import { onDeadJob } from './jobs/on-dead-job.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
@@ -47,7 +48,7 @@ export function unitHandlers(registry: Registry, dependencies: HandlerDependenci
     snapshotHandler(registry.logTypes, { ...dependencies, cache }),
     compactHandler(registry.logTypes, { ...dependencies, cache }),
     eraseHandler(registry.logTypes, { ...dependencies, cache }),
-    jobHandler([collectGarbageJob(registry.logTypes, dependencies)]),
+    jobHandler([collectGarbageJob(registry.logTypes, dependencies), onDeadJob(dependencies)]),
   ];
   for (const work of registry.entryWork.values()) {
     handlers.push(entryWorkHandler(work, dependencies));

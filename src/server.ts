@@ -7,8 +7,9 @@ import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
 import { requireMigrated } from './cli/with-database.ts';
 import { createWorkerPools } from './cli/worker-pools.ts';
-import { loadConfig } from './config.ts';
+import { DEFAULT_HTTP_PORT, loadConfig } from './config.ts';
 import { createAuthorizer } from './http/authorizer.ts';
+import { closeHttp } from './http/closing.ts';
 import { createHttpApp } from './http/http-app.ts';
 import { listenHttp } from './http/listen-http.ts';
 import { createLogger } from './logging.ts';
@@ -49,20 +50,15 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
     });
     const db = inSchema(pool, schema);
-    const app = await createHttpApp({
-      tidemark,
-      db,
-      uiUrl,
-      namespace: temporal.namespace,
-      authorize: createAuthorizer({ ...config.http, host: host ?? config.http.host }, db),
-      readOnly,
-      version: readVersion(),
-      logger: log,
-    });
-    const address = await listenHttp(app, { host: host ?? config.http.host, port: port ?? config.http.port });
-    log.info({ app: file, schema, address, auth: config.http.auth, readOnly }, 'running');
+    const { http } = config;
+    const at = { host: host ?? http.host, port: port ?? http.port ?? DEFAULT_HTTP_PORT };
+    const authorizer = createAuthorizer({ auth: http.auth ?? 'tokens', host: at.host }, db);
+    const ofTemporal = { uiUrl, namespace: temporal.namespace };
+    const app = await createHttpApp({ ...http, ...authorizer, ...ofTemporal, tidemark, db, readOnly, version: readVersion(), logger: log });
+    const address = await listenHttp(app, at);
+    log.info({ app: file, schema, address: `${address}${http.basePath}/`, auth: authorizer.auth, readOnly }, 'running');
     await untilAborted(signal);
-    await app.close();
+    await closeHttp(app);
     await tidemark.close();
   } finally {
     await pools.end();

@@ -1,5 +1,6 @@
 /** Door: the starter loop alone. Claims from Postgres, starts executions, sweeps; runs no work. */
 import type { Connection } from '@temporalio/client';
+import { type Operations, openOperations } from './cli/operations.ts';
 import { stopOnSignal, untilAborted } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
@@ -25,7 +26,9 @@ export async function runStarter(): Promise<void> {
     applicationName: 'tidemark starter',
     onError: (error) => log.warn(`postgres: ${error.message}`),
   });
+  let operations: Operations | undefined;
   try {
+    operations = await openOperations({ door: 'starter', config, pool, schema, temporal, log });
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
     await waitUntilReachable({ name: 'Temporal', probe: () => probeTemporal(temporal), log, signal });
     if (signal.aborted) return;
@@ -39,12 +42,15 @@ export async function runStarter(): Promise<void> {
       garbage: config.garbage,
       ...(config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } }),
       log: (level, message) => log[level](message),
+      observe: operations.observe,
     });
+    operations.started({});
     log.info({ schema, temporal: temporal.address, namespace: temporal.namespace }, 'running');
     await untilAborted(signal);
     await loop.stop();
     await (client.connection as Connection).close();
   } finally {
+    await operations?.close();
     await pool.end();
   }
   log.info('stopped');

@@ -72,6 +72,11 @@ export interface Tidemark {
   in(tx: Queryable, provenance?: Provenance): JoinedTransaction;
   /** A log by itself: each append is a transaction of its own. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
+  /**
+   * Hints that a log has grown: of this process' own appends, and where it can LISTEN of others'. One may be lost, so whoever counts on it also
+   * polls. @returns stops the hints
+   */
+  subscribe(logId: string, onChange: () => void): () => void;
   /** Something may be claimable: for whoever wrote without `transaction`. Resolves when the hint was sent, or lost. */
   wake(): Promise<void>;
   /** Ends what this instance holds open beside the application's `db`. Idempotent. */
@@ -186,6 +191,7 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
         defaultPollMs: listener.listens ? POLL_WITH_LISTEN_MS : POLL_ALONE_MS,
       });
     },
+    subscribe: (logId, onChange) => listener.subscribe(logId, onChange),
     async wake() {
       hints.work();
       await hints.settled();

@@ -2,6 +2,8 @@
 import { openBlobStore } from './blob-store/open-blob-store.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
+import { onDeadOf } from './cli/on-dead-of.ts';
+import { type Operations, openOperations } from './cli/operations.ts';
 import { stopOnSignal } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
@@ -25,7 +27,11 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
   const config = loadConfig();
   const targets = await findTargets(config);
   const { databaseUrl, schema, temporal } = targets;
-  const log = createLogger({ level: config.logLevel, name: 'worker', secrets: [temporal.apiKey] });
+  const log = createLogger({
+    level: config.logLevel,
+    name: 'worker',
+    secrets: [temporal.apiKey, config.onDead?.url, config.onDead?.secret],
+  });
   installRuntime({
     verbose: config.logLevel === 'trace' || config.logLevel === 'debug',
     log: (level, message, details) => log[level](details, message),
@@ -34,8 +40,11 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
   const { registry, file, blobs: ofApp } = await loadApp(app, schema);
   const pools = createWorkerPools(databaseUrl, 'worker', (error) => log.warn(`postgres: ${error.message}`));
   const { pool, blobPool } = pools;
+  let operations: Operations | undefined;
   try {
     const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
+    operations = await openOperations({ door: 'worker', config, pool, schema, temporal, blobs, log });
+    const { observe, started } = operations;
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
     await waitUntilReachable({ name: 'Temporal', probe: () => probeTemporal(temporal), log, signal });
     if (signal.aborted) return;
@@ -54,19 +63,14 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       garbage: config.garbage,
       log: (level: 'info' | 'warn', message: string) => log[level](message),
     };
-    const start = () =>
-      startWorker({
-        registry,
-        pool,
-        schema,
-        blobs,
-        temporal,
-        starter: starter && ofStarter,
-        warn: (message) => log.warn(message),
-        ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
-      });
-    await keepRunning(start, { signal, log });
+    const options = {
+      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets) },
+      warn: (message: string) => log.warn(message),
+      ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
+    };
+    await keepRunning(async () => started(await startWorker(options)), { signal, log });
   } finally {
+    await operations?.close();
     await pools.end();
   }
   log.info('stopped');

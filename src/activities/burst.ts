@@ -8,7 +8,7 @@ import type { BurstActivities } from './types.ts';
 const WIDTH = 8;
 const UNIT_BUDGET_MS = 1_000;
 
-export function burstActivities({ pool, schema, handlerOf }: ActivityDependencies): BurstActivities {
+export function burstActivities({ pool, schema, handlerOf, observe }: ActivityDependencies): BurstActivities {
   return {
     runBurst: (burstId) =>
       withHeartbeat(async () => {
@@ -21,6 +21,7 @@ export function burstActivities({ pool, schema, handlerOf }: ActivityDependencie
             width: WIDTH,
             unitBudgetMs: UNIT_BUDGET_MS,
             onProgress: (counts) => heartbeat(counts),
+            observe,
           });
         } catch (error) {
           throw toFailure(error);

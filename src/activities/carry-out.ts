@@ -27,7 +27,7 @@ export function carryOutActivities(dependencies: ActivityDependencies): CarryOut
 }
 
 async function attempt(
-  { pool, schema, handlerOf }: ActivityDependencies,
+  { pool, schema, handlerOf, observe }: ActivityDependencies,
   workId: string,
   epoch: number,
   long: boolean,
@@ -46,6 +46,7 @@ async function attempt(
     return { type: 'later' };
   }
   if (unit.state === 'dead') {
+    observe?.({ group: unit.group, outcome: 'dead', durationMs: 0 });
     return { type: 'dead', code: 'worker_died', message: `The worker died while running ${workId}, too many times in a row.` };
   }
   if (!handler) {
@@ -57,6 +58,7 @@ async function attempt(
     pool,
     schema,
     signal: cancellationSignal(),
+    observe,
     ...(long
       ? { deadlineMs: Math.max(handler.deadlineMs, LONG_SILENCE_MS), onProgress: (progress: unknown) => heartbeat(progress) }
       : { deadlineMs: handler.deadlineMs, yieldAt: Date.now() + SHORT_BUDGET_MS }),

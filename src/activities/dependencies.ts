@@ -1,4 +1,5 @@
 import type { Pool } from '../postgres/pool.ts';
+import type { ObserveEnd } from '../work/observe.ts';
 import type { UnitHandler } from '../work/unit.ts';
 
 /** What activities work with; bound once when the worker is built. */
@@ -7,4 +8,6 @@ export interface ActivityDependencies {
   /** Name of the schema, unquoted. */
   schema: string;
   handlerOf: (workflow: string) => UnitHandler | undefined;
+  /** Told of each end. */
+  observe?: ObserveEnd | undefined;
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ListedUnit } from '../work/list.ts';
+import type { ListedUnit } from '../work/listed-unit.ts';
 import { formatCount, formatEntries, formatJson, print } from './print.ts';
 import { untilEnded } from './until-ended.ts';
 import { withDatabase } from './with-database.ts';

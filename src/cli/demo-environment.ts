@@ -47,7 +47,9 @@ export async function openDemoEnvironment(config: Config, screen: Screen): Promi
     await dropSchema(pool);
     cleanups.push(() => dropSchema(pool));
     await migrate({ connectionString: environment.databaseUrl, schema: SCHEMA });
-    const own = { ...environment, pid: process.pid, schema: SCHEMA, blobs: join(folder, 'blobs') };
+    // The server shows what is in dev's own schema.
+    const { serverUrl: _, ...shared } = environment;
+    const own = { ...shared, pid: process.pid, schema: SCHEMA, blobs: join(folder, 'blobs') };
     await writeDevFile(folder, own);
     return { ...own, folder, isTemporary: ofDev === undefined, end, variables: { ...NOT_CONFIGURED, TIDEMARK_DATA: folder } };
   } catch (error) {

@@ -3,18 +3,18 @@ import { join } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { createLog } from '../event-log/create-log.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
+import { executionUrl } from '../execution-url.ts';
 import { createPool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
 import { type DemoEnvironment, openDemoEnvironment } from './demo-environment.ts';
 import { watchTakeover } from './demo-takeover.ts';
+import { type DoorProcess, startDoorProcess } from './door-process.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { createScreen, type Screen } from './screen.ts';
 import { sheetToBe } from './sheet-to-be.ts';
-import { executionUrl } from './targets.ts';
 import type { DatabaseContext } from './with-database.ts';
-import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 const SHEET = 'demo-kill';
 const ROWS = 10;
@@ -26,12 +26,14 @@ export async function runDemoKill({ entries, json }: { entries: number; json?: b
   const screen = createScreen({ ...config, output: json ? process.stderr : process.stdout });
   const environment = await openDemoEnvironment(config, screen);
   const context = contextOf(environment);
-  const workers: WorkerProcess[] = [];
+  const workers: DoorProcess[] = [];
   try {
     const last = await writeEntries(context, entries, screen);
     const activity = screen.begin('Starting two workers');
     for (const name of ['one', 'two']) {
-      workers.push(await startWorkerProcess({ env: environment.variables, logFile: join(environment.folder, `${name}.log`) }));
+      workers.push(
+        await startDoorProcess({ door: 'worker', env: environment.variables, logFile: join(environment.folder, `${name}.log`) }),
+      );
     }
     await Promise.all(workers.map((worker) => worker.untilRunning()));
     activity.done(`Two workers: processes ${workers.map(({ pid }) => pid).join(' and ')}`);

@@ -2,11 +2,11 @@
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { openBlobStore } from '../blob-store/open-blob-store.ts';
+import { executionUrl } from '../execution-url.ts';
 import { listWork } from '../work/list.ts';
 import { DEMO_SHEET, type DemoValue } from './demo-import.ts';
 import { shownDatabase } from './dev-screen.ts';
 import { formatBytes, formatCount } from './print.ts';
-import { executionUrl } from './targets.ts';
 import type { DatabaseContext } from './with-database.ts';
 
 /** @param secondsSince of the whole first screen */

@@ -8,15 +8,15 @@ import { createPostgresEventLog } from '../event-log/postgres-event-log.ts';
 import { notify } from '../postgres/listen.ts';
 import { connectClient } from '../temporal/connection.ts';
 import { runnerIdentity } from '../temporal/runner-identity.ts';
+import type { DoorProcess } from './door-process.ts';
 import { openNamedSheet } from './open-named-sheet.ts';
 import { formatCount } from './print.ts';
 import type { Screen } from './screen.ts';
 import type { DatabaseContext } from './with-database.ts';
-import type { WorkerProcess } from './worker-process.ts';
 
 export interface TakeoverOptions {
   context: DatabaseContext;
-  workers: readonly WorkerProcess[];
+  workers: readonly DoorProcess[];
   sheet: string;
   /** Its snapshot is asked for. */
   sequenceId: SequenceId;
@@ -105,7 +105,7 @@ export async function watchTakeover({ context, workers, sheet, sequenceId, cells
 }
 
 /** An identity is `pid@host`. */
-function workerOf(identity: string | undefined, workers: readonly WorkerProcess[]): WorkerProcess | undefined {
+function workerOf(identity: string | undefined, workers: readonly DoorProcess[]): DoorProcess | undefined {
   return workers.find(({ pid }) => identity?.startsWith(`${pid}@`));
 }
 

@@ -16,6 +16,8 @@ const DEV_ENVIRONMENT = z.object({
   blobs: z.string(),
   /** Of Temporal's web UI, without a slash at its end; absent where the Temporal server is not dev's own. */
   uiUrl: z.string().optional(),
+  /** Of the HTTP server and its page, without a slash at its end. */
+  serverUrl: z.string().optional(),
 });
 
 export type DevEnvironment = z.output<typeof DEV_ENVIRONMENT>;

@@ -30,7 +30,7 @@ export async function showWorkFound({ db }: DatabaseContext, screen: Screen): Pr
 }
 
 export function showReady(
-  { databaseUrl, uiUrl }: DevEnvironment,
+  { databaseUrl, uiUrl, serverUrl }: DevEnvironment,
   screen: Screen,
   { demo, hasApp }: { demo: boolean; hasApp: boolean },
 ): void {
@@ -38,7 +38,8 @@ export function showReady(
     ? [`npx tidemark show ${DEMO_SHEET} A1:G10`, 'npx tidemark work --stats', 'npx tidemark demo kill']
     : [...(hasApp ? ['npx tidemark work'] : ['npx tidemark init']), 'npx tidemark work --stats', 'npx tidemark doctor'];
   const webUi = uiUrl ? [`web UI    ${uiUrl}`] : [];
-  const addresses = demo ? [] : [`database  ${shownDatabase(databaseUrl)}`, ...webUi, ''];
+  const page = `page      ${serverUrl}/`;
+  const addresses = demo ? [page, ''] : [page, `database  ${shownDatabase(databaseUrl)}`, ...webUi, ''];
   screen.box('Running until Ctrl-C. To try, in another terminal in this folder', [...addresses, ...commands]);
 }
 

@@ -4,8 +4,8 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
-import { requireFreePort } from '../embedded/ports.ts';
+import { type Config, DEFAULT_HTTP_PORT } from '../config.ts';
+import { findFreePort, isFreePort, requireFreePort } from '../embedded/ports.ts';
 import { startPostgres } from '../embedded/postgres.ts';
 import { startTemporal } from '../embedded/temporal.ts';
 import { findTemporalCli } from '../embedded/temporal-binaries.ts';
@@ -15,7 +15,7 @@ import type { Screen } from './screen.ts';
 import { defaultBlobsDir } from './targets.ts';
 
 export interface DevServers {
-  environment: DevEnvironment;
+  environment: DevEnvironment & { serverUrl: string };
   /** Settles when one of them has ended by itself, with which and why. */
   readonly ended: Promise<string>;
   stop(): Promise<void>;
@@ -50,6 +50,7 @@ export async function startDevServers(config: Config, screen: Screen): Promise<D
         schema: config.schema,
         blobs: config.blobs ?? defaultBlobsDir(config),
         ...('uiUrl' in temporal ? { uiUrl: temporal.uiUrl } : {}),
+        serverUrl: await serverAddress(config),
       },
       ended: Promise.race(Object.entries(running).map(([name, { exited }]) => exited.then((reason) => `${name} has ended (${reason})`))),
       stop,
@@ -61,7 +62,7 @@ export async function startDevServers(config: Config, screen: Screen): Promise<D
 }
 
 /** Before the first of them is set up. */
-async function requireFreePorts({ databaseUrl, temporal, ports }: Config): Promise<void> {
+async function requireFreePorts({ databaseUrl, temporal, ports, http }: Config): Promise<void> {
   const wanted = [
     ...(databaseUrl ? [] : ([[ports.postgres, 'Postgres']] as const)),
     ...(temporal.configured
@@ -71,9 +72,17 @@ async function requireFreePorts({ databaseUrl, temporal, ports }: Config): Promi
           [ports.ui, "Temporal's web UI"],
         ] as const)),
   ];
+  if (http.port) await requireFreePort(http.port, 'the HTTP server (TIDEMARK_HTTP_PORT)');
   for (const [port, wantedFor] of wanted) {
     if (port !== undefined) await requireFreePort(port, wantedFor);
   }
+}
+
+/** Where the HTTP server will be: the port that is set, else the usual one where it is free. */
+async function serverAddress({ http: { host, port, basePath } }: Config): Promise<string> {
+  const chosen = port || (port === undefined && (await isFreePort(DEFAULT_HTTP_PORT)) ? DEFAULT_HTTP_PORT : await findFreePort());
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${chosen}${basePath}`;
 }
 
 async function startOwnPostgres(config: Config, screen: Screen, running: Record<string, Server>): Promise<string> {

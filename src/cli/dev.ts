@@ -4,8 +4,8 @@ import type { DevOptions } from '../dev.ts';
 const EXAMPLES = `
 Examples:
   $ tidemark dev                                     with the app in tidemark.config.{js,mjs,ts}, if there is one
-  $ tidemark dev --app app.mjs --watch               the worker starts anew when a file beside app.mjs changes
-  $ TIDEMARK_UI_PORT=8233 tidemark dev               TIDEMARK_POSTGRES_PORT, TIDEMARK_TEMPORAL_PORT: the other ports
+  $ tidemark dev --app app.mjs --watch               worker and server start anew when a file beside app.mjs changes
+  $ TIDEMARK_UI_PORT=8233 tidemark dev               TIDEMARK_POSTGRES_PORT, TIDEMARK_TEMPORAL_PORT, TIDEMARK_HTTP_PORT too
 
 Data stays in .tidemark (TIDEMARK_DATA). DATABASE_URL and TEMPORAL_ADDRESS, where set, are used instead of servers of its own.
 The other commands, run in the same folder, find its servers by themselves.`;
@@ -13,9 +13,9 @@ The other commands, run in the same folder, find its servers by themselves.`;
 export function addDev(program: Command): void {
   program
     .command('dev')
-    .description('run Postgres, Temporal with its web UI and a worker on this machine, until Ctrl-C')
+    .description('run Postgres, Temporal, a worker and the server with its page on this machine, until Ctrl-C')
     .option('--app <file>', 'file whose default export is the createTidemark instance')
-    .option('--watch', 'start the worker anew when the app changes')
+    .option('--watch', 'start worker and server anew when the app changes')
     .option('--demo', 'import the shipped example into a sheet and compare every cell')
     .addHelpText('after', EXAMPLES)
     .action(async (options: DevOptions) => {

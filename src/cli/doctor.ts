@@ -8,7 +8,8 @@ Examples:
   $ tidemark doctor
   $ DATABASE_URL=postgres://… TEMPORAL_ADDRESS=temporal:7233 tidemark doctor --json
 
-Looks at Postgres, its settings, roles and migrations, at Temporal, its namespace and search attributes, and at versions.
+Looks at Postgres, its settings, roles and migrations, at Temporal, its namespace and search attributes, at the server of
+a running 'tidemark dev', and at versions.
 Changes nothing. Fails where something is wrong; a warning alone is no failure.`;
 
 const MARK = { ok: 'ok     ', warning: 'warning', wrong: 'WRONG  ' } as const;
@@ -26,6 +27,7 @@ async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   const config = loadConfig();
   const { checkProgram } = await import('./doctor-program.ts');
   const { checkPostgres } = await import('./doctor-postgres.ts');
+  const { checkServer } = await import('./doctor-server.ts');
   const { checkTemporal } = await import('./doctor-temporal.ts');
   const { defaultBlobsDir, findTargets } = await import('./targets.ts');
   const ofSettings: Finding[] = [];
@@ -35,8 +37,8 @@ async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   const findings = [...(await checkProgram(targets?.blobs ?? config.blobs ?? defaultBlobsDir(config))), ...ofSettings];
   if (targets) {
     // Side by side: a server that does not answer takes its time.
-    const [postgres, temporal] = await Promise.all([checkPostgres(targets), checkTemporal(targets)]);
-    findings.push(...postgres, ...temporal);
+    const found = await Promise.all([checkPostgres(targets), checkTemporal(targets), checkServer(targets.serverUrl)]);
+    findings.push(...found.flat());
   }
   const wrong = findings.filter(({ state }) => state === 'wrong').length;
   if (json) {

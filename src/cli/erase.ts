@@ -5,7 +5,7 @@ import { parseRange, rangeName } from '../spreadsheet/a1.ts';
 import type { CellRange } from '../spreadsheet/cell.ts';
 import { MAX_ERASED_CELLS } from '../spreadsheet/entries.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
-import type { ListedUnit } from '../work/list.ts';
+import type { ListedUnit } from '../work/listed-unit.ts';
 import { logWithHistory } from './log-with-history.ts';
 import { openNamedSheet } from './open-named-sheet.ts';
 import { formatCount, formatEntries, formatJson, print } from './print.ts';

@@ -18,6 +18,7 @@ import { addRetention } from './retention.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
+import { addTokens } from './tokens.ts';
 import { UsageError } from './usage-error.ts';
 import { addWork } from './work.ts';
 import { addWorker } from './worker.ts';
@@ -67,6 +68,7 @@ function createProgram(): Command {
     addWorker,
     addStarter,
     addServer,
+    addTokens,
     addMigrate,
     addInit,
     addImport,

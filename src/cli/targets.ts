@@ -13,6 +13,8 @@ export interface Targets {
   blobs: string;
   /** Of Temporal's web UI, where it is known. */
   uiUrl?: string;
+  /** Of the server of a running `tidemark dev`. */
+  serverUrl?: string;
 }
 
 /** @throws SetupError where there is no database */
@@ -29,7 +31,8 @@ export async function findTargets(config: Config): Promise<Targets> {
     schema: ofDev?.schema ?? config.schema,
     temporal: temporalOf(config, dev),
     blobs: config.blobs ?? ofDev?.blobs ?? defaultBlobsDir(config),
-    ...(dev?.uiUrl === undefined || config.temporal.configured ? {} : { uiUrl: dev.uiUrl }),
+    ...uiUrlOf(config, dev),
+    ...(ofDev?.serverUrl === undefined ? {} : { serverUrl: ofDev.serverUrl }),
   };
 }
 
@@ -37,14 +40,14 @@ export function defaultBlobsDir(config: Config): string {
   return join(config.dataDir, 'blobs');
 }
 
+function uiUrlOf({ uiUrl, temporal }: Config, dev: DevEnvironment | undefined): { uiUrl?: string } {
+  const known = uiUrl ?? (temporal.configured ? undefined : dev?.uiUrl);
+  return known === undefined ? {} : { uiUrl: known };
+}
+
 function temporalOf({ temporal }: Config, dev: DevEnvironment | undefined): TemporalOptions {
   if (temporal.configured || !dev) {
     return temporal;
   }
   return { address: dev.temporalAddress, namespace: dev.namespace };
-}
-
-/** Where Temporal's web UI shows an execution. */
-export function executionUrl(uiUrl: string, namespace: string, execution: string): string {
-  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(execution)}`;
 }

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidInputError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { type ListedUnit, listWork } from '../work/list.ts';
+import { listWork } from '../work/list.ts';
+import type { ListedUnit } from '../work/listed-unit.ts';
 import { formatCount } from './print.ts';
 
 const LOOK_EVERY_MS = 200;

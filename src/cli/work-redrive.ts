@@ -42,6 +42,7 @@ function add(work: Command, verb: Verb): void {
 Examples:
   $ tidemark work ${verb} snapshot/flights/299 --yes
   $ tidemark work ${verb} --group sheet --error corrupt_blob      counts first
+  $ tidemark work ${verb} --fingerprint 3fa85f645717 --yes       of one error: 'tidemark work --errors' lists them
   $ tidemark work ${verb} --state dead --age 7d --yes`,
     );
   addSelectionOptions(command);
@@ -57,7 +58,9 @@ async function run(verb: Verb, ids: string[], options: RedriveOptions): Promise<
   }
   const selection: DeadSelection = selectionOf(ids, options);
   if (Object.keys(selection).length === 0 && state === undefined) {
-    throw new UsageError(`Say which: ids, --group, --error, --age, or --state dead for all of them. See 'tidemark work ${verb} --help'.`);
+    throw new UsageError(
+      `Say which: ids, --fingerprint, --group, --workflow, --log, --error, --age, or --state dead for all of them. See 'tidemark work ${verb} --help'.`,
+    );
   }
   await withDatabase(async ({ pool, db, targets }) => {
     const counts = await countDead(db, selection);

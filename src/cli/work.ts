@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
-import type { ListedUnit } from '../work/list.ts';
+import { executionUrl } from '../execution-url.ts';
+import { type DeadGroup, groupDeadWork } from '../work/group-dead.ts';
 import { listWork } from '../work/list.ts';
+import type { ListedUnit } from '../work/listed-unit.ts';
 import { parseShownState, type ShownState } from '../work/select.ts';
 import { workStats } from '../work/stats.ts';
 import { parseWhole } from './parse-option.ts';
 import { formatCount, formatDuration, formatJson, formatTable, print } from './print.ts';
 import { addSelectionOptions, type SelectionOptions, selectionOf } from './selection-options.ts';
-import { executionUrl, type Targets } from './targets.ts';
+import type { Targets } from './targets.ts';
 import { asUsage, UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 import { addDiscard, addRedrive } from './work-redrive.ts';
@@ -17,6 +19,8 @@ Examples:
   $ tidemark work snapshot/flights/299               one unit, with its error and its address in Temporal's web UI
   $ tidemark work --state dead --group sheet         what gave up, and why
   $ tidemark work --stats                            depth and oldest per group, what the sweep has found
+  $ tidemark work --errors                           what gave up, by error, with a fingerprint for each
+  $ tidemark work redrive --fingerprint 3fa85f645717 which dead units of that error would run again
   $ tidemark work redrive --group sheet              which dead units would run again (--yes: run them)
 
 States: waiting, running, done, dead, cancelled, expired.`;
@@ -24,6 +28,7 @@ States: waiting, running, done, dead, cancelled, expired.`;
 interface WorkOptions extends SelectionOptions {
   state?: string;
   stats?: boolean;
+  errors?: boolean;
   limit: number;
   after?: string;
   json?: boolean;
@@ -36,6 +41,7 @@ export function addWork(program: Command): void {
     .argument('[ids...]', 'these units only')
     .option('--state <state>', 'in this state only')
     .option('--stats', 'depth and oldest per group instead of units')
+    .option('--errors', 'dead units by their errors instead of units')
     .option('--limit <count>', 'units to show', parseWhole(1, 1_000), 50)
     .option('--after <next>', 'go on where an earlier page ended')
     .option('--json', 'print as JSON')
@@ -47,18 +53,27 @@ export function addWork(program: Command): void {
 }
 
 async function runWork(ids: string[], options: WorkOptions): Promise<void> {
-  const { state, stats, limit, after, json } = options;
+  const { state, stats, errors, limit, after, json } = options;
   const shown: { state?: ShownState } = state === undefined ? {} : { state: asUsage(() => parseShownState(state)) };
-  if (stats && (ids.length > 0 || state || options.error || options.age !== undefined)) {
+  const selection = selectionOf(ids, options);
+  if (stats && (errors || state || Object.keys(selection).some((name) => name !== 'group'))) {
     throw new UsageError('--stats goes with --group and --json alone.');
+  }
+  if (errors && (state || after !== undefined)) {
+    throw new UsageError('--errors is of dead units, largest group first: leave --state and --after out.');
   }
   await withDatabase(async ({ db, targets }) => {
     if (stats) {
-      const value = await workStats(db, options.group);
+      const value = await workStats(db, options.group === undefined ? {} : { group: options.group });
       print(json ? formatJson(value) : formatStats(value));
       return;
     }
-    const page = await listWork(db, { ...selectionOf(ids, options), ...shown }, { limit, ...(after === undefined ? {} : { after }) });
+    if (errors) {
+      const groups = await groupDeadWork(db, selection, limit);
+      print(json ? formatJson({ errors: groups }) : formatErrors(groups));
+      return;
+    }
+    const page = await listWork(db, { ...selection, ...shown }, { limit, ...(after === undefined ? {} : { after }) });
     const missing = ids.filter((id) => !page.units.some((unit) => unit.id === id));
     if (json) {
       print(formatJson(page));
@@ -84,6 +99,20 @@ function formatUnits(units: readonly ListedUnit[], limit: number): string {
     return [unit.id, unit.state, unit.group, unit.attempt, formatDuration(Math.max(Date.now() - since.getTime(), 0)), news.slice(0, 100)];
   });
   return formatTable(['unit', 'state', 'group', 'attempts', 'since', 'error'], rows);
+}
+
+function formatErrors(groups: readonly DeadGroup[]): string {
+  if (groups.length === 0) {
+    return 'No dead units.';
+  }
+  const rows = groups.map(({ fingerprint, units, newestAt, code, message, groups: of }) => [
+    fingerprint,
+    units,
+    of.join(', '),
+    formatDuration(Math.max(Date.now() - newestAt.getTime(), 0)),
+    `${code}: ${message}`.slice(0, 100),
+  ]);
+  return formatTable(['fingerprint', 'units', 'groups', 'newest', 'error of the newest'], rows);
 }
 
 function formatUnit(unit: ListedUnit, { uiUrl, temporal }: Targets): string {

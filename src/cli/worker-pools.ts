@@ -4,6 +4,9 @@ import { WORKER_POOL_CONNECTIONS } from '../temporal/worker-options.ts';
 /** Beside those of the activities: for the starter loop and its sweep. */
 const MORE_CONNECTIONS = 4;
 
+/** A request holds one for a statement or a transaction, never while it waits for its caller. */
+const SERVER_CONNECTIONS = 20;
+
 export interface WorkerPools {
   pool: Pool;
   /**
@@ -16,7 +19,7 @@ export interface WorkerPools {
 
 /** @param door who connects, as Postgres names it */
 export function createWorkerPools(connectionString: string, door: 'worker' | 'server', onError: (error: Error) => void): WorkerPools {
-  const max = WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS;
+  const max = door === 'server' ? SERVER_CONNECTIONS : WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS;
   const pool = createPool({ connectionString, max, applicationName: `tidemark ${door}`, onError });
   const blobPool = createPool({
     connectionString,

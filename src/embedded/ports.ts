@@ -22,6 +22,14 @@ export async function requireFreePort(port: number, wantedFor: string): Promise<
   }
 }
 
+/** Whether nothing listens on it, a moment ago. */
+export async function isFreePort(port: number): Promise<boolean> {
+  return listenOnce(port).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Rejects unless something accepts connections there. */
 export function connectOnce(port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@
  */
 import { ConflictError, InvalidInputError, LogNotFoundError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { appendEntries } from './append.ts';
+import { type AppendValue, appendEntries, type Once } from './append.ts';
 import { createLogOfType } from './create-log.ts';
 import type { LogEntry, LogMetadata, SequenceId, WorkflowId } from './event-log.ts';
 import type { KnownLogs } from './known-logs.ts';
@@ -21,12 +21,17 @@ export interface AppendTypedOptions extends Provenance {
   expect: SequenceId | 'any';
   /** Work that the last of the entries asks for: `snapshot`, `compact`, `erase`, or the name of an entry work. */
   pending?: WorkflowId | undefined;
+  /** The newest snapshot that the caller knows of: a newer one is in the answer. */
+  snapshotId?: SequenceId | undefined;
+  /** False: a log that is not there is a LogNotFoundError. Default true: the first entry makes it. */
+  createsLog?: boolean | undefined;
+  /** It takes effect once, however often it is asked for within 24 hours. */
+  once?: Once | undefined;
 }
 
-export interface AppendTypedValue {
+export interface AppendTypedValue extends AppendValue {
   /** Of the first entry appended. */
   sequenceId: SequenceId;
-  nextSequenceId: SequenceId;
 }
 
 export interface LogToAppendTo<EntryT extends LogEntry> {
@@ -40,17 +45,18 @@ export interface LogToAppendTo<EntryT extends LogEntry> {
 
 /**
  * @param entries as `checkEntries` returns them
- * @throws ConflictError, UnknownWorkflowError; InvalidInputError for a log of another type
+ * @throws ConflictError, UnknownWorkflowError, IdempotencyKeyReusedError; InvalidInputError for a log of another type; LogNotFoundError with
+ * `createsLog: false`
  */
 export async function appendTyped<EntryT extends LogEntry>(
   db: Database,
   { id, logType, known, schema }: LogToAppendTo<EntryT>,
   entries: readonly EntryT[],
-  { expect, actor, correlationId, causationId }: AppendTypedOptions,
+  { expect, createsLog = true, pending: _, ...options }: AppendTypedOptions,
 ): Promise<AppendTypedValue> {
   const append = async () => {
-    const { nextSequenceId } = await appendEntries(db, entries, { logId: id, sequenceId: expect, actor, correlationId, causationId });
-    return { sequenceId: nextSequenceId - BigInt(entries.length), nextSequenceId };
+    const appended = await appendEntries(db, entries, { ...options, logId: id, sequenceId: expect });
+    return { sequenceId: appended.nextSequenceId - BigInt(entries.length), ...appended };
   };
   if (known.has(logType.type, id)) {
     try {
@@ -63,6 +69,9 @@ export async function appendTyped<EntryT extends LogEntry>(
     }
   }
   if (!(await findLogOfType(db, id, logType.type))) {
+    if (!createsLog) {
+      throw new LogNotFoundError(id);
+    }
     if (expect !== 'any' && expect !== 0n) {
       throw new ConflictError(expect, 0n);
     }
@@ -87,14 +96,14 @@ export async function findLogOfType(db: Database, id: string, type: string): Pro
 export function checkEntries<EntryT extends LogEntry>(
   { id, logType }: Pick<LogToAppendTo<EntryT>, 'id' | 'logType'>,
   given: NewEntry<EntryT> | readonly NewEntry<EntryT>[],
-  { expect, pending, ...provenance }: AppendTypedOptions,
+  { expect, pending, actor, correlationId, causationId }: AppendTypedOptions,
 ): EntryT[] {
   if (expect !== 'any' && typeof expect !== 'bigint') {
     throw new InvalidInputError(
       `expect '${String(expect).slice(0, 60)}' cannot be used: give 'any', or the next sequence id as a bigint (0n for a new log).`,
     );
   }
-  checkProvenance(provenance);
+  checkProvenance({ actor, correlationId, causationId });
   const all: readonly NewEntry<EntryT>[] = Array.isArray(given) ? given : [given];
   if (all.length === 0) {
     throw new InvalidInputError(`There is no entry to append to log '${id}'. Append at least one.`);

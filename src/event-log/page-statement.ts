@@ -7,10 +7,17 @@
  * is found here; $3 the end, exclusive.
  */
 
-/** Between two types, which have no control characters. */
+/** Between two types, which have no control characters; between the data of two entries where they are read as text: JSON has none either. */
 export const TYPE_SEPARATOR = '\x1f';
 
-export interface PageStatementOptions {
+export interface PageForm {
+  /** The data of each entry apart, instead of all as the items of one array. */
+  asText?: boolean;
+  /** Who wrote each entry, when and why, as a JSON array. */
+  withProvenance?: boolean;
+}
+
+export interface PageStatementOptions extends PageForm {
   start: 'id' | 'start' | 'snapshot';
   /** Weighs the entries first, without unpacking those that are not compressed, and gives none of several where they are more bytes. */
   maxBytes: number | undefined;
@@ -20,7 +27,8 @@ export interface PageStatementOptions {
 const statements = new Map<string, string>();
 
 export function pageStatement(schema: string, options: PageStatementOptions): string {
-  const key = `${schema} ${options.start} ${options.maxBytes} ${options.withNewest}`;
+  const { start, maxBytes, withNewest, asText, withProvenance } = options;
+  const key = `${schema} ${start} ${maxBytes} ${withNewest} ${asText} ${withProvenance}`;
   const statement = statements.get(key) ?? buildStatement(schema, options);
   statements.set(key, statement);
   return statement;
@@ -28,7 +36,11 @@ export function pageStatement(schema: string, options: PageStatementOptions): st
 
 const PAGE_START = { id: '$2::bigint', start: 'l.first_sequence_id', snapshot: 'coalesce(n.sequence_id, l.first_sequence_id)' };
 
-function buildStatement(schema: string, { start, maxBytes, withNewest }: PageStatementOptions): string {
+const PROVENANCE = `json_agg(json_strip_nulls(json_build_object('actor', e.actor, 'correlationId', e.correlation_id, 'causationId', e.causation_id,
+      'committedAt', to_char(e.committed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))))::text as provenance`;
+
+function buildStatement(schema: string, options: PageStatementOptions): string {
+  const { start, maxBytes, withNewest, asText = false, withProvenance = false } = options;
   const pageStart = PAGE_START[start];
   const pageEnd = start === 'id' ? '$3::bigint' : `least($3::bigint, ${pageStart} + $2::integer)`;
   const inPage = `e.log_id = $1::text and e.sequence_id >= ${pageStart} and e.sequence_id < ${pageEnd}`;
@@ -45,17 +57,21 @@ function buildStatement(schema: string, { start, maxBytes, withNewest }: PageSta
 
   return `
   select l.first_sequence_id as log_start, l.next_sequence_id as log_end, ${pageStart} as page_start, p.data, p.types, p.metadata
+    ${withProvenance ? ', p.provenance' : ''}
     ${withNewest ? ', n.sequence_id as newest_sequence_id, n.snapshot as newest_snapshot' : ''}
     ${maxBytes === undefined ? '' : ', w.entry_count, w.bytes'}
   from ${schema}.logs l
   ${withNewest || start === 'snapshot' ? newest : ''}
   ${maxBytes === undefined ? '' : weight}
   left join lateral (
-    select string_agg(e.data::text, ',') as data, string_agg(e.type, '${TYPE_SEPARATOR}') as types,
+    select string_agg(e.data::text, '${asText ? TYPE_SEPARATOR : ','}') as data, string_agg(e.type, '${TYPE_SEPARATOR}') as types,
       (json_agg(json_build_array(e.sequence_id - ${pageStart}, e.snapshot, e.history, e.pending))
         filter (where e.snapshot is not null or e.history is not null or e.pending is not null))::text as metadata
+      ${withProvenance ? `, ${PROVENANCE}` : ''}
     from (
-      select e.sequence_id, e.type, e.data, e.snapshot, e.history, e.pending from ${schema}.entries e
+      select e.sequence_id, e.type, e.data, e.snapshot, e.history, e.pending
+        ${withProvenance ? ', e.actor, e.correlation_id, e.causation_id, e.committed_at' : ''}
+      from ${schema}.entries e
       where ${inPage} ${maxBytes === undefined ? '' : `and (w.bytes <= ${maxBytes} or w.entry_count = 1)`}
       order by e.sequence_id
     ) e

@@ -76,7 +76,9 @@ export function createPostgresTypedLog<EntryT extends LogEntry, StateT>(
       if (!isTransaction) {
         known.add(type, id);
       }
-      afterAppend({ logId: id, sequenceId: appended.nextSequenceId - 1n, pending: options.pending !== undefined });
+      if (!appended.isReplayed) {
+        afterAppend({ logId: id, sequenceId: appended.nextSequenceId - 1n, pending: options.pending !== undefined });
+      }
       return appended;
     },
   });

@@ -3,13 +3,17 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { TidemarkError } from '../errors.ts';
+import type { Scope } from '../tokens/scopes.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { ForbiddenError, TooManyRequestsError, UnauthenticatedError } from './refusals.ts';
+import { requireSameOrigin } from './same-origin.ts';
 
-/** What a caller may be allowed. `admin` includes the others. */
-export const SCOPES = ['read', 'write', 'publish', 'jobs', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
+export { SCOPES, type Scope } from '../tokens/scopes.ts';
+export { ForbiddenError, UnauthenticatedError } from './refusals.ts';
 
 export interface Caller {
+  /** What limits are counted by. Default: the actor, else the address. */
+  id?: string | undefined;
   /** Kept with what they write. */
   actor?: string | undefined;
   scopes: readonly Scope[];
@@ -35,29 +39,18 @@ declare module 'fastify' {
 
 const NOBODY: Caller = { scopes: [] };
 
-export class UnauthenticatedError extends TidemarkError {
-  constructor(
-    message = 'This needs a token: send it as "Authorization: Bearer …". Whoever runs the server makes one with "tidemark tokens create".',
-  ) {
-    super('unauthenticated', message);
-  }
-}
-
-export class ForbiddenError extends TidemarkError {
-  constructor(message: string, code = 'forbidden') {
-    super(code, message);
-  }
-}
-
 export interface AccessOptions {
   authorize: Authorize;
   /** Nothing can be written: every route that needs more than `read` is refused. */
   readOnly: boolean;
   /** Of plugins, whose routes do not say it themselves. */
   publicPaths: readonly string[];
+  /** Of one caller, or of one address that is refused; undefined: as many as they like. */
+  requestsPerMinute: number | undefined;
 }
 
-export function requireAccess(app: FastifyInstance, { authorize, readOnly, publicPaths }: AccessOptions): void {
+export function requireAccess(app: FastifyInstance, { authorize, readOnly, publicPaths, requestsPerMinute }: AccessOptions): void {
+  const limit = createRateLimit({ most: requestsPerMinute, windowMs: 60_000 });
   app.decorateRequest('caller', undefined as unknown as Caller);
   app.addHook('onRoute', (route) => {
     if (publicPaths.some((path) => route.url === path || route.url.startsWith(`${path}/`))) {
@@ -67,15 +60,25 @@ export function requireAccess(app: FastifyInstance, { authorize, readOnly, publi
       throw new Error(`Route ${route.method} ${route.url} does not say what it needs: set config.access.`);
     }
   });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const { access = 'admin' } = request.routeOptions.config;
     request.caller = NOBODY;
-    if (access === 'public' || request.is404) {
+    if (request.is404) {
       return;
     }
-    const caller = await authorize(request.raw);
-    if (caller === undefined) {
-      throw new UnauthenticatedError();
+    requireSameOrigin(request);
+    if (access === 'public') {
+      return;
+    }
+    reply.header('cache-control', 'no-store');
+    const caller = await whoAsks(authorize, request);
+    const isKnown = !(caller instanceof UnauthenticatedError);
+    const retryAfterMs = limit.take(isKnown ? `caller ${caller.id ?? caller.actor ?? request.ip}` : `address ${request.ip}`);
+    if (retryAfterMs !== undefined) {
+      throw new TooManyRequestsError(retryAfterMs);
+    }
+    if (!isKnown) {
+      throw caller;
     }
     request.caller = caller;
     if (access === 'caller') {
@@ -92,6 +95,15 @@ export function requireAccess(app: FastifyInstance, { authorize, readOnly, publi
       requireLog(request, logId);
     }
   });
+}
+
+async function whoAsks(authorize: Authorize, request: FastifyRequest): Promise<Caller | UnauthenticatedError> {
+  try {
+    return (await authorize(request.raw)) ?? new UnauthenticatedError();
+  } catch (error) {
+    if (error instanceof UnauthenticatedError) return error;
+    throw error;
+  }
 }
 
 export function hasScope({ scopes }: Caller, scope: Scope): boolean {

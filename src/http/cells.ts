@@ -7,7 +7,7 @@ import { readCellWrites } from '../spreadsheet/cell-writes.ts';
 import { csvField } from '../spreadsheet/csv-field.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
 import { CellText, cellOf, RangeText, rangeOf } from './cell-places.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogId, LogParams, pageSize, SequenceIdText, TAGS, Timestamp } from './schemas.ts';
 import type { SheetReader } from './sheet-reader.ts';

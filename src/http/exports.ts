@@ -12,7 +12,7 @@ import { RangeText, rangeOf } from './cell-places.ts';
 import { At } from './cells.ts';
 import { fewAtOnce } from './few-at-once.ts';
 import { CSV_TYPE, XLSX_TYPE } from './file-types.ts';
-import type { HttpApp } from './http-app.ts';
+import type { HttpApp } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogParams, TAGS } from './schemas.ts';
 import type { SheetReader } from './sheet-reader.ts';

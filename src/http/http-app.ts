@@ -1,12 +1,12 @@
 /**
- * The REST API and the page as one Fastify application that listens nowhere by itself: `server.ts` gives it a port, `mount.ts` a place in an
- * application's own server. Each resource is a file of routes; this one is what they have in common.
+ * The REST API and the page as one Fastify application that listens nowhere by itself: `server.ts` gives it a port, `create-http-handler.ts` a
+ * place in an application's own server. Each resource is a file of routes; this one is what they have in common.
  */
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyServerOptions, fastify, LogController } from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -14,49 +14,65 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import type { Database } from '../postgres/queryable.ts';
-import type { Tidemark } from '../tidemark.ts';
-import { type Authorize, requireAccess } from './access.ts';
+import { checkBlobs, checkPostgres, createReadiness } from '../health/readiness.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { type Access, type Authorize, requireAccess } from './access.ts';
+import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
+import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
+import { blobRoutes } from './blobs.ts';
+import { answerClientError } from './client-error.ts';
+import { refuseWhenClosing } from './closing.ts';
+import { documentedAnswers } from './documented-answers.ts';
+import { entryRoutes } from './entries.ts';
+import { eventRoutes } from './events.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
+import type { UploadOptions } from './imports.ts';
+import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
+import { notExposedRoutes } from './not-exposed.ts';
+import { measureRequests, operationsRoutes } from './operations.ts';
 import { sendProblem } from './problem.ts';
+import { sessionRoutes } from './session.ts';
 import { sheetRoutes } from './sheets.ts';
+import { refuseSlowRequests } from './slow-requests.ts';
+import { workRoutes } from './work.ts';
 
-export interface HttpContext {
-  tidemark: Tidemark;
-  db: Database;
-  /** Of Temporal's web UI, for links; absent: none are given. */
-  uiUrl?: string | undefined;
-  /** Temporal's. */
-  namespace?: string | undefined;
-}
-
-export interface HttpAppOptions extends HttpContext {
+export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>>, UploadOptions {
   authorize: Authorize;
   version: string;
+  /** Where a browser finds this, such as `/tidemark`. Default: the root. */
+  basePath?: string | undefined;
+  /** Addresses of proxies whose X-Forwarded-For and -Proto are believed. Default: nobody's. */
+  trustProxy?: readonly string[] | undefined;
+  /** Of one caller. Default: as many as they like. */
+  requestsPerMinute?: number | undefined;
+  /** At once; one more is dropped. Default: as many as come. */
+  maxConnections?: number | undefined;
   readOnly?: boolean | undefined;
   /** Most bytes of a JSON body. Default 4 MiB; an upload has a limit of its own. */
   bodyLimit?: number | undefined;
-  /** Most bytes of a file that is uploaded. Default 512 MiB. */
-  uploadLimitBytes?: number | undefined;
-  /** How long an upload and its import may take, in ms. Default 30 minutes. */
-  uploadTimeoutMs?: number | undefined;
-  /** A request whose head and body have not come by then is refused, in ms. Default 30,000. */
+  /** How long the head of a request may take, and how long its body; of one that is read as it comes: how long it may stand still. In ms, default 30,000. */
   requestTimeoutMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
+  /** What it counts into, closed with it. Default: its own. */
+  metrics?: Metrics | undefined;
   /** Default: a server of Node's own. */
   serverFactory?: FastifyServerOptions['serverFactory'];
 }
 
-/** With schemas of zod for what comes in and goes out. */
-export type HttpApp = FastifyInstance<
-  import('fastify').RawServerDefault,
-  import('node:http').IncomingMessage,
-  import('node:http').ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
-
 const DOCS = '/docs';
+/** The page needs nothing of anybody else, and no inline code or style. */
+const CONTENT_POLICY = {
+  'default-src': ["'self'"],
+  'img-src': ["'self'", 'data:'],
+  'object-src': ["'none'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'self'"],
+  'frame-ancestors': ["'none'"],
+};
+/** Swagger's page writes styles into its elements. */
+const DOCS_CONTENT_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 const BODY_LIMIT = 4 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DESCRIPTION = `Facts in event logs, and the durable work that they ask for.
@@ -64,23 +80,50 @@ const DESCRIPTION = `Facts in event logs, and the durable work that they ask for
 Errors are problem+json with a stable \`code\`. Sequence ids are decimal strings. Clients cannot ask for workflows: the server decides.`;
 
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { authorize, readOnly = false, bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, logger, serverFactory } = options;
+  const { authorize, auth = 'own', sessions, readOnly = false, logger, serverFactory } = options;
+  const { bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, requestsPerMinute, maxConnections, trustProxy } = options;
+  const basePath = checkBasePath(options.basePath ?? '');
   const app: HttpApp = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
     ...(serverFactory ? { serverFactory } : {}),
+    ...(trustProxy ? { trustProxy: [...trustProxy] } : {}),
+    rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
     bodyLimit,
-    requestTimeout: requestTimeoutMs,
+    // Of the head; bodies are watched by slow-requests.ts, because one that is uploaded may take its time.
+    http: { headersTimeout: requestTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000) },
+    clientErrorHandler: answerClientError,
+    // Of what no route could be looked for.
+    frameworkErrors(error, request, reply) {
+      logWhenOver(request, reply);
+      sendProblem(error, request, reply);
+    },
     logController: new LogController({ disableRequestLogging: true }),
     // A unit's id has slashes in it, percent-encoded, and may be 500 characters long.
     routerOptions: { maxParamLength: 1_600, ignoreTrailingSlash: false },
-    return503OnClosing: true,
+    // Answered by closing.ts, as a problem.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
   }).withTypeProvider<ZodTypeProvider>();
+  if (maxConnections !== undefined) app.server.maxConnections = maxConnections;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
+  logRequests(app);
+  const metrics = options.metrics ?? createMetrics({ door: 'server', version: options.version, db: options.db });
+  app.addHook('onClose', () => metrics.close());
+  measureRequests(app, metrics);
+  await app.register(cookie);
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: CONTENT_POLICY },
+    // Behind a proxy that ends TLS it is the proxy's to say.
+    hsts: false,
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  const closing = refuseWhenClosing(app);
+  redirectToSlash(app, basePath);
+  refuseSlowRequests(app, requestTimeoutMs);
   // The documentation describes the API and holds no data.
-  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS] });
+  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS], requestsPerMinute });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       Object.assign(new Error(`There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. See /openapi.json.`), {
@@ -91,40 +134,51 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
     ),
   );
 
-  await app.register(cookie);
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      directives: {
-        defaultSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:'],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        frameAncestors: ["'none'"],
-        upgradeInsecureRequests: null,
-      },
-    },
-    // Behind a proxy that ends TLS it is the proxy's to say.
-    hsts: false,
-    referrerPolicy: { policy: 'no-referrer' },
-  });
-  await documentApi(app, options.version);
-  logRoutes(app, options);
-  sheetRoutes(app, options);
+  await documentApi(app, options.version, basePath);
+  const context: HttpContext = { ...options, closing };
+  sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
+  logRoutes(app, context);
+  entryRoutes(app, context);
+  eventRoutes(app, context);
+  blobRoutes(app, context);
+  notExposedRoutes(app);
+  workRoutes(app, context);
+  sheetRoutes(app, context, options);
+  const { db, tidemark } = options;
+  const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
+  operationsRoutes(app, { metrics, readiness });
   return app;
 }
 
-async function documentApi(app: HttpApp, version: string): Promise<void> {
+async function documentApi(app: HttpApp, version: string, basePath: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Tidemark', version, description: DESCRIPTION },
+      servers: [{ url: basePath === '' ? '/' : basePath }],
       components: {
-        securitySchemes: { token: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: 'tidemark_session' } },
+        securitySchemes: { token: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE } },
       },
-      security: [{ token: [] }, { session: [] }],
     },
-    transform: jsonSchemaTransform,
+    // A hidden route has no schema of its own.
+    transform: ({ schema, route, ...rest }) =>
+      jsonSchemaTransform({
+        ...rest,
+        route,
+        schema: {
+          ...schema,
+          ...(schema?.response ? { response: documentedAnswers(schema, route.config?.access) } : {}),
+          security: securityOf(route.config?.access),
+        },
+      }),
     transformObject: jsonSchemaTransformObject,
   });
-  await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: true });
+  await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: DOCS_CONTENT_POLICY });
   app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger({ yaml: false }));
+}
+
+/** What a route needs, as OpenAPI says it. */
+function securityOf(access: Access | undefined): Record<string, string[]>[] {
+  const scopes = access === undefined || access === 'public' || access === 'caller' ? [] : [access];
+  return access === 'public' ? [] : [{ token: scopes }, { session: scopes }];
 }

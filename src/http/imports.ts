@@ -15,7 +15,7 @@ import { sheet } from '../spreadsheet/sheet.ts';
 import { sheetToBe } from '../spreadsheet/sheet-to-be.ts';
 import { fewAtOnce } from './few-at-once.ts';
 import { CSV_TYPE, OTHER_TYPES, XLSX_TYPE } from './file-types.ts';
-import type { HttpApp, HttpAppOptions } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogParams, SequenceIdText, TAGS } from './schemas.ts';
 import { checkUpload, lingerAfter, type Upload, uploadOf } from './upload.ts';
@@ -72,8 +72,15 @@ const ImportQuery = z.object({
   rowsPerEntry: z.coerce.number().int().min(1).max(100_000).default(500),
 });
 
-export function importRoutes(app: HttpApp, options: HttpAppOptions): void {
-  const { tidemark, uploadLimitBytes = UPLOAD_LIMIT_BYTES, uploadTimeoutMs = UPLOAD_TIMEOUT_MS } = options;
+export interface UploadOptions {
+  /** Most bytes of a file that is uploaded. Default 512 MiB. */
+  uploadLimitBytes?: number | undefined;
+  /** How long an upload and its import may take, in ms. Default 30 minutes. */
+  uploadTimeoutMs?: number | undefined;
+}
+
+export function importRoutes(app: HttpApp, { tidemark }: HttpContext, options: UploadOptions): void {
+  const { uploadLimitBytes = UPLOAD_LIMIT_BYTES, uploadTimeoutMs = UPLOAD_TIMEOUT_MS } = options;
   const begin = fewAtOnce(MAX_AT_ONCE, 'imports');
   const importing = new Set<string>();
 

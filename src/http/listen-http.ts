@@ -1,5 +1,5 @@
 import { SetupError } from '../errors.ts';
-import type { HttpApp } from './http-app.ts';
+import type { HttpApp } from './http-context.ts';
 
 /** @param port 0: a free one. @returns the address. @throws SetupError where it cannot listen there */
 export async function listenHttp(app: HttpApp, { host, port }: { host: string; port: number }): Promise<string> {

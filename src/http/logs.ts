@@ -8,11 +8,11 @@ import type { AnyLogType } from '../event-log/log-type.ts';
 import { type LogInfo, readLog } from '../event-log/read-log.ts';
 import type { Registry } from '../registry.ts';
 import { requireLog } from './access.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogId, LogParams, pageSize, SequenceIdText, Snapshot, snapshotBody, TAGS, Timestamp } from './schemas.ts';
 
-const LogBody = z
+export const LogBody = z
   .object({
     id: LogId,
     type: z.string().describe('Name of its log type; a sheet is of type `sheet`'),
@@ -25,7 +25,7 @@ const LogBody = z
   })
   .meta({ id: 'Log' });
 
-const LogDetails = LogBody.extend({
+export const LogDetails = LogBody.extend({
   lastSnapshot: Snapshot.optional(),
   lastHistory: Snapshot.optional().describe('The newest entry with a history, from which all entries before it can be read'),
   pending: z.int().describe('Entries whose work is not done'),

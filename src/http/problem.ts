@@ -7,6 +7,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ConflictError, errorMessage, SequenceRangeError, TidemarkError } from '../errors.ts';
 import { classifyError } from '../work/classify-error.ts';
+import { TooManyRequestsError } from './refusals.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -32,6 +33,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   forbidden: [403, 'Not allowed'],
   not_exposed: [403, 'Not offered over REST'],
   read_only: [403, 'Read-only server'],
+  cross_origin: [403, 'From somewhere else'],
   not_found: [404, 'Not found'],
   log_not_found: [404, 'No such log'],
   blob_not_found: [404, 'No such blob'],
@@ -42,9 +44,11 @@ const STATUS: Record<string, [status: number, title: string]> = {
   request_timeout: [408, 'Request too slow'],
   conflict: [409, 'Conflict'],
   import_running: [409, 'Import running'],
+  blob_wrong_kind: [409, 'A directory, not a blob, or the reverse'],
   log_exists: [409, 'Log of another type'],
   history_gone: [410, 'History is gone'],
   too_large: [413, 'Too large'],
+  uri_too_long: [414, 'Path too long'],
   unsupported_media_type: [415, 'Unsupported media type'],
   sequence_range: [416, 'Outside the log'],
   range_not_satisfiable: [416, 'Range not satisfiable'],
@@ -62,8 +66,18 @@ const FRAMEWORK: Record<string, string> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_input',
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_input',
   FST_ERR_BAD_URL: 'invalid_input',
+  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long',
   FST_ERR_NOT_FOUND: 'not_found',
 };
+
+/** Of those of its plugins: a file that must not be looked at is not there. */
+const BY_STATUS: Record<number, string> = { 400: 'invalid_input', 403: 'not_found', 404: 'not_found', 429: 'too_many_requests' };
+
+/** Some repeat what they refuse. */
+const MOST_DETAIL = 1_000;
+
+/** What Postgres says of a NUL character in a text, or in JSON. */
+const NUL_SQLSTATE = new Set(['22021', '22P05']);
 
 export interface ProblemBody extends z.infer<typeof Problem> {}
 
@@ -76,7 +90,9 @@ export function problemOf(error: unknown): ProblemBody {
     title,
     status,
     code: isOurs ? code : 'unexpected',
-    detail: isOurs ? detailOf(error) : 'Something failed that should not: the server has logged what. Try again, or ask whoever runs it.',
+    detail: isOurs
+      ? detailOf(error).slice(0, MOST_DETAIL)
+      : 'Something failed that should not: the server has logged what. Try again, or ask whoever runs it.',
     ...(error instanceof ConflictError ? { nextSequenceId: String(error.nextSequenceId) } : {}),
     ...(error instanceof SequenceRangeError
       ? { startSequenceId: String(error.startSequenceId), endSequenceId: String(error.endSequenceId) }
@@ -92,10 +108,13 @@ function codeOf(error: unknown): string {
     return 'invalid_input';
   }
   const { code = '', statusCode } = error as Partial<FastifyError>;
+  if (NUL_SQLSTATE.has(code)) {
+    return 'invalid_input';
+  }
   if (FRAMEWORK[code] === undefined && classifyError(error) === 'infrastructure') {
     return 'unavailable';
   }
-  return FRAMEWORK[code] ?? (statusCode === 400 ? 'invalid_input' : statusCode === 429 ? 'too_many_requests' : 'unexpected');
+  return FRAMEWORK[code] ?? BY_STATUS[statusCode ?? 500] ?? 'unexpected';
 }
 
 function detailOf(error: unknown): string {
@@ -104,6 +123,9 @@ function detailOf(error: unknown): string {
     const place = [error.validationContext, ...(first?.instancePath ?? '').split('/').filter(Boolean)].join('.');
     return `${place}: ${first?.message ?? 'is not what it should be'}. See /openapi.json.`;
   }
+  if (NUL_SQLSTATE.has((error as Partial<FastifyError>).code ?? '')) {
+    return 'A text holds a NUL character, which the database cannot take. Leave it out.';
+  }
   return error instanceof TidemarkError || codeOf(error) !== 'unavailable'
     ? errorMessage(error)
     : 'The database, or what the blobs are in, does not answer. Try again in a moment.';
@@ -111,23 +133,34 @@ function detailOf(error: unknown): string {
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error);
+  if (problem.code === 'too_large' && !(error instanceof TidemarkError)) {
+    problem.detail = `The body of this request may have at most ${request.routeOptions.bodyLimit} bytes: send it in several.`;
+  }
   if (problem.status === 500) {
     request.log.error({ err: error }, 'unexpected error');
   }
   if (problem.status === 401) {
     reply.header('www-authenticate', 'Bearer');
   }
-  if (problem.status === 503 || problem.status === 413) {
-    reply.header('retry-after', problem.status === 503 ? '1' : '0');
+  const retryAfter =
+    error instanceof TooManyRequestsError ? Math.ceil(error.retryAfterMs / 1_000) : { 503: 1, 429: 1, 413: 0 }[problem.status];
+  if (retryAfter !== undefined && !reply.hasHeader('retry-after')) {
+    reply.header('retry-after', String(retryAfter));
   }
   return reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
 
-/** Schemas of answers that a route may give beside its own, for its documentation. */
+/** What any route may answer, but for those that documented-answers.ts takes away again. */
+export const USUAL_PROBLEMS = describe(400, 401, 403, 429, 500, 503);
+
+/** Schemas of answers that a route may give beside its own, for its documentation: the usual ones and these. */
 export function problems(...statuses: number[]) {
-  const own = [...new Set([400, 401, 403, 429, 500, 503, ...statuses])];
+  return { ...USUAL_PROBLEMS, ...describe(...statuses) };
+}
+
+function describe(...statuses: number[]) {
   return Object.fromEntries(
-    own.map((status) => [status, { description: titleOf(status), content: { [PROBLEM_TYPE]: { schema: Problem } } }]),
+    statuses.map((status) => [status, { description: titleOf(status), content: { [PROBLEM_TYPE]: { schema: Problem } } }]),
   );
 }
 

@@ -14,7 +14,7 @@ import { type LogWithHistory, withHistory } from '../history/with-history.ts';
 import { isUnusableBlob } from '../snapshots/find-base.ts';
 import { openSheet, type Sheet } from '../spreadsheet/open-sheet.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
-import type { HttpContext } from './http-app.ts';
+import type { HttpContext } from './http-context.ts';
 import { lookAnew } from './look-anew.ts';
 
 export interface SheetReader {

@@ -9,7 +9,7 @@ import { withHistory } from '../history/with-history.ts';
 import { isUnusableBlob } from '../snapshots/find-base.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
 import { readSnapshotTiles, type SnapshotTiles } from '../spreadsheet/snapshot-tiles.ts';
-import type { HttpApp, HttpContext } from './http-app.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogId, LogParams, pageSize, SequenceIdText, Snapshot, snapshotBody, TAGS, Timestamp } from './schemas.ts';
 import type { SheetReader } from './sheet-reader.ts';

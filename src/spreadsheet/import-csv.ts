@@ -2,14 +2,11 @@
  * Imports a CSV file into a sheet. What a field becomes is one rule (recognise-field.ts), which loses nothing; a field in quotes is text, but in a
  * file that quotes everything (csv-quotes.ts). How it goes on after a kill: import-rows.ts.
  */
-import { InvalidInputError } from '../errors.ts';
-import { type CellValue, MAX_COLUMNS, MAX_ROWS, textProblem } from './cell.ts';
 import { weighQuotes } from './csv-quotes.ts';
-import { createReport, type ReportInMaking } from './import-report.ts';
+import { csvRow } from './csv-row.ts';
+import { createReport } from './import-report.ts';
 import { type ImportOptions, type ImportValue, importRows } from './import-rows.ts';
-import { type CsvRecord, readCsv } from './read-csv.ts';
-import { recogniseField, textReason } from './recognise-field.ts';
-import type { FileRow } from './row-batches.ts';
+import { readCsv } from './read-csv.ts';
 
 export interface ImportCsvOptions extends ImportOptions {
   /** The bytes of the file from its beginning, also when going on; plain or gzip. */
@@ -51,7 +48,7 @@ export async function importCsv(options: ImportCsvOptions): Promise<ImportValue>
       report,
       totalBytes,
       records: weighQuotes(readCsv(counted(), { name, delimiter, onGzip }), delimiter),
-      rowOf: (record, row) => rowOf(record, { name, row, isText, report, bytes: isPacked ? bytesRead : record.bytes }),
+      rowOf: (record, row) => csvRow(record, { name, row, isText, report, bytes: isPacked ? bytesRead : record.bytes }),
     },
     options,
   );
@@ -63,44 +60,4 @@ function textTest(columns: readonly number[]): (column: number) => boolean {
   }
   const chosen = new Set(columns);
   return (column) => chosen.has(column);
-}
-
-interface RowOptions {
-  name: string;
-  row: number;
-  isText: (column: number) => boolean;
-  report: ReportInMaking;
-  bytes: number;
-}
-
-function rowOf({ fields, quoted, line }: CsvRecord, { name, row, isText, report, bytes }: RowOptions): FileRow {
-  if (row >= MAX_ROWS || fields.length > MAX_COLUMNS) {
-    throw new InvalidInputError(
-      `'${name}' is too large for a sheet at line ${line}: it ends at ${MAX_ROWS} rows and ${MAX_COLUMNS} columns.`,
-    );
-  }
-  let formats: (string | undefined)[] | undefined;
-  const values = fields.map((field, column): CellValue => {
-    const problem = textProblem(field);
-    if (problem !== undefined) {
-      throw new InvalidInputError(
-        `'${name}' cannot be imported: in the record that ends on line ${line}, field ${column + 1}, ${problem}.`,
-      );
-    }
-    const isQuoted = quoted?.[column] === true;
-    const cell = isQuoted ? field : isText(column) ? field || null : recogniseField(field);
-    if (typeof cell === 'object' && cell !== null && cell.type === 'date') {
-      formats ??= [];
-      formats[column] = cell.format;
-      report.count(cell.serial, true);
-      return cell.serial;
-    }
-    report.count(cell, false);
-    const reason = typeof cell === 'string' && !isText(column) ? textReason(cell) : undefined;
-    if (reason !== undefined) {
-      report.note(column, reason, field);
-    }
-    return cell;
-  });
-  return { row, values, formats, identity: `${JSON.stringify(fields)}\n`, bytes };
 }

@@ -5,6 +5,7 @@ import { listen } from '../postgres/listen.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { ClaimOptions } from '../work/claim.ts';
 import { DEFAULT_CLAIM_OPTIONS, runStarterLoop, type StarterLoop } from '../work/loop.ts';
+import type { ObserveEnd } from '../work/observe.ts';
 import { installationId } from '../work/register.ts';
 import { executionIsRunning, startClaim } from '../work/start.ts';
 import { sweep } from '../work/sweep.ts';
@@ -28,6 +29,8 @@ export interface StarterOptions {
   /** Made sure of in the background; absent: schedules are left as they are. */
   garbage?: GarbageSchedule;
   log?: (level: 'info' | 'warn', message: string) => void;
+  /** Told of units that Temporal refuses. */
+  observe?: ObserveEnd | undefined;
 }
 
 export async function startStarter(options: StarterOptions): Promise<StarterLoop> {
@@ -46,7 +49,16 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
     claim,
     start: (claimed) =>
       startClaim(
-        { db, client, taskQueue, leaseMs: claim.leaseMs, deadlineMs: startDeadlineMs, eager, searchAttributes: missing.length === 0 },
+        {
+          db,
+          client,
+          taskQueue,
+          leaseMs: claim.leaseMs,
+          deadlineMs: startDeadlineMs,
+          eager,
+          searchAttributes: missing.length === 0,
+          observe: options.observe,
+        },
         claimed,
       ),
     sweep: () => sweep(db, { staleAfterMs: options.staleAfterMs ?? 60_000, pendingAfterMs: options.pendingAfterMs ?? 60_000, isRunning }),

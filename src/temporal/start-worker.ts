@@ -7,10 +7,13 @@ import { burstActivities } from '../activities/burst.ts';
 import { carryOutActivities } from '../activities/carry-out.ts';
 import { scheduleActivities } from '../activities/scheduled.ts';
 import type { BlobStore } from '../blob-store/blob-store.ts';
+import type { OnDead } from '../jobs/on-dead-job.ts';
+import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
 import type { StarterLoop } from '../work/loop.ts';
+import type { ObserveEnd } from '../work/observe.ts';
 import { installationId, registerWorkflows } from '../work/register.ts';
 import { connectWorker, type TemporalOptions } from './connection.ts';
 import { type StarterOptions, startStarter } from './start-starter.ts';
@@ -30,6 +33,10 @@ export interface StartWorkerOptions {
   workflowBundle?: WorkflowBundle;
   /** Takes what a person should know although the work went on. */
   warn?: (message: string) => void;
+  /** Told of each end of an attempt. */
+  observe?: ObserveEnd | undefined;
+  /** Who is told of units that became dead; absent: nobody. The same for every worker of an installation. */
+  onDead?: OnDead | undefined;
 }
 
 export interface RunningWorker {
@@ -41,7 +48,7 @@ export interface RunningWorker {
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn } = options;
+  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, observe, onDead } = options;
   const db = inSchema(pool, schema);
   const handlers = unitHandlers(registry, {
     pool,
@@ -49,10 +56,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     blobs,
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
     ...(warn === undefined ? {} : { warn }),
+    onDead,
   });
   await registerWorkflows(db, [...handlers.keys()]);
+  await tellOfDeaths(db, onDead !== undefined);
   const { connection, client } = await connectWorker(temporal);
-  const dependencies = { pool, schema, handlerOf: (workflow: string) => handlers.get(workflow) };
+  const dependencies = { pool, schema, handlerOf: (workflow: string) => handlers.get(workflow), observe };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
@@ -79,7 +88,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   if (starter) {
     // Executions are started eagerly: Temporal hands the first task back on this worker's own connection.
     try {
-      loop = await startStarter({ ...starter, queryable: pool, schema, client, eager: true });
+      loop = await startStarter({ ...starter, queryable: pool, schema, client, eager: true, observe });
     } catch (error) {
       // Whoever starts again would have two of them.
       worker.shutdown();

@@ -7,8 +7,8 @@
 import type { BlobStore } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { createMemoryBlobStore } from '../blob-store/memory-blob-store.ts';
-import { ConflictError, InvalidInputError, SetupError } from '../errors.ts';
-import { checkEntries } from '../event-log/append-typed.ts';
+import { ConflictError, IdempotencyKeyReusedError, InvalidInputError, LogNotFoundError, SetupError } from '../errors.ts';
+import { type AppendTypedOptions, type AppendTypedValue, checkEntries } from '../event-log/append-typed.ts';
 import type { EntryWork } from '../event-log/entry-work.ts';
 import type { AddEntryValue, LogEntry, SequenceId } from '../event-log/event-log.ts';
 import { createLogHandle, type LogHandle } from '../event-log/log-handle.ts';
@@ -62,6 +62,7 @@ export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTide
   const worker = new SimpleWorker();
   worker.onReceiveMessage = work.receive;
   const workerHost = new SimpleWorkerHost(worker);
+  const answers = new Map<string, { request: string; value: AppendTypedValue }>();
   const workflows = ['snapshot', 'compact', ...registry.entryWork.keys()];
 
   /** Shared by all handles of this id and type; another type may have it as long as nothing was appended. */
@@ -104,12 +105,27 @@ export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTide
         exists: async () => current().exists,
         async append(given, appendOptions) {
           const entries = checkEntries({ id, logType }, given, appendOptions);
+          const { once, createsLog = true } = appendOptions;
+          const before = once && answers.get(`${once.owner} ${once.key}`);
+          if (once && before) {
+            if (before.request !== once.request) {
+              throw new IdempotencyKeyReusedError(once.key);
+            }
+            return { ...before.value, isReplayed: true };
+          }
           const target = current();
-          const { nextSequenceId } = await appendAt(target.events, entries, appendOptions.expect);
+          if (!createsLog && !target.exists) {
+            throw new LogNotFoundError(id);
+          }
+          const appended = await appendAt(target.events, entries, appendOptions);
           target.exists = true;
-          const sequenceId = nextSequenceId - BigInt(entries.length);
-          work.remember(id, sequenceId, nextSequenceId, mergeProvenance(appendOptions, defaults));
-          return { sequenceId, nextSequenceId };
+          const sequenceId = appended.nextSequenceId - BigInt(entries.length);
+          work.remember(id, sequenceId, appended.nextSequenceId, mergeProvenance(appendOptions, defaults));
+          const value = { sequenceId, ...appended };
+          if (once) {
+            answers.set(`${once.owner} ${once.key}`, { request: once.request, value });
+          }
+          return value;
         },
       });
       return createLogHandle(log, {
@@ -129,11 +145,11 @@ const POLL_MS = 200;
 async function appendAt(
   events: MemoryEventLog<LogEntry>,
   entries: readonly LogEntry[],
-  expect: SequenceId | 'any',
+  { expect, snapshotId }: Pick<AppendTypedOptions, 'expect' | 'snapshotId'>,
 ): Promise<AddEntryValue> {
   for (let sequenceId = expect === 'any' ? 0n : expect; ; ) {
     try {
-      return await events.addEntries(entries, sequenceId);
+      return await events.addEntries(entries, sequenceId, snapshotId);
     } catch (error) {
       if (expect !== 'any' || !(error instanceof ConflictError)) {
         throw error;

@@ -26,6 +26,7 @@ export interface ClaimOptions {
 export interface ClaimedExecution {
   execution: string;
   workflow: string;
+  group: string;
   /** Where it is of one unit. */
   unit?: { id: string; epoch: number; logId?: string };
   /** Where it is of a burst. */
@@ -43,7 +44,7 @@ export interface Claim {
 export async function claimWork(db: Database, options: ClaimOptions, lowWater?: Date): Promise<Claim> {
   const token = randomUUID();
   const { rows } = await db.prepared(
-    `select id, epoch, workflow, log_id, burst_id, execution, not_before
+    `select id, epoch, workflow, group_name, log_id, burst_id, execution, not_before
      from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::timestamptz, $5::integer, $6::integer, $7::integer, $8::integer, $9::integer)`,
     [
       token,
@@ -70,6 +71,7 @@ export async function claimWork(db: Database, options: ClaimOptions, lowWater?: 
       executions.set(row.execution, {
         execution: row.execution,
         workflow: row.workflow,
+        group: row.group_name,
         ...(row.burst_id === null
           ? { unit: { id: row.id, epoch: Number(row.epoch), ...(row.log_id === null ? {} : { logId: row.log_id }) } }
           : { burst: { id: row.burst_id, units: 1 } }),
@@ -89,16 +91,30 @@ export async function releaseClaim(db: Database, token: string, executions: read
   await db.query(`select ${db.schema}.release_claim($1::uuid, $2::text[])`, [token, executions]);
 }
 
-/** Temporal will never take this execution: its units are dead, with the reason. */
-export async function refuseClaim(db: Database, token: string, execution: string, error: { code: string; message: string }): Promise<void> {
-  await db.query(`select ${db.schema}.refuse_claimed_work($1::text, $2::uuid, $3::json)`, [execution, token, JSON.stringify(error)]);
+/** Temporal will never take this execution: its units are dead, with the reason. @returns how many */
+export async function refuseClaim(
+  db: Database,
+  token: string,
+  execution: string,
+  error: { code: string; message: string },
+): Promise<number> {
+  const { rows } = await db.query(`select ${db.schema}.refuse_claimed_work($1::text, $2::uuid, $3::json) as units`, [
+    execution,
+    token,
+    JSON.stringify(error),
+  ]);
+  return Number(rows[0].units);
 }
 
 /**
  * The execution is over while units of it are not: each gets a new epoch. With a claim, a unit alone stays claimed and is
  * returned to be started at once; units of a burst become ready, to run alone.
  */
-export async function renewWork(db: Database, execution: string, claim?: { token: string; leaseMs: number }): Promise<ClaimedExecution[]> {
+export async function renewWork(
+  db: Database,
+  execution: string,
+  claim?: { token: string; leaseMs: number },
+): Promise<Omit<ClaimedExecution, 'group'>[]> {
   const { rows } = await db.query(
     `select id, epoch, workflow, log_id, execution, state from ${db.schema}.renew_work($1::text, $2::uuid, $3::integer * interval '1 millisecond')`,
     [execution, claim?.token ?? null, claim?.leaseMs ?? 0],

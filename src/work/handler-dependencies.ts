@@ -1,4 +1,5 @@
 import type { BlobStore } from '../blob-store/blob-store.ts';
+import type { OnDead } from '../jobs/on-dead-job.ts';
 import type { Pool } from '../postgres/pool.ts';
 
 /** What a worker gives to the handlers of its units. */
@@ -11,4 +12,6 @@ export interface HandlerDependencies {
   cacheBytes?: number;
   /** Takes what a person should know although the work went on. */
   warn?: (message: string) => void;
+  /** Who is told of units that became dead. */
+  onDead?: OnDead | undefined;
 }

@@ -1,27 +1,8 @@
 /** Units of work as a person looks at them: newest first, a page at a time. */
 import { InvalidInputError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { SHOWN_STATE_SQL, type ShownState, selectionSql, type WorkSelection } from './select.ts';
-
-export interface ListedUnit {
-  id: string;
-  workflow: string;
-  state: ShownState;
-  group: string;
-  orderingKey?: string;
-  attempt: number;
-  /** Workflow id of its execution in Temporal: of its own, or of its burst; absent before its first claim. */
-  execution?: string;
-  error?: { code: string; message: string };
-  progress?: unknown;
-  result?: unknown;
-  actor?: string;
-  correlationId?: string;
-  causationId?: string;
-  createdAt: Date;
-  begunAt?: Date;
-  finishedAt?: Date;
-}
+import { type ListedUnit, listedUnit, UNIT_COLUMNS } from './listed-unit.ts';
+import { selectionSql, type WorkSelection } from './select.ts';
 
 export interface WorkPage {
   units: ListedUnit[];
@@ -43,51 +24,35 @@ export async function listWork(
   }
   const { condition, values } = selectionSql(selection);
   const bind = (value: unknown) => `$${values.push(value)}`;
-  let position = '';
+  const conditions = [condition];
   if (after !== undefined) {
     const [createdAt, id] = parseCursor(after);
-    position = `and (w.created_at, w.id) < (${bind(createdAt)}::timestamptz, ${bind(id)}::text)`;
+    conditions.push(`(w.created_at, w.id) < (${bind(createdAt)}::timestamptz, ${bind(id)}::text)`);
   }
+  const newestFirst = `order by w.created_at desc, w.id desc limit ${bind(limit + 1)}::integer`;
   const { rows } = await db.query(
-    `select w.id, w.workflow, ${SHOWN_STATE_SQL} as state, w.group_name, w.ordering_key, w.attempt, w.execution, w.error, w.progress, w.result,
-       w.actor, w.correlation_id, w.causation_id, w.created_at, w.begun_at, w.finished_at, w.created_at::text as created_at_text
-     from ${db.schema}.work w
-     where ${condition} ${position}
-     order by w.created_at desc, w.id desc
-     limit ${bind(limit + 1)}::integer`,
+    isFew(selection)
+      ? `select ${UNIT_COLUMNS} from ${db.schema}.work w where ${conditions.join(' and ')} ${newestFirst}`
+      : // The newest of each group, by its index, then the newest of those: however many units there are, a page is read and no more.
+        `select ${UNIT_COLUMNS}
+         from (select g.name from ${db.schema}.work_group g where ${selection.group === undefined ? 'true' : `g.name = ${bind(selection.group)}::text`}) g
+         cross join lateral (
+           select w.* from ${db.schema}.work w where w.group_name = g.name and ${conditions.join(' and ')} ${newestFirst}
+         ) w
+         ${newestFirst}`,
     values,
   );
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
-    units: page.map(unitOf),
+    units: page.map(listedUnit),
     ...(rows.length > limit ? { next: formatCursor(last.created_at_text, last.id) } : {}),
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
-function unitOf(row: any): ListedUnit {
-  const optional = {
-    orderingKey: row.ordering_key,
-    execution: row.execution,
-    error: row.error,
-    progress: row.progress,
-    result: row.result,
-    actor: row.actor,
-    correlationId: row.correlation_id,
-    causationId: row.causation_id,
-    begunAt: row.begun_at,
-    finishedAt: row.finished_at,
-  };
-  return {
-    id: row.id,
-    workflow: row.workflow,
-    state: row.state,
-    group: row.group_name,
-    attempt: row.attempt,
-    createdAt: row.created_at,
-    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== null)),
-  };
+/** What is found by another index, and then put in order. */
+function isFew({ ids, log, fingerprint }: WorkSelection): boolean {
+  return ids !== undefined || log !== undefined || fingerprint !== undefined;
 }
 
 // A Date would lose the microseconds, and with them units.

@@ -2,7 +2,8 @@
  * Dead units, by a person's decision: redriven (run again, in a new epoch) or discarded (cancelled; their entry is no longer pending).
  *
  * Each unit is a transaction of its own, which holds one ordering key: many at once would hold many, and could deadlock with an
- * application that appends to several logs. What is not dead any more when its turn comes is left alone, so both may be repeated.
+ * application that appends to several logs. None waits for the disk; after each page one does, and with it all before it are there.
+ * What is not dead any more when its turn comes is left alone, so both may be repeated.
  */
 import type { Database } from '../postgres/queryable.ts';
 import { selectionSql, type WorkSelection } from './select.ts';
@@ -52,11 +53,17 @@ async function forEachDead(db: Database, selection: DeadSelection, change: 'redr
     const queue = ids.values();
     const lane = async () => {
       for (const id of queue) {
-        const { rows } = await db.query(`select ${db.schema}.${change}($1::text) as changed`, [id]);
+        const { rows } = await db.query(
+          `select set_config('synchronous_commit', 'off', true), ${db.schema}.${change}($1::text) as changed`,
+          [id],
+        );
         changed += rows[0].changed ? 1 : 0;
       }
     };
     await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+    if (ids.length > 0) {
+      await db.query(`select pg_logical_emit_message(true, 'tidemark', '')`);
+    }
     if (ids.length < PAGE) {
       return changed;
     }

@@ -12,6 +12,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { beginBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
 import { failWork, releaseWork } from './end.ts';
+import type { ObserveEnd } from './observe.ts';
 import { runUnit } from './run-unit.ts';
 import type { Unit, UnitHandler } from './unit.ts';
 
@@ -26,6 +27,7 @@ export interface BurstOptions {
   /** How long one unit may run in a burst before it has to run alone, in ms. */
   unitBudgetMs: number;
   onProgress?: (counts: BurstCounts) => void;
+  observe?: ObserveEnd | undefined;
 }
 
 export interface BurstCounts {
@@ -84,6 +86,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       deadlineMs: Math.min(handler.deadlineMs, unitBudgetMs * 5),
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
+      observe: options.observe,
     });
     if (outcome.type === 'finished') {
       counts.finished += 1;

@@ -10,6 +10,7 @@ import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
 import { endFencedAttempt, failWork, finishWork, recordProgress, type UnitError } from './end.ts';
+import type { ObserveEnd } from './observe.ts';
 import type { Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
 
@@ -29,9 +30,22 @@ export interface AttemptOptions {
   /** In a burst an error of the unit itself is not recorded here: the unit is released to run alone. */
   inBurst?: boolean;
   onProgress?: (progress: unknown) => void;
+  observe?: ObserveEnd | undefined;
 }
 
+const OBSERVED = { finished: 'done', dead: 'dead', failed: 'failed' } as const;
+
 export async function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
+  const beganAt = performance.now();
+  const outcome = await attemptUnit(unit, handler, options);
+  // One that goes on elsewhere, or was taken over, has not ended.
+  if (outcome.type !== 'long' && outcome.type !== 'fenced') {
+    options.observe?.({ group: unit.group, outcome: OBSERVED[outcome.type], durationMs: performance.now() - beganAt });
+  }
+  return outcome;
+}
+
+async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
   const { pool, schema, yieldAt, inBurst, onProgress } = options;
   const attempt = startAttempt(options.signal, options.deadlineMs);
   const database = inSchema(pool, schema);

@@ -19,6 +19,13 @@ export interface WorkSelection {
   ids?: readonly string[];
   state?: ShownState;
   group?: string;
+  workflow?: string;
+  /** Of this log. */
+  log?: string;
+  /** Of logs whose ids begin with one of these only; what belongs to no log is not among them. */
+  logPrefixes?: readonly string[];
+  /** Of the error of a dead unit: see `groupDeadWork`. */
+  fingerprint?: string;
   /** Part of the error's code or message, whatever the case. */
   error?: string;
   /** At least this old: since its end where it has ended, else since it was added. */
@@ -37,7 +44,8 @@ export function parseShownState(text: string): ShownState {
 export const SHOWN_STATE_SQL = `case when w.state in ('waiting', 'ready') then 'waiting' when w.state in ('claimed', 'started') then 'running' else w.state end`;
 
 /** Conditions on the work row `w`, with `values` bound from $1 on; true where nothing is asked for. */
-export function selectionSql({ ids, state, group, error, olderThanMs }: WorkSelection): { condition: string; values: unknown[] } {
+export function selectionSql(selection: WorkSelection): { condition: string; values: unknown[] } {
+  const { ids, state, group, workflow, log, logPrefixes, fingerprint, error, olderThanMs } = selection;
   const conditions: string[] = [];
   const values: unknown[] = [];
   const bind = (value: unknown) => `$${values.push(value)}`;
@@ -45,6 +53,11 @@ export function selectionSql({ ids, state, group, error, olderThanMs }: WorkSele
   // As a literal list: so the partial indexes of states can be used.
   if (state) conditions.push(`w.state in (${SHOWN_STATES[state].map((name) => `'${name}'`).join(', ')})`);
   if (group !== undefined) conditions.push(`w.group_name = ${bind(group)}::text`);
+  if (workflow !== undefined) conditions.push(`w.workflow = ${bind(workflow)}::text`);
+  if (log !== undefined) conditions.push(`w.log_id = ${bind(log)}::text`);
+  if (logPrefixes) conditions.push(`w.log_id ^@ any (${bind(logPrefixes)}::text[])`);
+  // The state is said again: the index of fingerprints is one of dead units.
+  if (fingerprint !== undefined) conditions.push(`w.state = 'dead' and w.error_fingerprint = ${bind(fingerprint)}::text`);
   if (error !== undefined) {
     const part = `${bind(error)}::text`;
     conditions.push(`strpos(lower(coalesce(w.error ->> 'code', '') || ' ' || coalesce(w.error ->> 'message', '')), lower(${part})) > 0`);

@@ -20,6 +20,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { errorMessage, UnavailableError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { type Claim, type ClaimedExecution, markStarted, refuseClaim, releaseClaim, renewWork } from './claim.ts';
+import type { ObserveEnd } from './observe.ts';
 
 const LOG_ID = defineSearchAttributeKey('LogId', SearchAttributeType.KEYWORD);
 const KIND = defineSearchAttributeKey('Kind', SearchAttributeType.KEYWORD);
@@ -39,6 +40,8 @@ export interface StartOptions extends CallOptions {
   leaseMs: number;
   /** Whether the namespace has LogId and Kind. */
   searchAttributes: boolean;
+  /** Told of units that Temporal refuses. */
+  observe?: ObserveEnd | undefined;
 }
 
 /** How starting a claim went: the loop backs off when Temporal was unreachable or overloaded. */
@@ -83,7 +86,7 @@ async function startOne(options: StartOptions, token: string, claimed: ClaimedEx
         if (!renewed) {
           return { execution, type: 'finished' };
         }
-        execution = renewed;
+        execution = { ...renewed, group: execution.group };
       } else if (
         isGrpcServiceError(error) &&
         error.code === INVALID_ARGUMENT &&
@@ -94,7 +97,10 @@ async function startOne(options: StartOptions, token: string, claimed: ClaimedEx
         searchAttributes = false;
       } else if (isGrpcServiceError(error) && error.code === INVALID_ARGUMENT) {
         const message = `Temporal refuses to start ${execution.execution}: ${errorMessage(error)}`;
-        await refuseClaim(options.db, token, execution.execution, { code: 'start_refused', message });
+        const dead = await refuseClaim(options.db, token, execution.execution, { code: 'start_refused', message });
+        for (let unit = 0; unit < dead; unit += 1) {
+          options.observe?.({ group: execution.group, outcome: 'dead', durationMs: 0 });
+        }
         return { execution, type: 'finished' };
       } else {
         return { execution, type: 'unavailable', error };

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createPool } from '../../src/postgres/pool.ts';
 import { createFolder, type RunningCli, runCli, startCli } from '../support/cli.ts';
+import { until } from '../support/until.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const READY = 'Running until Ctrl-C.';
@@ -62,6 +63,12 @@ describe('tidemark dev --demo', () => {
       expect(firstScreen).toContain(`\n${command}\n`);
     }
 
+    const [, page = ''] = /^page +(http:\/\/127\.0\.0\.1:\d+\/)$/m.exec(firstScreen) ?? [];
+    expect(page).toBe(`${environment().serverUrl}/`);
+    expect(await (await fetch(`${page}logs`)).json()).toMatchObject({
+      logs: [{ id: 'us-airports', nextSequenceId: String(shown('entries')) }],
+    });
+
     // What it says is so, looked at without it.
     const pool = createPool({ connectionString: environment().databaseUrl, max: 1 });
     const counted = await pool.query(
@@ -86,13 +93,15 @@ describe('tidemark dev --demo', () => {
     expect(password.length).toBeGreaterThan(10);
     expect(firstScreen).not.toContain(password);
     expect(statSync(devFile()).mode & 0o777).toBe(0o600);
-    expect(readFileSync(join(folder.path, '.tidemark/worker.log'), 'utf8')).not.toContain(password);
+    for (const log of ['worker.log', 'server.log'])
+      expect(readFileSync(join(folder.path, '.tidemark', log), 'utf8')).not.toContain(password);
 
     const pids = [environment().pid, running.child.pid];
     expect(pids[0]).toBe(pids[1]);
     expect(await stopDev(running)).toBeLessThan(10_000);
     expect(existsSync(devFile())).toBe(false);
     await expect(fetch(url)).rejects.toThrow();
+    await expect(fetch(page)).rejects.toThrow();
   });
 
   test('goes on with what was kept, and says what that is', { timeout: 180_000 }, async () => {
@@ -115,7 +124,9 @@ describe('tidemark dev --demo', () => {
     const work = await cli('work', 'snapshot/us-airports/99');
     expect(work.stdout).toContain(`${environment().uiUrl}/namespaces/default/workflows/`);
     const doctor = await cli('doctor', '--json');
-    expect(JSON.parse(doctor.stdout).findings.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
+    const { findings } = JSON.parse(doctor.stdout);
+    expect(findings.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
+    expect(findings).toContainEqual({ check: 'server', state: 'ok', found: expect.stringContaining(`at ${environment().serverUrl}/`) });
 
     const kill = await cli('demo', 'kill', '--json');
     expect(kill.code).toBe(0);
@@ -154,10 +165,18 @@ describe('tidemark dev', () => {
     const file = join(folder.path, 'tidemark.config.mjs');
     const content = readFileSync(file, 'utf8');
     writeFileSync(file, `${content}\nnot javascript`);
+    await running.waitFor('tidemark.config.mjs changed: starting worker and server anew');
+    await running.waitFor(/warning: The server ended: The app \S+tidemark\.config\.mjs does not load: .* Trying again until it works\./);
     await running.waitFor(/warning: The worker ended: The app \S+tidemark\.config\.mjs does not load: .* Trying again until it works\./);
     writeFileSync(file, content.replace('confirming entry', 'second version confirms'));
     await runExample();
     await running.waitFor('order-1: second version confirms 1 (attempt 1): tea 2', 60_000);
+    const listLogs = () =>
+      fetch(`${environment().serverUrl}/logs?type=order`).then(
+        (answer) => answer.json(),
+        () => undefined,
+      );
+    await until('the server is there again', async () => ((await listLogs()) as { logs?: unknown[] })?.logs?.length === 1, 60_000);
     await stopDev(running);
   });
 

@@ -25,6 +25,11 @@ describe('help', () => {
     'dev',
     'worker',
     'starter',
+    'server',
+    'tokens',
+    'tokens create',
+    'tokens list',
+    'tokens revoke',
     'migrate',
     'init',
     'import',
@@ -212,10 +217,13 @@ describe('a port in use', () => {
   });
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
-  test.each(['TIDEMARK_POSTGRES_PORT', 'TIDEMARK_TEMPORAL_PORT', 'TIDEMARK_UI_PORT'])('ends dev with one line: %s', async (name) => {
-    const { code, stderr } = await runCli(['dev'], { cwd: folder.path, env: { [name]: String(port) } });
-    expect(code).toBe(1);
-    expect(stderr).toMatch(new RegExp(`^tidemark: Port ${port} on 127.0.0.1 is in use: [^\n]+\n$`));
-    expect(readdirSync(folder.path)).toEqual([]);
-  });
+  test.each(['TIDEMARK_POSTGRES_PORT', 'TIDEMARK_TEMPORAL_PORT', 'TIDEMARK_UI_PORT', 'TIDEMARK_HTTP_PORT'])(
+    'ends dev with one line: %s',
+    async (name) => {
+      const { code, stderr } = await runCli(['dev'], { cwd: folder.path, env: { [name]: String(port) } });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^tidemark: Port ${port} on 127.0.0.1 is in use: [^\n]+\n$`));
+      expect(readdirSync(folder.path)).toEqual([]);
+    },
+  );
 });

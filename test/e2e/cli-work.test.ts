@@ -108,6 +108,22 @@ describe('tidemark work redrive', () => {
     expect(await states()).toEqual({ 'snapshot/a/0': 'ready', 'snapshot/b/0': 'ready', 'snapshot/c/0': 'dead' });
   });
 
+  test('--errors shows what errors have in common, and a fingerprint to redrive them by', async () => {
+    await addDead('a', { code: 'blob_not_found', message: "There is no blob 'x'." });
+    await addDead('c', { code: 'blob_not_found', message: "There is no blob 'y'." });
+    await addDead('b', { code: 'fold_failed', message: 'three' });
+    const { errors } = await json(['work', '--errors']);
+    expect(errors).toMatchObject([
+      { code: 'blob_not_found', units: 2, groups: ['account', 'sheet'], message: "There is no blob 'y'." },
+      { code: 'fold_failed', units: 1 },
+    ]);
+    const [{ fingerprint }] = errors;
+    const { stdout } = await cli(['work', '--errors']);
+    expect(stdout).toMatch(new RegExp(`^${fingerprint} +2 +account, sheet +\\S+ \\w+ +blob_not_found: There is no blob 'y'.$`, 'm'));
+    expect(await json(['work', 'redrive', '--fingerprint', fingerprint, '--yes'])).toMatchObject({ dead: 2, changed: 2 });
+    expect(await states()).toMatchObject({ 'snapshot/b/0': 'dead', 'snapshot/a/0': 'ready' });
+  });
+
   test('by age leaves younger ones alone', async () => {
     const old = await addDead('a', { code: 'x', message: 'x' });
     await addDead('b', { code: 'x', message: 'x' });

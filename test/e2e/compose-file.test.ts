@@ -1,7 +1,8 @@
 /** docker-compose.yml and the Dockerfile, read: what can be known without a Docker engine. compose.test.ts runs what is in them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
+import { DEFAULT_HTTP_PORT, loadConfig } from '../../src/config.ts';
+import { CLOSE_DEADLINE_MS } from '../../src/http/closing.ts';
 import { WORKER_POOL_CONNECTIONS, workerOptions } from '../../src/temporal/worker-options.ts';
 import { composeText, loadCompose, repository, serviceOf } from './compose-file.ts';
 
@@ -9,7 +10,7 @@ const PASSWORDS = ['POSTGRES_PASSWORD', 'TIDEMARK_MIGRATOR_PASSWORD', 'TIDEMARK_
 const variables = Object.fromEntries(PASSWORDS.map((name, index) => [name, `secret${index}`]));
 const compose = loadCompose(variables);
 const services = Object.entries(compose.services);
-const OURS = ['migrate', 'starter', 'worker', 'cli'];
+const OURS = ['migrate', 'starter', 'worker', 'server', 'cli'];
 const dockerfile = readFileSync(`${repository}Dockerfile`, 'utf8');
 
 const seconds = (duration: string): number => Number(/^(\d+) ?s(?:econds)?$/.exec(duration)?.[1]);
@@ -37,13 +38,13 @@ test('our services are built here, as one image that carries the version of the 
 
 test('every published port is bound to 127.0.0.1', () => {
   const ports = services.flatMap(([, service]) => service.ports);
-  expect(ports.sort()).toEqual(['127.0.0.1:5432:5432', '127.0.0.1:7233:7233', '127.0.0.1:8080:8080']);
+  expect(ports.sort()).toEqual(['127.0.0.1:5432:5432', '127.0.0.1:7233:7233', '127.0.0.1:7420:7420', '127.0.0.1:8080:8080']);
 });
 
 test('what runs on is restarted, and everything others wait for has a health check', () => {
-  const running = ['postgres', 'temporal-postgres', 'temporal', 'temporal-ui', 'starter', 'worker'];
+  const running = ['postgres', 'temporal-postgres', 'temporal', 'temporal-ui', 'starter', 'worker', 'server'];
   for (const name of running) expect(serviceOf(compose, name).restart, name).toBe('unless-stopped');
-  for (const name of ['postgres', 'temporal-postgres', 'temporal', 'starter', 'worker']) {
+  for (const name of ['postgres', 'temporal-postgres', 'temporal', 'starter', 'worker', 'server']) {
     expect(serviceOf(compose, name).healthcheck?.test[0], name).toBe('CMD');
   }
 });
@@ -58,7 +59,7 @@ test('a service waits for servers that are healthy and for steps that are done, 
     }
   }
   expect(Object.keys(serviceOf(compose, 'worker').depends_on).sort()).toEqual(['migrate', 'postgres', 'temporal', 'temporal-namespace']);
-  expect(serviceOf(compose, 'starter').depends_on).toEqual(serviceOf(compose, 'worker').depends_on);
+  for (const name of ['starter', 'server']) expect(serviceOf(compose, name).depends_on).toEqual(serviceOf(compose, 'worker').depends_on);
 });
 
 test('a worker has longer to stop than it takes at most', () => {
@@ -66,6 +67,13 @@ test('a worker has longer to stop than it takes at most', () => {
   for (const name of ['starter', 'worker']) {
     expect(seconds(serviceOf(compose, name).stop_grace_period ?? ''), name).toBeGreaterThan(seconds(String(shutdownForceTime)));
   }
+});
+
+test('the server has longer to stop than its deadline, and listens where its port leads', () => {
+  const { command = [], ports, stop_grace_period: grace = '' } = serviceOf(compose, 'server');
+  expect(seconds(grace) * 1_000).toBeGreaterThan(CLOSE_DEADLINE_MS);
+  expect(command.slice(-2)).toEqual(['--host', '0.0.0.0']);
+  expect(ports).toEqual([`127.0.0.1:${DEFAULT_HTTP_PORT}:${DEFAULT_HTTP_PORT}`]);
 });
 
 test('Postgres has connections for every worker, the starter and half as many again', () => {

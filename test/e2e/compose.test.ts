@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { findFreePort } from '../../src/embedded/ports.ts';
 import type { EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-binaries.ts';
 import { createPool } from '../../src/postgres/pool.ts';
@@ -72,6 +73,31 @@ test('starter and workers come up, and their health check passes', async () => {
   }
 }, 60_000);
 
+test('the server comes up, its health check passes, and it answers who has a token', async () => {
+  const port = await findFreePort();
+  start('server', 'server', port);
+  await vi.waitFor(() => expect(output.filter((line) => line.includes('"address":"http'))).toHaveLength(1), {
+    timeout: 20_000,
+    interval: 100,
+  });
+  const { test: check = [] } = serviceOf(compose, 'server').healthcheck ?? {};
+  const here = (command: string[]) => command.map((word) => word.replace('127.0.0.1:7420', `127.0.0.1:${port}`));
+  expect(runCommand(here(check.slice(1)), environmentOf('server'))).toMatchObject({ status: 0 });
+  expect(
+    runCommand(
+      check.slice(1).map((word) => word.replace('127.0.0.1:7420', '127.0.0.1:1')),
+      environmentOf('server'),
+    ),
+  ).toMatchObject({ status: 1 });
+
+  const ask = (headers: Record<string, string> = {}) => fetch(`http://127.0.0.1:${port}/session`, { headers });
+  expect((await ask()).status).toBe(401);
+  const { token } = JSON.parse(run('cli', ['tokens', 'create', 'composed', '--json']).stdout);
+  const answer = await ask({ authorization: `Bearer ${token}` });
+  expect(await answer.json()).toMatchObject({ actor: 'composed', scopes: ['read'] });
+  expect(output.join('\n')).not.toContain(token);
+}, 60_000);
+
 test('a file is imported, its snapshots are made, and its cells are shown', async () => {
   const line = (row: number) => [row, `name ${row}`, row / 4];
   const file = join(directory.path, 'import.csv');
@@ -124,7 +150,7 @@ test('asked to stop, each process drains and ends well within its grace period',
     expect({ name, code }).toEqual({ name, code: 0 });
     expect(performance.now() - startedAt, name).toBeLessThan(grace);
   });
-  expect(ends).toHaveLength(3);
+  expect(ends).toHaveLength(4);
   await Promise.all(ends);
 }, 60_000);
 
@@ -180,10 +206,11 @@ function runCommand(
   return { status, stdout, stderr };
 }
 
-function start(service: string, name: string): void {
+function start(service: string, name: string, port?: number): void {
   const [program, ...args] = serviceOf(compose, service).command ?? [];
   expect(program).toBe('node');
-  const child = spawn(process.execPath, args, { cwd: repository, env: environmentOf(service), stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...environmentOf(service), ...(port === undefined ? {} : { TIDEMARK_HTTP_PORT: String(port) }) };
+  const child = spawn(process.execPath, args, { cwd: repository, env, stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(...text.split('\n').filter(Boolean)));
   processes.set(name, child);
 }

@@ -70,12 +70,11 @@ test('every command that the documents show is one, with the options it has', ()
   expect(shown.length).toBeGreaterThan(20);
   for (const line of new Set(shown)) {
     const words = line.split(/\s+/);
-    const name =
-      words[0] === 'work' && /^(redrive|discard)$/.test(words[1] ?? '')
-        ? words.slice(0, 2)
-        : words[0] === 'demo'
-          ? ['demo', 'kill']
-          : words.slice(0, 1);
+    const name = /^(work (redrive|discard)|tokens (create|list|revoke))$/.test(words.slice(0, 2).join(' '))
+      ? words.slice(0, 2)
+      : words[0] === 'demo'
+        ? ['demo', 'kill']
+        : words.slice(0, 1);
     const help = helpOf(name);
     for (const option of words.filter((word) => /^--[a-z]/.test(word))) {
       expect(help, `tidemark ${line}`).toContain(option.replace(/[.,;:]$/, ''));

@@ -58,14 +58,16 @@ test('the library can be imported, and loads no Temporal', () => {
     import { createRequire } from 'node:module';
     import * as tidemark from 'tidemark';
     import * as client from 'tidemark/client';
+    import * as http from 'tidemark/http';
     import * as testing from 'tidemark/testing';
     const loaded = Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('@temporalio'));
-    console.log(JSON.stringify({ names: Object.keys(tidemark), forTests: Object.keys(testing), ofClient: Object.keys(client), loaded }));`;
-  const { names, forTests, ofClient, loaded } = JSON.parse(run(project, process.execPath, ['--input-type=module', '-e', script]));
+    console.log(JSON.stringify({ names: Object.keys(tidemark), forTests: Object.keys(testing), ofClient: Object.keys(client), ofHttp: Object.keys(http), loaded }));`;
+  const { names, forTests, ofClient, ofHttp, loaded } = JSON.parse(run(project, process.execPath, ['--input-type=module', '-e', script]));
   expect(names).toEqual(
     expect.arrayContaining(['createTidemark', 'defineLogType', 'defineEntryWork', 'createPostgresEventLog', 'openSheet', 'ConflictError']),
   );
   expect(ofClient).toEqual(expect.arrayContaining(['openSheet', 'createMemoryEventLog', 'ConflictError']));
+  expect(ofHttp).toEqual(expect.arrayContaining(['createHttpHandler', 'tidemarkPlugin']));
   expect(forTests).toEqual(expect.arrayContaining(['runUntilIdle', 'expectWork']));
   expect(loaded).toEqual([]);
 });

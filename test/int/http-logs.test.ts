@@ -62,6 +62,13 @@ test('logs are listed by id, a page at a time, by prefix and type', async () => 
   expect((await server.request('GET', '/logs?type=account')).body).toEqual({ logs: [] });
 });
 
+test('a NUL character in a text is refused, not a fault of the server', async () => {
+  expect(await server.request('GET', '/logs?prefix=a%00b')).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_input', detail: 'A text holds a NUL character, which the database cannot take. Leave it out.' },
+  });
+});
+
 test('a route that is not there, and a body that is not JSON, are problems', async () => {
   expect(await server.request('GET', '/nothing?token=abc')).toMatchObject({ status: 404, body: { code: 'not_found' } });
   expect(await server.request('POST', '/logs', '{"id":')).toMatchObject({ status: 400, body: { code: 'invalid_input' } });

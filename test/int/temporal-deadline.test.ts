@@ -60,7 +60,7 @@ test.each(['worker', 'starter'] as const)('on the connection of a %s', async (ki
       {
         token: '00000000-0000-4000-8000-000000000000',
         units: 1,
-        executions: [{ execution: 'gone/1', workflow: 'snapshot', unit: { id: 'snapshot/gone/1', epoch: 1 } }],
+        executions: [{ execution: 'gone/1', workflow: 'snapshot', group: 'sheet', unit: { id: 'snapshot/gone/1', epoch: 1 } }],
       },
     );
   let outcome: Awaited<ReturnType<typeof start>> | undefined;

@@ -1,5 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { InvalidInputError } from '../../src/errors.ts';
+import {
+  BlobNotFoundError,
+  CorruptBlobError,
+  FencedError,
+  HistoryGoneError,
+  InvalidInputError,
+  LogNotFoundError,
+  SequenceRangeError,
+  SetupError,
+} from '../../src/errors.ts';
+import { unitError } from '../../src/work/classify-error.ts';
+import { groupDeadWork } from '../../src/work/group-dead.ts';
 import { listWork } from '../../src/work/list.ts';
 import { countDead, discardWork, redriveWork } from '../../src/work/redrive.ts';
 import { parseShownState, type WorkSelection } from '../../src/work/select.ts';
@@ -153,7 +164,7 @@ describe('stats', () => {
 
   test('can be of one group, and say that it is paused', async () => {
     await database.ownerPool.query(`update tidemark.work_group set paused = true where name = 'account'`);
-    const { groups } = await workStats(database.db, 'account');
+    const { groups } = await workStats(database.db, { group: 'account' });
     expect(groups.map(({ group, paused }) => ({ group, paused }))).toEqual([{ group: 'account', paused: true }]);
   });
 });
@@ -217,5 +228,76 @@ describe('dead units', () => {
     await addOneOfEachState();
     expect(await redriveWork(database.db, { ids: ['unit/done', 'unit/started', 'unknown'] })).toBe(0);
     expect(await discardWork(database.db, { ids: ['unit/ready'] })).toBe(0);
+  });
+});
+
+describe("an error's fingerprint", () => {
+  const fingerprint = async (error: unknown): Promise<string> => {
+    const { rows } = await database.pool.query('select tidemark.error_fingerprint($1::json) as fingerprint', [
+      JSON.stringify(error instanceof Error ? unitError(error) : error),
+    ]);
+    return rows[0].fingerprint;
+  };
+  const failed = (message: string) => ({ code: 'handler_failed', message });
+
+  test.each([
+    ['blobs', new BlobNotFoundError('flights/snapshot-12-3fa.gz'), new BlobNotFoundError('hotels/history-7-a0c.gz')],
+    ['blobs and their hashes', new CorruptBlobError('a', 'its hash is 3fa85f64'), new CorruptBlobError('b', 'its hash is 0c9d2e11')],
+    ['units', new FencedError('snapshot/flights/299'), new FencedError('snapshot/hotels/1')],
+    ['sequence ids', new HistoryGoneError(12n), new HistoryGoneError(987_654n)],
+    ['ranges', new SequenceRangeError(5n, 10n, 20n), new SequenceRangeError(7n, 100n, 2_000n)],
+    ['logs', new LogNotFoundError('flights'), new LogNotFoundError('hotels')],
+    [
+      'causes',
+      new SetupError('The bucket refused.', { cause: new Error('403 at https://a.example/x') }),
+      new SetupError('The bucket refused.', { cause: new Error('401 at https://b.example/y/z') }),
+    ],
+    ['UUIDs', failed('Order 3fa85f64-5717-4562-b3fc-2c963f66afa6 is gone'), failed('Order 0b1c2d3e-0000-4000-8000-123456789abc is gone')],
+    ['numbers', failed('Payment of 12.50 EUR was refused (attempt 3).'), failed('Payment of 1,300 EUR was refused (attempt 1).')],
+    ['lists', failed('Missing: 1, 2, 3'), failed('Missing: 17')],
+    ['paths', failed('ENOENT: no such file, open /var/lib/a/b'), failed('ENOENT: no such file, open /srv/c')],
+    ['mail addresses', failed('Mail to anna@example.com bounced'), failed('Mail to otto@example.org bounced')],
+    ['quoted text', failed(`column "total" does not exist`), failed(`column "id" does not exist`)],
+    ['times', failed('Timed out at 2026-11-21T16:25:18.123Z'), failed('Timed out at 2026-01-02T00:00:00.000Z')],
+  ])('is the same whatever %s they name', async (_, one, other) => {
+    expect(await fingerprint(one)).toBe(await fingerprint(other));
+  });
+
+  test('differs by code, and by what they say', async () => {
+    const all = [
+      failed('The server refused it.'),
+      failed('The server does not answer.'),
+      failed("It doesn't fit, and that isn't new"),
+      failed("It doesn't fit, and that isn't old"),
+      { code: 'setup', message: 'The server refused it.' },
+      { message: 'The server refused it.' },
+      { code: 'handler_failed' },
+    ];
+    expect(new Set(await Promise.all(all.map(fingerprint))).size).toBe(all.length);
+  });
+
+  test('is there however a unit became dead, gone when it runs again, and changes when an erasure takes what the error says', async () => {
+    await addUnit({ id: 'inserted', state: 'dead', error: { code: 'x', message: 'Value 1' }, endedSeconds: 3 });
+    await addUnit({ id: 'refused', state: 'claimed', endedSeconds: 2 });
+    await database.ownerPool.query(`update tidemark.work set claim_token = gen_random_uuid(), execution = 'e' where id = 'refused'`);
+    await database.db.query(
+      `select tidemark.refuse_claimed_work('e', (select claim_token from tidemark.work where id = 'refused'), '{"code":"x","message":"Value 2"}')`,
+    );
+    await addUnit({ id: 'kills', state: 'started', endedSeconds: 1 });
+    await database.db.query(`select tidemark.end_unended_work('kills', epoch, 0) from tidemark.work where id = 'kills'`);
+    expect(await groupDeadWork(database.db)).toMatchObject([
+      { code: 'x', units: 2, message: 'Value 2' },
+      { code: 'worker_died', units: 1 },
+    ]);
+    await redriveWork(database.db, { ids: ['refused'] });
+    await database.db.query(`update tidemark.work set error = '{"code":"x","message":"What it said was erased."}' where id = 'inserted'`);
+    const { rows } = await database.ownerPool.query(
+      `select id, error_fingerprint = tidemark.error_fingerprint(error) as own from tidemark.work order by id`,
+    );
+    expect(rows).toEqual([
+      { id: 'inserted', own: true },
+      { id: 'kills', own: true },
+      { id: 'refused', own: null },
+    ]);
   });
 });

@@ -1,7 +1,8 @@
 /** The HTTP application on a free port, over a test's own database. Requests go through a real socket. */
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
 import { type Authorize, SCOPES } from '../../src/http/access.ts';
-import { createHttpApp, type HttpApp, type HttpAppOptions } from '../../src/http/http-app.ts';
+import { createHttpApp, type HttpAppOptions } from '../../src/http/http-app.ts';
+import type { HttpApp } from '../../src/http/http-context.ts';
 import { createTidemark, type Tidemark, type TidemarkOptions } from '../../src/tidemark.ts';
 import type { TestDatabase } from './database.ts';
 

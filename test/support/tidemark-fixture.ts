@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
+import type { OnDead } from '../../src/jobs/on-dead-job.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
@@ -55,6 +56,7 @@ export interface TidemarkFixture {
     address?: string;
     blobs?: BlobStore;
     warn?: (message: string) => void;
+    onDead?: OnDead;
   }): Promise<RunningWorker>;
   workerProcess(options?: { starter?: false | StarterSettings; address?: string }): Promise<WorkerProcess>;
   starterProcess(starter?: StarterSettings, address?: string): Promise<WorkerProcess>;
@@ -189,6 +191,7 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
       address = temporalAddress(),
       blobs = createDirectoryBlobStore({ path: blobsPath }),
       warn = () => {},
+      onDead,
     } = {}) =>
       ending(
         await startWorker({
@@ -200,6 +203,7 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
           starter,
           workflowBundle: workflowBundle(),
           warn,
+          onDead,
         }),
         (worker) => worker.stop(),
       ),

@@ -39,6 +39,15 @@ describe('without any variable', () => {
       maxInFlight: undefined,
       cacheBytes: undefined,
       garbage: { everyMs: 86_400_000, graceMs: 86_400_000 },
+      http: {
+        host: '127.0.0.1',
+        port: undefined,
+        auth: undefined,
+        basePath: '',
+        trustProxy: undefined,
+        requestsPerMinute: 12_000,
+        maxConnections: 5_000,
+      },
       temporalCli: undefined,
       logLevel: 'info',
       ci: false,
@@ -60,6 +69,9 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
     TIDEMARK_CACHE_BYTES: '0',
     LOG_LEVEL: 'debug',
     CI: 'true',
+    TIDEMARK_HTTP_BASE_PATH: '/a/tide.mark/',
+    TIDEMARK_HTTP_TRUST_PROXY: '10.0.0.0/8, ::1',
+    TIDEMARK_HTTP_REQUESTS_PER_MINUTE: '0',
   });
   expect(config).toMatchObject({
     databaseUrl: 'postgresql://u:p@db:5432/app',
@@ -70,7 +82,9 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
     cacheBytes: 0,
     logLevel: 'debug',
     ci: true,
+    http: { basePath: '/a/tide.mark', trustProxy: ['10.0.0.0/8', '::1'], requestsPerMinute: undefined },
   });
+  expect(() => Object.assign(config.http, { host: '0.0.0.0' })).toThrow(TypeError);
   expect(() => Object.assign(config, { schema: 'other' })).toThrow(TypeError);
   expect(() => Object.assign(config.ports, { ui: 1 })).toThrow(TypeError);
   expect(() => Object.assign(config.temporal, { address: 'x' })).toThrow(TypeError);
@@ -138,6 +152,13 @@ describe('a bad value is refused with its variable, itself and what it may be', 
     [{ TEMPORAL_ADDRESS: 'http://host' }, "TEMPORAL_ADDRESS is 'http://host': use HOST:PORT, without http://."],
     [{ TEMPORAL_ADDRESS: 'host:70000' }, "TEMPORAL_ADDRESS is 'host:70000': use HOST:PORT, without http://."],
     [{ TEMPORAL_NAMESPACE: 'a b' }, "TEMPORAL_NAMESPACE is 'a b': use 1 to 255 characters without spaces."],
+    [{ TIDEMARK_HTTP_BASE_PATH: 'tidemark' }, "TIDEMARK_HTTP_BASE_PATH is 'tidemark': use a path such as /tidemark."],
+    [{ TIDEMARK_HTTP_BASE_PATH: '/a/../b' }, "TIDEMARK_HTTP_BASE_PATH is '/a/../b': use a path such as /tidemark."],
+    [
+      { TIDEMARK_HTTP_TRUST_PROXY: '10.0.0.0/33' },
+      "TIDEMARK_HTTP_TRUST_PROXY is '10.0.0.0/33': use addresses of proxies, such as 10.0.0.0/8,127.0.0.1.",
+    ],
+    [{ TIDEMARK_AUTH: 'no' }, "TIDEMARK_AUTH is 'no': use 'tokens', or 'off' on 127.0.0.1."],
     [{ TEMPORAL_CONFIG_FILE: '/nowhere.toml' }, "TEMPORAL_CONFIG_FILE is '/nowhere.toml': there is no such file."],
   ])('%o', (environment, message) => {
     expect(refusal(environment as unknown as Record<string, string>)).toBe(message);

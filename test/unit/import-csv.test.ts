@@ -4,10 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors.ts';
 import { MAX_ENTRY_BYTES } from '../../src/event-log/entry-data.ts';
+import { MAX_ROWS } from '../../src/spreadsheet/cell.ts';
+import { csvRow } from '../../src/spreadsheet/csv-row.ts';
 import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
 import { type ImportCsvOptions, importCsv } from '../../src/spreadsheet/import-csv.ts';
-import type { ImportProgress } from '../../src/spreadsheet/import-rows.ts';
+import { createReport } from '../../src/spreadsheet/import-report.ts';
+import { type ImportProgress, importRows } from '../../src/spreadsheet/import-rows.ts';
 import { openSheet, type SheetLog } from '../../src/spreadsheet/open-sheet.ts';
+import type { CsvRecord } from '../../src/spreadsheet/read-csv.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { cell, newBlobs, newLog, snapshotAt } from './snapshot-fixtures.ts';
 
@@ -255,6 +259,28 @@ describe('a file that is wrong', () => {
     await expect(load(await target(), '', { source: chunks(`a${','.repeat(2 ** 20)}`, 1_000_000) })).rejects.toThrow(
       "'a.csv' is too large for a sheet at line 1: it ends at 1073741824 rows and 1048576 columns. Nothing was imported.",
     );
+  });
+
+  test('more rows than a sheet has are refused with the limit, when the first of them is read, and no further', async () => {
+    const before = MAX_ROWS - 1_000;
+    let read = 0;
+    let isEnded = false;
+    async function* records(): AsyncGenerator<CsvRecord> {
+      try {
+        while (read < 5_000) yield { fields: ['x'], line: before + (read += 1), column: 1, bytes: 2 * read };
+      } finally {
+        isEnded = true;
+      }
+    }
+    const into = await target();
+    const report = createReport();
+    const rowOf = (record: CsvRecord, index: number) =>
+      csvRow(record, { name: 'a.csv', row: before + index, isText: () => true, report, bytes: record.bytes });
+    const refused = importRows({ name: 'a.csv', records: records(), rowOf, report }, into);
+    await expect(refused).rejects.toThrow(
+      "'a.csv' is too large for a sheet at line 1073741825: it ends at 1073741824 rows and 1048576 columns. Nothing was imported.",
+    );
+    expect({ read, isEnded }).toEqual({ read: 1_001, isEnded: true });
   });
 
   test('far in leaves whole entries behind, says how many rows, and goes on from there once corrected', async () => {

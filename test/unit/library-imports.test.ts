@@ -39,15 +39,26 @@ describe.each(['index.ts', 'client.ts', 'testing.ts'])('%s', (entry) => {
     expect([...files].filter((file) => /src\/(temporal|activities|workflows|embedded|cli)\//.test(file))).toEqual([]);
   });
 
-  test('loads pg, zod and parts of Node, and nothing else', () => {
+  test('loads pg, zod, a parser of event streams and parts of Node, and nothing else', () => {
     const { packages } = importGraph(entry, { dynamic: false });
-    expect([...packages].filter((name) => !name.startsWith('node:') && name !== 'pg' && name !== 'zod')).toEqual([]);
+    const known = ['pg', 'zod', ...(entry === 'client.ts' ? ['eventsource-parser'] : [])];
+    expect([...packages].filter((name) => !name.startsWith('node:') && !known.includes(name))).toEqual([]);
   });
+});
+
+test("'tidemark/http' loads a web server, and nothing of Temporal, not even later", () => {
+  const { files, packages } = importGraph('http.ts', { dynamic: true });
+  expect([...packages]).toContain('fastify');
+  expect([...packages].filter((name) => name.startsWith('@temporalio'))).toEqual([]);
+  expect([...files].filter((file) => /src\/(temporal|activities|workflows|embedded|cli)\//.test(file))).toEqual([]);
+  for (const entry of ['index.ts', 'client.ts', 'testing.ts']) {
+    expect([...importGraph(entry, { dynamic: true }).packages].filter((name) => name.includes('fastify'))).toEqual([]);
+  }
 });
 
 test('the client loads neither pg nor anything of Node', () => {
   const { files, packages } = importGraph('client.ts', { dynamic: true });
-  expect([...packages]).toEqual(['zod']);
+  expect([...packages].sort()).toEqual(['eventsource-parser', 'zod']);
   expect([...files].filter((file) => /\/src\/(postgres|work|cli|temporal)\//.test(file))).toEqual([]);
 });
 
@@ -75,10 +86,12 @@ test('the public surface is what it is said to be', () => {
     'EditUnconfirmedError',
     'FencedError',
     'HistoryGoneError',
+    'IdempotencyKeyReusedError',
     'InvalidBlobNameError',
     'InvalidInputError',
     'LogNotFoundError',
     'NoContinuationError',
+    'NotExposedError',
     'SequenceRangeError',
     'SetupError',
     'SheetClosedError',
@@ -114,7 +127,9 @@ test('the public surface is what it is said to be', () => {
     'takeSnapshot',
     'withHistory',
   ]);
-  expect(Object.keys(client)).toEqual(expect.arrayContaining(['createMemoryBlobStore', 'createMemoryEventLog', 'openSheet', 'sheet']));
+  expect(Object.keys(client)).toEqual(
+    expect.arrayContaining(['connect', 'createMemoryBlobStore', 'createMemoryEventLog', 'openSheet', 'sheet']),
+  );
   expect(Object.keys(s3)).toEqual(['createS3BlobStore']);
   expect(Object.keys(testing).sort()).toEqual(['createMemoryTidemark', 'expectWork', 'runUntilIdle']);
 });

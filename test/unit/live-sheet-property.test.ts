@@ -1,19 +1,24 @@
 /**
- * Any interleaving of edits by several clients, snapshots, truncations, lost connections and spoiled answers ends with all clients equal to the
- * fold of the log; no edit is in the log twice, none that was confirmed is missing, and no cell is shown and then not.
+ * Any interleaving of edits by several clients, snapshots, compactions, truncations, lost connections and spoiled answers ends with all clients
+ * equal to the fold of all entries; no edit is in the log twice, none that was confirmed is missing, and no cell is shown and then not. What was
+ * archived stays readable, and clients may read it.
  */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { EventLog, LogMetadata } from '../../src/event-log/event-log.ts';
-import { createMemoryEventLog } from '../../src/event-log/memory-event-log.ts';
+import type { BlobDir } from '../../src/blob-store/blob-store.ts';
+import type { LogMetadata } from '../../src/event-log/event-log.ts';
+import { createMemoryEventLog, type MemoryEventLog } from '../../src/event-log/memory-event-log.ts';
+import { compactLog } from '../../src/history/compact-log.ts';
+import { withHistory } from '../../src/history/with-history.ts';
 import type { LiveSheet } from '../../src/live-sheet/types.ts';
 import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
 import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
-import { openSheet } from '../../src/spreadsheet/open-sheet.ts';
+import { openSheet, type SheetLog } from '../../src/spreadsheet/open-sheet.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { cellsOf, type Trouble, troubledLog, watchShownCells } from '../support/live-sheets.ts';
 import { until } from '../support/until.ts';
-import { expectedContent, modelOf, newBlobs } from './snapshot-fixtures.ts';
+import { readAll } from './history-fixtures.ts';
+import { contentOf, expectedContent, modelOf, newBlobs, openAt } from './snapshot-fixtures.ts';
 
 const CLIENTS = 3;
 /** Two rows of tiles, two columns of them. */
@@ -36,7 +41,8 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('edit' as const), client, place: fc.nat(places.length - 1), isEmpty: fc.boolean() }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('range' as const), client, place: fc.nat(places.length - 1) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('snapshot' as const), truncates: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('snapshot' as const, 'compact' as const), isAwaited: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'truncate' as const }) },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('trouble' as const), client, call: fc.constantFrom('append', 'query'), kind: trouble }),
@@ -49,16 +55,63 @@ const options = fc.record({
   conflict: fc.constantFrom('overwrite' as const, 'report' as const),
   maxOverlayBytes: fc.constantFrom(0, 2_000, 1_000_000),
   pageSize: fc.constantFrom(2, 100),
+  /** Whether clients read what was archived, or open again behind it. */
+  readsHistory: fc.boolean(),
 });
 
-test('ends with all clients equal to the fold of the log', { timeout: 60_000 }, async () => {
+/** What workers do to a log, one unit after another, and a person beside them. */
+function workOf(log: MemoryEventLog<SheetEntry & LogMetadata>, blobs: BlobDir, next: () => bigint) {
+  let running: Promise<void> = Promise.resolve();
+
+  async function run(workflow: 'snapshot' | 'compact'): Promise<void> {
+    const { startSequenceId: first } = await log.query('start', 0n);
+    const sequenceId = next() - 1n;
+    if (sequenceId < first) return;
+    await log.setMetadata(sequenceId, { pending: workflow });
+    if (workflow === 'snapshot') {
+      const snapshot = await takeSnapshot({ log: withHistory({ log, blobs }), blobs, logType: sheet, sequenceId });
+      await log.completeWorkflow(sequenceId, workflow, { snapshot });
+      return;
+    }
+    const segments = { segmentEntries: 3, rootSegments: 2 };
+    const { snapshot, history } = await compactLog({ log, blobs, logType: sheet, sequenceId, segments });
+    await log.completeWorkflow(sequenceId, workflow, { snapshot, ...(history === undefined ? {} : { history }) });
+    await log.truncate(sequenceId);
+  }
+
+  return {
+    add(workflow: 'snapshot' | 'compact'): Promise<void> {
+      running = running.then(() => run(workflow));
+      running.catch(() => {}); // awaited at the end
+      return running;
+    },
+    /** By hand: nothing is archived. */
+    async truncate(): Promise<void> {
+      const { startSequenceId } = await log.query('snapshot', 0n);
+      await log.truncate(startSequenceId);
+    },
+    ended: () => running,
+  };
+}
+
+/** From where somebody truncated it by hand, or from its beginning. */
+async function expectReadable(log: MemoryEventLog<SheetEntry & LogMetadata>, blobs: BlobDir, all: readonly SheetEntry[]): Promise<void> {
+  const read = await readAll(log, blobs);
+  expect(read).toEqual(all.slice(all.length - read.length));
+  const at = BigInt(all.length) - BigInt(read.length >> 1);
+  const { cells } = await contentOf(await openAt(withHistory({ log, blobs }), blobs, at), area);
+  expect(cells).toEqual(modelOf(all.slice(0, Number(at))));
+}
+
+test('ends with all clients equal to the fold of all entries', { timeout: 60_000 }, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), options, async (steps, { conflict, maxOverlayBytes, pageSize }) => {
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), options, async (steps, chosen) => {
+      const { conflict, maxOverlayBytes, pageSize, readsHistory } = chosen;
       const log = createMemoryEventLog<SheetEntry & LogMetadata>({ pageSize });
       const blobs = await newBlobs();
       /** Every entry there ever was: the log is truncated. */
       const all: SheetEntry[] = [];
-      const recorded: EventLog<SheetEntry & LogMetadata> = {
+      const recorded: MemoryEventLog<SheetEntry & LogMetadata> = {
         ...log,
         async addEntries(entries, sequenceId) {
           const value = await log.addEntries(entries, sequenceId);
@@ -66,19 +119,20 @@ test('ends with all clients equal to the fold of the log', { timeout: 60_000 }, 
           return value;
         },
       };
+      const work = workOf(log, blobs, () => BigInt(all.length));
       const isCut = new Array<boolean>(CLIENTS).fill(false);
       const troubles: { call: string; kind: Trouble }[][] = Array.from({ length: CLIENTS }, () => []);
       const clients: LiveSheet[] = [];
       const watched: { lost: string[] }[] = [];
       for (let index = 0; index < CLIENTS; index += 1) {
-        const own = troubledLog(recorded, (call) => {
+        const own: SheetLog = troubledLog(recorded, (call) => {
           if (isCut[index]) return 'before';
           const at = troubles[index]?.findIndex((planned) => planned.call === call) ?? -1;
           return at < 0 ? undefined : troubles[index]?.splice(at, 1)[0]?.kind;
         });
         clients.push(
           await openSheet({
-            log: own,
+            log: readsHistory ? withHistory({ log: { ...own, lastHistory: recorded.lastHistory }, blobs }) : own,
             blobs,
             live: true,
             conflict,
@@ -116,16 +170,15 @@ test('ends with all clients equal to the fold of the log', { timeout: 60_000 }, 
               note(`e${index}`, (clients[taken.client] as LiveSheet).setRange(row, column, [line, line]));
               break;
             }
-            case 'snapshot': {
-              const { endSequenceId: from } = await log.query('start', 0n);
-              const last = BigInt(all.length) - 1n;
-              if (last < from) break;
-              await log.setMetadata(last, { pending: 'snapshot' });
-              const snapshot = await takeSnapshot({ log, blobs, logType: sheet, sequenceId: last });
-              await log.completeWorkflow(last, 'snapshot', { snapshot });
-              if (taken.truncates) await log.truncate(last);
+            case 'snapshot':
+            case 'compact': {
+              const ended = work.add(taken.do);
+              if (taken.isAwaited) await ended;
               break;
             }
+            case 'truncate':
+              await work.truncate();
+              break;
             case 'trouble':
               troubles[taken.client]?.push({ call: taken.call, kind: taken.kind });
               break;
@@ -141,7 +194,7 @@ test('ends with all clients equal to the fold of the log', { timeout: 60_000 }, 
         }
         isCut.fill(false);
         for (const planned of troubles) planned.length = 0;
-        const ended = await Promise.all(outcomes);
+        const [ended] = await Promise.all([Promise.all(outcomes), work.ended()]);
         await until(
           'all clients have seen all of it',
           () => clients.every(({ view }) => view.sequenceId === BigInt(all.length) && view.sync.waitingEdits === 0 && view.load.isComplete),
@@ -153,6 +206,7 @@ test('ends with all clients equal to the fold of the log', { timeout: 60_000 }, 
           expect(view.counts).toEqual({ ...expectedContent(all).counts, isExact: true });
           expect(watched[index]?.lost.slice(0, 3)).toEqual([]);
         }
+        await expectReadable(log, blobs, all);
         for (const { value, confirmed, code } of ended) {
           if (confirmed !== undefined) expect(JSON.stringify(all[Number(confirmed)])).toContain(value === '' ? 'null' : `"${value}"`);
           else expect(['cell_conflict', 'edit_unconfirmed']).toContain(code);
@@ -167,6 +221,6 @@ test('ends with all clients equal to the fold of the log', { timeout: 60_000 }, 
         await Promise.all(clients.map((opened) => opened.close()));
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });

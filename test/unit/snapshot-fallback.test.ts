@@ -2,11 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import type { BlobDir } from '../../src/blob-store/blob-store.ts';
 import { BlobNotFoundError, CorruptBlobError } from '../../src/errors.ts';
+import type { LogMetadata } from '../../src/event-log/event-log.ts';
+import { createMemoryEventLog } from '../../src/event-log/memory-event-log.ts';
+import { withHistory } from '../../src/history/with-history.ts';
 import type { SnapshotFallback } from '../../src/snapshots/find-base.ts';
 import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
 import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
 import { openSheet } from '../../src/spreadsheet/open-sheet.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
+import { compactAt } from './history-fixtures.ts';
 import { blobNames, cell, contentOf, expectedContent, newBlobs, newLog, snapshotAt } from './snapshot-fixtures.ts';
 
 const entries: SheetEntry[] = Array.from({ length: 400 }, (_, index) => cell((index * 7) % 300, index % 40, index));
@@ -102,6 +106,52 @@ describe('taking a snapshot', () => {
       await given.blobs.removeBlob(given.newer);
       await expect(retake(given).taken).rejects.toThrow(BlobNotFoundError);
     }
+  });
+});
+
+describe('taking a snapshot of a log whose older entries are archived', () => {
+  /** A snapshot before 100, archived, and one before 200, the first entry held. */
+  async function archived({ isWhole = true } = {}) {
+    const log = createMemoryEventLog<SheetEntry & LogMetadata>({ pageSize: 50 });
+    await log.addEntries(entries, 0n);
+    const blobs = await newBlobs();
+    await snapshotAt({ log, blobs, logType: sheet, sequenceId: 100n });
+    const older = await blobNames(blobs);
+    if (!isWhole) await log.truncate(100n);
+    await compactAt({ log, blobs, logType: sheet }, 200n, {});
+    const newer = (await log.query('snapshot', 0n, -1n)).lastSnapshot?.blobId as string;
+    return { log, blobs, older, newer };
+  }
+
+  /** A blob directory from which others remove the given blobs in the moment something is first written. */
+  function collected(blobs: BlobDir, names: readonly string[]): BlobDir {
+    let removed: Promise<unknown> | undefined;
+    return {
+      ...blobs,
+      async writeBlob(name, content) {
+        removed ??= Promise.all(names.map((one) => blobs.removeBlob(one)));
+        await removed;
+        await blobs.writeBlob(name, content);
+      },
+    };
+  }
+
+  test.each(['is corrupt', 'is none'])(
+    'and whose newest %s folds them, and goes on from no archived snapshot: nothing keeps the blobs of that meanwhile',
+    async (newest) => {
+      const { log, blobs, older, newer } = await archived();
+      if (newest === 'is corrupt') await spoil(blobs, [newer]);
+      else await log.setMetadata(200n, { snapshot: undefined });
+      await snapshotAt({ log: withHistory({ log, blobs }), blobs: collected(blobs, older), logType: sheet, sequenceId: 399n });
+      expect(await contentOf(await openSheet({ log, blobs }), all)).toEqual(expectedContent(entries));
+    },
+  );
+
+  test('goes on from an archived snapshot where the entries before it are gone', async () => {
+    const { log, blobs, newer } = await archived({ isWhole: false });
+    await spoil(blobs, [newer]);
+    await snapshotAt({ log: withHistory({ log, blobs }), blobs, logType: sheet, sequenceId: 399n });
+    expect(await contentOf(await openSheet({ log, blobs }), all)).toEqual(expectedContent(entries));
   });
 });
 

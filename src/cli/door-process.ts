@@ -1,6 +1,6 @@
 /**
- * Workers in processes of their own: `tidemark worker`, as a user would start it. None outlives this process. Their output goes to
- * a file, and line by line to whoever asks.
+ * Workers and servers in processes of their own: `tidemark worker`, `tidemark server`, as a user would start them. None outlives this process. Their output
+ * goes to a file, and line by line to whoever asks.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,12 +9,15 @@ import { childEnvironment } from '../config.ts';
 import { type ChildServer, spawnServer } from '../embedded/child-server.ts';
 import { SetupError } from '../errors.ts';
 
-export interface WorkerProcess extends ChildServer {
+export interface DoorProcess extends ChildServer {
   /** Settles when it works. @throws SetupError with its last words where it ends before, or takes too long */
   untilRunning(): Promise<void>;
 }
 
-export interface WorkerProcessOptions {
+export type Door = 'worker' | 'server';
+
+export interface DoorProcessOptions {
+  door: Door;
   args?: readonly string[];
   /** Variables set anew; the others are this process's own. */
   env?: Record<string, string>;
@@ -25,12 +28,12 @@ export interface WorkerProcessOptions {
 const START_DEADLINE_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 
-export async function startWorkerProcess({ args = [], env = {}, logFile, onLine }: WorkerProcessOptions): Promise<WorkerProcess> {
+export async function startDoorProcess({ door, args = [], env = {}, logFile, onLine }: DoorProcessOptions): Promise<DoorProcess> {
   const cli = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../cli.ts' : '../cli.js', import.meta.url));
   const stopFollowing = onLine && followFile(logFile, onLine);
   const child = await spawnServer({
     command: process.execPath,
-    args: [...process.execArgv, cli, 'worker', ...args],
+    args: [...process.execArgv, cli, door, ...args],
     logFile,
     stopSignal: 'SIGTERM',
     cwd: process.cwd(),
@@ -43,8 +46,8 @@ export async function startWorkerProcess({ args = [], env = {}, logFile, onLine 
     async untilRunning() {
       const deadline = performance.now() + START_DEADLINE_MS;
       while (!child.lastLines(500).some((line) => messageOf(line)?.message === 'running')) {
-        if (child.ended() !== undefined) throw new SetupError(`The worker ended: ${lastWords(child)}`);
-        if (performance.now() > deadline) throw new SetupError(`The worker does not start: ${lastWords(child)} (its log: ${logFile})`);
+        if (child.ended() !== undefined) throw new SetupError(`The ${door} ended: ${lastWords(child)}`);
+        if (performance.now() > deadline) throw new SetupError(`The ${door} does not start: ${lastWords(child)} (its log: ${logFile})`);
         await delay(LOOK_EVERY_MS);
       }
     },

@@ -1,0 +1,29 @@
+/** What the routes answer, inferred from the schemas that describe them. Types alone: nothing of the server is loaded. */
+import type { z } from 'zod';
+import type * as entries from '../http/entry-schemas.ts';
+import type * as events from '../http/event-schemas.ts';
+import type * as logs from '../http/logs.ts';
+import type * as schemas from '../http/schemas.ts';
+import type * as session from '../http/session.ts';
+import type * as work from '../http/work-schemas.ts';
+
+export type SnapshotBody = z.output<typeof schemas.Snapshot>;
+export type LogBody = z.output<typeof logs.LogBody>;
+export type LogDetails = z.output<typeof logs.LogDetails>;
+export type EntriesPage = z.output<typeof entries.EntriesPage>;
+export type Appended = z.output<typeof entries.Appended>;
+
+/** One event of a log's stream, by its name. */
+export type LogEvent = {
+  [Name in keyof typeof events.LogEvents]: { event: Name } & z.output<(typeof events.LogEvents)[Name]>;
+}[keyof typeof events.LogEvents];
+
+export type UnitBody = z.output<typeof work.Unit>;
+export type UnitDetails = z.output<typeof work.UnitWithDetails>;
+export type GroupStats = z.output<typeof work.GroupStats>;
+export type ThroughputBucket = z.output<typeof work.ThroughputBucket>;
+export type DeadGroup = z.output<typeof work.DeadGroup>;
+export type WorkState = z.output<typeof work.WorkState>;
+/** Which units. */
+export type WorkSelection = { [Field in keyof typeof work.Selection]?: z.output<(typeof work.Selection)[Field]> };
+export type SessionBody = z.output<typeof session.SessionBody>;

@@ -1,0 +1,85 @@
+/** An answer that is a problem, as the error that the library throws in its place. */
+import {
+  BlobNotFoundError,
+  BlobWrongKindError,
+  ConflictError,
+  IdempotencyKeyReusedError,
+  InvalidBlobNameError,
+  InvalidInputError,
+  LogNotFoundError,
+  NoContinuationError,
+  NotExposedError,
+  SequenceRangeError,
+  TidemarkError,
+  UnavailableError,
+} from '../errors.ts';
+import type { SequenceId } from '../event-log/event-log.ts';
+import type { ProblemBody } from '../http/problem.ts';
+
+/** What a request was about: errors name it. */
+export interface RequestSubject {
+  logId?: string;
+  blob?: string;
+  sequenceId?: SequenceId;
+  key?: string;
+}
+
+/** Worth another try by themselves. */
+const PASSING = new Set([408, 429, 502, 503, 504]);
+
+export function isPassing(status: number): boolean {
+  return PASSING.has(status);
+}
+
+export async function errorOf(response: Response, subject: RequestSubject): Promise<TidemarkError> {
+  const problem = await readProblem(response);
+  const { status } = response;
+  const detail = problem?.detail ?? `${response.url} answered ${status}.`;
+  if (isPassing(status) || status >= 500) {
+    return new UnavailableError(detail);
+  }
+  return problem === undefined ? new TidemarkError(`http_${status}`, detail) : ofProblem(problem, subject);
+}
+
+function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0n, key = '' }: RequestSubject): TidemarkError {
+  const { code, detail, nextSequenceId, startSequenceId, endSequenceId } = problem;
+  switch (code) {
+    case 'conflict':
+      return new ConflictError(sequenceId, BigInt(nextSequenceId ?? 0));
+    case 'sequence_range':
+      return new SequenceRangeError(sequenceId, BigInt(startSequenceId ?? 0), BigInt(endSequenceId ?? 0));
+    case 'log_not_found':
+      return new LogNotFoundError(logId);
+    case 'blob_not_found':
+      return new BlobNotFoundError(blob);
+    case 'blob_wrong_kind':
+      return wrongKind(detail, logId, blob);
+    case 'invalid_blob_name':
+      return new InvalidBlobNameError(blob);
+    case 'no_continuation':
+      return new NoContinuationError();
+    case 'invalid_input':
+      return new InvalidInputError(detail);
+    case 'idempotency_key_reused':
+      return new IdempotencyKeyReusedError(key);
+    case 'not_exposed':
+      return new NotExposedError('This');
+    default:
+      return new TidemarkError(code, detail);
+  }
+}
+
+/** It may be a directory above that is a blob: the server says which, below the directory of the log. */
+function wrongKind(detail: string, logId: string, blob: string): BlobWrongKindError {
+  const [, path = blob, kind = 'blob'] = /^'(.*)' is a (blob|directory)/.exec(detail) ?? [];
+  return new BlobWrongKindError(path.startsWith(`${logId}/`) ? path.slice(logId.length + 1) : path, kind as 'blob' | 'directory');
+}
+
+async function readProblem(response: Response): Promise<ProblemBody | undefined> {
+  if (!/\bjson\b/.test(response.headers.get('content-type') ?? '')) {
+    await response.body?.cancel().catch(() => {});
+    return undefined;
+  }
+  const body = (await response.json().catch(() => undefined)) as Partial<ProblemBody> | undefined;
+  return typeof body?.code === 'string' && typeof body.detail === 'string' ? (body as ProblemBody) : undefined;
+}

@@ -1,0 +1,175 @@
+/**
+ * Live: Server-Sent Events of a log. A client that loses its connection, or the server, goes on where it was by `Last-Event-ID` or `from`, and
+ * misses nothing.
+ *
+ * LISTEN gives hints; once a second all logs that somebody follows are looked at in one round trip, four times as often where work is pending.
+ */
+import { z } from 'zod';
+import { parseSequenceId } from '../event-log/sequence-id.ts';
+import { OPENING } from './event-text.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
+import { createLogHub, type LogHub } from './log-hub.ts';
+import { readLogStates } from './marked-entries.ts';
+import { problems } from './problem.ts';
+import { TooManyRequestsError } from './refusals.ts';
+import { LogParams, SequenceIdText, TAGS } from './schemas.ts';
+import { createStreamReader, type StreamReader } from './stream-reader.ts';
+
+export interface EventOptions {
+  /** Most streams at once. Default 2,000. */
+  maxStreams?: number | undefined;
+  /** Bytes that may wait for a reader before it is cut off. Default 1 MiB. */
+  maxWaitingBytes?: number | undefined;
+  /** Default 15,000. */
+  heartbeatMs?: number | undefined;
+  /** How often logs are looked at without a hint, and where work is pending. Default 1,000 and 250. */
+  pollMs?: number | undefined;
+  pendingPollMs?: number | undefined;
+}
+
+/** Where there is no room for another stream. */
+const RETRY_AFTER_MS = 5_000;
+const EVENTS = 'text/event-stream';
+const DESCRIPTION = `Events: \`entries\` (new entries, with who wrote them), \`metadata\` (what the metadata of an entry is now), \`marked\` (at the beginning: the entries that have metadata), \`truncated\` (the log begins later than \`from\`). The id of each is the next sequence id: where to resume. A comment every 15 seconds says that the stream is alive. A reader that is too slow is cut off, and resumes.`;
+
+export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }: HttpContext): void {
+  const { maxStreams = 2_000, maxWaitingBytes = 1_048_576, heartbeatMs = 15_000, pollMs = 1_000, pendingPollMs = 250 } = events;
+  const hubs = new Map<string, { hub: LogHub; stopHints: () => void; users: number }>();
+  const readers = new Set<StreamReader>();
+  let streams = 0;
+
+  /** Gone with the last who uses it. */
+  function openHub(logId: string): { hub: LogHub; close: () => void } {
+    let open = hubs.get(logId);
+    if (open === undefined) {
+      const hub = createLogHub(db, logId);
+      open = { hub, stopHints: tidemark.subscribe(logId, () => hub.look().catch(() => {})), users: 0 };
+      hubs.set(logId, open);
+    }
+    const { hub } = open;
+    open.users += 1;
+    return {
+      hub,
+      close() {
+        const used = hubs.get(logId);
+        if (used && --used.users === 0) {
+          used.stopHints();
+          hubs.delete(logId);
+        }
+      },
+    };
+  }
+
+  async function compare(isDue: (hub: LogHub) => boolean): Promise<void> {
+    const due = [...hubs].filter(([, { hub }]) => isDue(hub));
+    if (due.length > 0) {
+      const states = await readLogStates(
+        db,
+        due.map(([logId]) => logId),
+      );
+      for (const [logId, { hub }] of due) {
+        const state = states.get(logId);
+        if (state) {
+          hub.compare(state);
+        }
+      }
+    }
+  }
+
+  let isComparing = false;
+  let sinceAll = 0;
+  const poll = setInterval(async () => {
+    sinceAll += pendingPollMs;
+    if (isComparing) {
+      return;
+    }
+    isComparing = true;
+    const all = sinceAll >= pollMs;
+    sinceAll = all ? 0 : sinceAll;
+    // While Postgres is away there is nothing new; the next look finds it.
+    await compare((hub) => all || hub.hasPending).catch(() => {});
+    isComparing = false;
+  }, pendingPollMs).unref();
+  const heartbeat = setInterval(() => {
+    for (const reader of readers) {
+      reader.heartbeat();
+    }
+  }, heartbeatMs).unref();
+  const end = () => {
+    clearInterval(poll);
+    clearInterval(heartbeat);
+    for (const reader of readers) {
+      reader.end();
+    }
+  };
+  closing.addEventListener('abort', end, { once: true });
+
+  app.route({
+    method: 'GET',
+    url: '/logs/:logId/events',
+    config: { access: 'read' },
+    exposeHeadRoute: false,
+    schema: {
+      tags: [TAGS.logs],
+      summary: 'Follow a log as it grows (Server-Sent Events)',
+      description: DESCRIPTION,
+      params: LogParams,
+      querystring: z.object({
+        from: SequenceIdText.optional().describe('The first sequence id wanted. Default: `Last-Event-ID`, else the end of the log now'),
+      }),
+      headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
+      response: {
+        200: { description: 'A stream that goes on until either side ends it', content: { [EVENTS]: { schema: z.string() } } },
+        ...problems(404, 416),
+      },
+    },
+    async handler(request, reply) {
+      const { logId } = request.params;
+      if (streams >= maxStreams) {
+        throw new TooManyRequestsError(
+          RETRY_AFTER_MS,
+          `This server has ${maxStreams} streams open, the most that it takes. Try again later, or read the entries now and then.`,
+        );
+      }
+      const wanted = request.query.from ?? (request.headers['last-event-id'] || undefined);
+      const from = wanted === undefined ? undefined : parseSequenceId(wanted);
+      streams += 1;
+      const { hub, close } = openHub(logId);
+      const leave = () => {
+        streams -= 1;
+        close();
+      };
+      const position = await hub.begin(from).catch((error) => {
+        leave();
+        throw error;
+      });
+      const response = reply.raw;
+      reply.hijack();
+      if (response.destroyed) {
+        leave();
+        return;
+      }
+      const reader = createStreamReader({
+        response,
+        maxWaitingBytes,
+        onEnd() {
+          readers.delete(reader);
+          hub.leave(reader);
+          leave();
+        },
+      });
+      readers.add(reader);
+      const headers = { 'content-type': EVENTS, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+      response.writeHead(200, { ...reply.getHeaders(), ...headers } as Record<string, string>);
+      response.socket?.setNoDelay(true);
+      response.write(OPENING);
+      await hub.serve(reader, position).catch((error) => {
+        request.log.warn({ err: error }, 'a stream was cut off');
+        response.destroy();
+      });
+      if (closing.aborted) {
+        reader.end();
+      }
+    },
+  });
+}

@@ -1,0 +1,84 @@
+/**
+ * For each operation of the OpenAPI document and each status that it may answer, a request that is answered so. What follows from what an
+ * operation takes and who may ask (401, 403, 408, 413, 414, 415, 429) is made from its first request here, unless it has one of its own.
+ */
+import type { Scene } from './documented-scene.ts';
+import type { TestServer } from './http-server.ts';
+
+export interface DocumentedRequest {
+  /** Path and query; default: the operation's own path. */
+  at?: string;
+  /** Sent as JSON; a text as it is. */
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** `nobody`: without a token. `guest`: with one that allows none of this. `stranger`: refused before it is known what they want. */
+  as?: 'somebody' | 'nobody' | 'guest' | 'stranger';
+  /** Of a problem. Default: the usual one of its status. */
+  code?: string;
+  /** What has to have happened before. */
+  after?: (server: TestServer, headers: Record<string, string>) => Promise<unknown>;
+}
+
+/** Over the scene of documented-scene.ts. */
+export const documentedRequests = ({ token }: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
+  'GET /session': { 200: {} },
+  'POST /session': {
+    204: { body: { token } },
+    400: { body: {} },
+    401: { body: { token: 'tdm_not-one' } },
+    403: { body: { token }, headers: { origin: 'https://elsewhere.example' }, as: 'nobody', code: 'cross_origin' },
+    429: {
+      body: { token: 'x' },
+      async after(server) {
+        for (let tries = 0; tries < 10; tries += 1) await server.request('POST', '/session', { token: 'x' });
+      },
+    },
+  },
+  'DELETE /session': { 204: {} },
+  'GET /logs': { 200: {}, 400: { at: '/logs?limit=0' } },
+  'POST /logs': {
+    200: { body: { id: 'flights' } },
+    201: { body: { id: 'made', type: 'sheet' } },
+    400: { body: { id: '../made' } },
+  },
+  'GET /logs/{logId}': {
+    200: { at: '/logs/flights' },
+    400: { at: '/logs/Flights' },
+    404: { at: '/logs/nowhere', code: 'log_not_found' },
+  },
+  'GET /logs/{logId}/entries': {
+    200: { at: '/logs/flights/entries?provenance=true&snapshotId=none' },
+    400: { at: '/logs/flights/entries?start=-1' },
+    404: { at: '/logs/nowhere/entries', code: 'log_not_found' },
+    416: { at: '/logs/flights/entries?start=99', code: 'sequence_range' },
+  },
+  'POST /logs/{logId}/entries': {
+    201: { at: '/logs/flights/entries', body: { entries: [cell(1)], expect: 'any', snapshotId: 'none' } },
+    400: { at: '/logs/flights/entries', body: { entries: [{ ...cell(1), pending: 'snapshot' }], expect: 'any' } },
+    404: { at: '/logs/nowhere/entries', body: { entries: [cell(1)], expect: 'any' }, code: 'log_not_found' },
+    409: { at: '/logs/flights/entries', body: { entries: [cell(1)], expect: '0' } },
+    422: {
+      at: '/logs/flights/entries',
+      body: { entries: [cell(2)], expect: 'any' },
+      headers: { 'idempotency-key': 'used' },
+      code: 'idempotency_key_reused',
+      after: (server, headers) =>
+        server.request('POST', '/logs/flights/entries', { entries: [cell(1)], expect: 'any' }, { ...headers, 'idempotency-key': 'used' }),
+    },
+  },
+  'GET /work': { 200: { at: '/work?state=dead' }, 400: { at: '/work?state=gone' } },
+  'GET /work/{workId}': {
+    200: { at: '/work/mail%2F1' },
+    400: { at: `/work/${'a'.repeat(501)}` },
+    404: { at: '/work/mail%2F9', code: 'work_not_found' },
+  },
+  'GET /work/stats': { 200: {}, 400: { at: `/work/stats?group=${'a'.repeat(101)}` } },
+  'GET /work/throughput': { 200: {}, 400: { at: '/work/throughput?minutes=0' } },
+  'GET /work/errors': { 200: {}, 400: { at: '/work/errors?limit=0' } },
+  'POST /work/redrive': { 200: { body: { group: 'nobodys' } }, 400: { body: {} } },
+  'POST /work/discard': { 200: { body: { ids: ['mail/1'] } }, 400: { body: { units: 1 } } },
+});
+
+function cell(value: number) {
+  return { type: 'SetCellValueAndFormat', row: 0, column: 0, value };
+}

@@ -1,0 +1,44 @@
+/** What a server holds when its documented requests are sent, and when it is fuzzed: something of everything. */
+import { z } from 'zod';
+import type { BlobStore } from '../../src/blob-store/blob-store.ts';
+import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
+import { defineLogType, sheet } from '../../src/index.ts';
+import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
+import type { Tidemark } from '../../src/tidemark.ts';
+import { failWork } from '../../src/work/end.ts';
+import type { TestDatabase } from './database.ts';
+import { workRows } from './work-rows.ts';
+
+export interface Scene {
+  /** Of the sheet 'flights': a root and a tile are in it. */
+  blobId: string;
+}
+
+/** Takes whatever has a type. */
+const note = defineLogType({
+  type: 'note',
+  version: 1,
+  entry: z.looseObject({ type: z.string().min(1) }),
+  initial: () => ({ notes: 0 }),
+  apply: ({ notes }) => ({ notes: notes + 1 }),
+});
+
+/** Of the server. */
+export const sceneOptions = (blobs: BlobStore = createMemoryBlobStore()) => ({ logTypes: [note], blobs });
+
+/** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a unit that is dead and one that waits. */
+export async function setScene(database: TestDatabase, tidemark: Tidemark): Promise<Scene> {
+  const flights = tidemark.log(sheet, 'flights');
+  for (const value of [1, 2, 3]) await flights.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value }, { expect: 'any' });
+  const blobs = await flights.blobs();
+  const blobId = await takeSnapshot({ log: flights.eventLog, blobs, logType: sheet, sequenceId: 2n });
+  await flights.eventLog.setMetadata(2n, { snapshot: blobId });
+  await tidemark.log(note, 'notes').append({ type: 'Noted' }, { expect: 'any' });
+
+  const work = workRows(database);
+  await work.register('mail');
+  await work.add({ id: 'mail/1', group: 'letters' });
+  await failWork(work.db, await work.begin('mail/1'), { code: 'refused', message: 'The server said 550' }, { dead: true });
+  await work.add({ id: 'mail/2', group: 'letters', notBefore: new Date(Date.now() + 3_600_000) });
+  return { blobId };
+}

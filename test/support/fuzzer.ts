@@ -1,0 +1,84 @@
+/** schemathesis: requests made from an OpenAPI document, well-formed and not, against a server that runs. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { installPythonTool } from './python-tool.ts';
+import { createTestDirectory } from './servers.ts';
+
+export interface FuzzOptions {
+  /** Of the server; its document is at /openapi.json. */
+  url: string;
+  /** It goes on for so long. */
+  seconds: number;
+  /** Values that are often taken for a parameter (such as 'path.logId'): made-up ones would find nothing. */
+  known?: Record<string, readonly string[]>;
+  headers?: Record<string, string>;
+}
+
+export interface FuzzValue {
+  /** What it found, as it tells it, each with the request to try it again; empty: nothing. */
+  failures: string;
+  /** By operation ('GET /logs'), the requests that were answered with success. */
+  accepted: Record<string, number>;
+  requests: number;
+}
+
+/** Any answer is taken that the document describes: no 5xx, no other status, type, header or body. */
+const CHECKS = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance', 'response_schema_conformance'];
+/** The same requests each time, as far as the clock allows. */
+const SEED = '1';
+
+interface Report {
+  test_cases: { generated: number };
+  /** By operation and phase. */
+  valid_rates: Record<string, Record<string, { accepted: number }>>;
+}
+
+/** @throws where it cannot be installed or run */
+export async function fuzz({ url, seconds, known = {}, headers = {} }: FuzzOptions): Promise<FuzzValue> {
+  const python = await installPythonTool({
+    name: 'schemathesis',
+    usedFor: 'The REST API is fuzzed by schemathesis',
+    python: '3.11',
+  });
+  const directory = await createTestDirectory();
+  try {
+    const report = join(directory.path, 'report.json');
+    await writeFile(join(directory.path, 'schemathesis.toml'), settings(known));
+    const args = ['run', `${url}/openapi.json`, '--checks', CHECKS.join(','), '--max-time', String(seconds), '--seed', SEED];
+    args.push('--generation-database', 'none', '--no-shrink', '--continue-on-failure', '--no-color', '--warnings', 'off');
+    args.push('--report', 'json', '--report-json-path', report);
+    args.push(...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]));
+    // Not the program beside it: that names the place where the environment was made.
+    const child = spawn(python, ['-c', 'from schemathesis.cli import schemathesis; schemathesis()', ...args], {
+      cwd: directory.path,
+      env: { PATH: process.env.PATH ?? '', HOME: directory.path, NO_COLOR: '1', COLUMNS: '200' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: (seconds + 60) * 1_000,
+    });
+    const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+    if (code !== 0 && code !== 1) throw new Error(`schemathesis ended with ${code}: ${errors || output}`);
+    return { failures: code === 0 ? '' : output, ...summaryOf(JSON.parse(await readFile(report, 'utf8')) as Report) };
+  } finally {
+    await directory.remove();
+  }
+}
+
+function settings(known: Record<string, readonly string[]>): string {
+  const names = Object.keys(known);
+  return [
+    ...names.map((name, index) => `[dictionaries.known${index}]\nvalues = ${JSON.stringify(known[name])}`),
+    '[parameters]',
+    ...names.map((name, index) => `${JSON.stringify(name)} = { dictionary = "known${index}", probability = 0.7 }`),
+    '',
+  ].join('\n');
+}
+
+function summaryOf({ test_cases, valid_rates }: Report): Omit<FuzzValue, 'failures'> {
+  const accepted = Object.entries(valid_rates).map(
+    ([operation, phases]) => [operation, Object.values(phases).reduce((sum, phase) => sum + phase.accepted, 0)] as const,
+  );
+  return { requests: test_cases.generated, accepted: Object.fromEntries(accepted) };
+}
