@@ -31,13 +31,18 @@ import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { notExposedRoutes } from './not-exposed.ts';
 import { measureRequests, operationsRoutes } from './operations.ts';
+import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
 import { sheetRoutes } from './sheets.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
 import { workRoutes } from './work.ts';
 
-export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>>, UploadOptions {
+export interface HttpAppOptions
+  extends Omit<HttpContext, 'closing'>,
+    Partial<Pick<Authorizer, 'auth' | 'sessions'>>,
+    PageOptions,
+    UploadOptions {
   authorize: Authorize;
   version: string;
   /** Where a browser finds this, such as `/tidemark`. Default: the root. */
@@ -135,6 +140,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   );
 
   await documentApi(app, options.version, basePath);
+  await pageRoutes(app, options);
   const context: HttpContext = { ...options, closing };
   sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
   logRoutes(app, context);
