@@ -62,7 +62,7 @@ async function openSheet(id: string, options: PageOptions = { context: shared })
 }
 
 const cell = (page: Page, name: string) => page.locator(`#cell-${name}`);
-const shows = (page: Page, name: string, text: string) => expect.poll(() => cell(page, name).textContent(), name).toBe(text);
+const shows = (page: Page, name: string, text: string) => expect.poll(() => cell(page, name).textContent(), { message: name }).toBe(text);
 const says = (page: Page, text: string, timeout = 10_000) =>
   expect.poll(() => page.locator('.sheet-saved').textContent(), { timeout }).toBe(text);
 const saved = (page: Page) => says(page, 'saved');

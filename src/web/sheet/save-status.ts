@@ -18,7 +18,7 @@ export interface WaitingWork {
   readonly oldestMs: number;
 }
 
-export const AWAY_AFTER_MS = 10_000;
+const AWAY_AFTER_MS = 10_000;
 
 export function saveStatus(sync: SyncStatus, work: WaitingWork | undefined): SaveStatus {
   const edits = sync.waitingEdits === 1 ? '1 edit' : `${sync.waitingEdits} edits`;

@@ -35,7 +35,7 @@ export interface SheetEdits {
   setViewport(range: CellRange): void;
 }
 
-export const MAX_BLOCK_CELLS = 100_000;
+const MAX_BLOCK_CELLS = 100_000;
 const OWN_FOR_MS = 10_000;
 
 export function createSheetEdits(live: LiveSheet): SheetEdits {

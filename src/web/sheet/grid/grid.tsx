@@ -2,7 +2,7 @@
  * The grid: cells of any sheet, however large, a selection, and an editor over the active cell. It owns where it is scrolled to and how wide
  * columns are; what is in the cells, what is selected and what a key does is given to it.
  *
- * Written for this page: glide-data-grid, tried for it, goes to the last row where any row beyond 1.4 million is asked for. See painter.ts.
+ * Written for this page: docs/decisions/0025 says why.
  */
 import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef } from 'react';
 import type { CellRange } from '../../../spreadsheet/cell.ts';

@@ -29,7 +29,7 @@ const EDGE = 5;
 const MIN_WIDTH = 32;
 const MAX_WIDTH = 800;
 
-export function placeAt({ rows, columns, headWidth, headHeight, x, y }: GridGeometry, left: number, top: number): GridPlace {
+function placeAt({ rows, columns, headWidth, headHeight, x, y }: GridGeometry, left: number, top: number): GridPlace {
   const [right, down] = [left - headWidth + x, top - headHeight + y];
   const place = { row: rows.indexAt(down), column: columns.indexAt(right) };
   if (left < headWidth && top < headHeight) {
