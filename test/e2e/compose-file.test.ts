@@ -104,6 +104,7 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
     databaseUrl: environment.DATABASE_URL,
     blobs: '/var/lib/tidemark/blobs',
     logLevel: 'info',
+    uiUrl: 'http://127.0.0.1:8080',
     temporal: { configured: true, address: 'temporal:7233', namespace: 'default' },
   });
   expect(Object.keys(environment).sort()).toEqual([
@@ -111,6 +112,7 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
     'LOG_LEVEL',
     'TEMPORAL_ADDRESS',
     'TEMPORAL_NAMESPACE',
+    'TEMPORAL_UI_URL',
     'TIDEMARK_BLOBS',
   ]);
   const role = name === 'migrate' ? 'tidemark_migrator' : 'app';
