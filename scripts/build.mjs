@@ -1,12 +1,13 @@
 /**
  * dist/: the library and the command, as plain JavaScript, with the workflows bundled into one file so that no worker
- * bundles at start. Built in place, because a running `tidemark dev` loads from it; what has no source any more goes.
+ * bundles at start, and in dist/web the page. Built in place, because a running `tidemark dev` loads from it; what has no source any more goes.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildPage } from './build-page.mjs';
 import { fail, installIfStale, requireNode, root } from './setup.mjs';
 
 const dist = join(root, 'dist');
@@ -17,7 +18,8 @@ const stamp = join(root, 'node_modules/.cache/tidemark/dist-built-from');
 /** Builds where a source has changed since. Ends the process where it does not compile. */
 export async function buildIfStale() {
   const sources = hashSources();
-  if (existsSync(bundle) && existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return false;
+  if (existsSync(bundle) && existsSync(join(dist, 'web/index.html')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === sources)
+    return false;
   rmSync(stamp, { force: true });
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError'], {
@@ -27,6 +29,7 @@ export async function buildIfStale() {
   if (status !== 0) fail('The build failed: correct the errors above.');
   removeOrphans();
   await bundleWorkflows();
+  await buildPage(join(dist, 'web'));
   if (existsSync(join(dist, 'cli.js'))) chmodSync(join(dist, 'cli.js'), 0o755);
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, sources);
@@ -46,7 +49,9 @@ function hashSources() {
     'package-lock.json',
     'tsconfig.json',
     'tsconfig.build.json',
+    'vite.config.ts',
     'scripts/build.mjs',
+    'scripts/build-page.mjs',
     ...filesIn('src').map((file) => `src/${file}`),
   ];
   for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
@@ -59,6 +64,7 @@ function removeOrphans() {
     if (
       /\.(js|js\.map|d\.ts)$/.test(file) &&
       !file.startsWith('workflow-bundle') &&
+      !file.startsWith('web/') &&
       !sources.has(file.replace(/\.(js|js\.map|d\.ts)$/, ''))
     ) {
       rmSync(join(dist, file));

@@ -15,7 +15,7 @@ export function webCodec(): ContentCodec {
           'Blobs cannot be checked here: browsers have crypto.subtle on https and localhost alone. Serve this page over https.',
         );
       }
-      const digest = new Uint8Array(await subtle.digest('SHA-256', content as BufferSource));
+      const digest = new Uint8Array(await subtle.digest('SHA-256', content as Uint8Array<ArrayBuffer>));
       return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
     },
     compress: (content) => through(content, new CompressionStream('gzip')),
@@ -23,7 +23,7 @@ export function webCodec(): ContentCodec {
   };
 }
 
-async function through(bytes: Uint8Array, transform: GenericTransformStream): Promise<Uint8Array> {
-  const source = new Blob([bytes as BlobPart]).stream();
-  return new Uint8Array(await new Response(source.pipeThrough(transform as ReadableWritablePair)).arrayBuffer());
+async function through(bytes: Uint8Array, transform: CompressionStream | DecompressionStream): Promise<Uint8Array> {
+  const source = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+  return new Uint8Array(await new Response(source.pipeThrough(transform)).arrayBuffer());
 }

@@ -48,6 +48,10 @@ describe('a lint rule refuses', () => {
     ['an activity in a workflow', 'src/workflows/a.ts', imports('../activities/burst.ts')],
     ['Node in a workflow', 'src/workflows/a.ts', imports('node:crypto')],
     ['pg in a workflow', 'src/workflows/a.ts', imports('pg')],
+    ['Node in the page', 'src/web/a.ts', imports('node:fs')],
+    ['pg in the page', 'src/web/sheet/a.tsx', imports('pg')],
+    ['the database in the page', 'src/web/a.ts', imports('../postgres/pool.ts')],
+    ['what claims work in the page', 'src/web/sheet/a.ts', imports('../../work/claim.ts')],
     ["Temporal's client in a workflow", 'src/workflows/a.ts', imports('@temporalio/client')],
   ])('%s', (_, file, statement) => {
     expect(lint(file, statement)).toEqual(['noRestrictedImports']);
@@ -69,6 +73,9 @@ test.each([
   ['src/postgres/a.ts', imports('pg')],
   ['src/workflows/a.ts', imports('@temporalio/workflow')],
   ['src/workflows/a.ts', imports('../activities/types.ts')],
+  ['src/web/a.ts', imports('../client.ts')],
+  ['src/web/a.ts', imports('./work/work-page.tsx')],
+  ['src/web/sheet/a.ts', imports('../../spreadsheet/a1.ts')],
 ])('%s may: %s', (file, statement) => {
   expect(lint(file, statement)).toEqual([]);
 });

@@ -267,7 +267,10 @@ describe('a file that is wrong', () => {
     let isEnded = false;
     async function* records(): AsyncGenerator<CsvRecord> {
       try {
-        while (read < 5_000) yield { fields: ['x'], line: before + (read += 1), column: 1, bytes: 2 * read };
+        while (read < 5_000) {
+          read += 1;
+          yield { fields: ['x'], line: before + read, column: 1, bytes: 2 * read };
+        }
       } finally {
         isEnded = true;
       }

@@ -1,0 +1,135 @@
+/** One unit: the chain it belongs to, how far it is, and why it failed. */
+import './work.css';
+import type { ReactNode } from 'react';
+import type { UnitDetails } from '../api-types.ts';
+import { client } from '../client.ts';
+import { CodeBlock } from '../code-block.tsx';
+import { formatCount, formatDuration, formatJson } from '../format.ts';
+import { Failure, Loading } from '../notice.tsx';
+import { links } from '../router.ts';
+import { StateChip } from '../state-chip.tsx';
+import { Time } from '../time.tsx';
+import { usePolled } from '../use-polled.ts';
+import { Decide } from './decide.tsx';
+
+const EVERY_MS = 1_500;
+
+export default function UnitPage({ workId }: { workId: string }) {
+  const { data: unit, error, reload } = usePolled((signal) => client.work.get(workId, { signal }), EVERY_MS, workId);
+  return (
+    <div className="page">
+      <nav aria-label="Place" className="crumbs">
+        <a href={links.work()}>Work</a> <span aria-hidden="true">/</span>
+      </nav>
+      <div className="page-head">
+        <h1 className="unit-title">{workId}</h1>
+        {unit && <StateChip state={unit.state} />}
+      </div>
+      {error && <Failure what="The unit could not be read." error={error} retry={reload} />}
+      {unit === undefined ? !error && <Loading what="the unit" /> : <Details unit={unit} onDone={reload} />}
+    </div>
+  );
+}
+
+function Details({ unit, onDone }: { unit: UnitDetails; onDone: () => void }) {
+  const { error, createdAt, begunAt, finishedAt } = unit;
+  return (
+    <>
+      <Chain unit={unit} />
+      {unit.state === 'dead' && (
+        <div className="notice notice--danger">
+          <p>
+            <strong>It gave up.</strong> It stays like this until a person decides.
+          </p>
+          <Decide selection={{ ids: [unit.id] }} units={1} what={unit.id} onDone={onDone} />
+        </div>
+      )}
+      <dl className="figures">
+        <Figure name="Group">
+          <a href={links.work({ group: unit.group })}>{unit.group}</a>
+        </Figure>
+        <Figure name="Attempt">{formatCount(unit.attempt)}</Figure>
+        <Figure name="Asked for">
+          <Time at={createdAt} />
+        </Figure>
+        <Figure name="Last begun">
+          <Time at={begunAt} />
+        </Figure>
+        <Figure name="Ended">
+          <Time at={finishedAt} />
+        </Figure>
+        {finishedAt && <Figure name="Took">{formatDuration(Math.max(0, Date.parse(finishedAt) - Date.parse(createdAt)))}</Figure>}
+        {unit.actor && <Figure name="Asked for by">{unit.actor}</Figure>}
+        {unit.orderingKey && <Figure name="In order with">{unit.orderingKey}</Figure>}
+        {unit.correlationId && <Figure name="Correlation">{unit.correlationId}</Figure>}
+        {unit.causationId && <Figure name="Caused by">{unit.causationId}</Figure>}
+      </dl>
+      {error && (
+        <section aria-labelledby="error">
+          <h2 id="error">Error</h2>
+          <p>
+            <code>{error.code}</code> {error.message}
+          </p>
+          {error.stack && <CodeBlock text={error.stack} label="Stack" />}
+        </section>
+      )}
+      <Json title="Progress" value={unit.progress} />
+      <Json title="Result" value={unit.result} />
+      <Json title="Input" value={unit.input} />
+    </>
+  );
+}
+
+/** entry → unit → execution */
+function Chain({ unit }: { unit: UnitDetails }) {
+  const { entry } = unit;
+  return (
+    <ol className="chain" aria-label="Where it comes from and where it runs">
+      {entry && (
+        <li>
+          <span className="chain-kind">Entry</span>
+          <a href={links.log(entry.logId)}>
+            {entry.logId} #{formatCount(Number(entry.sequenceId))}
+          </a>
+        </li>
+      )}
+      <li>
+        <span className="chain-kind">Unit</span>
+        <span>
+          {unit.workflow} <StateChip state={unit.state} />
+        </span>
+      </li>
+      <li>
+        <span className="chain-kind">Execution</span>
+        {unit.execution === undefined ? (
+          <span className="muted">not started yet</span>
+        ) : unit.uiUrl ? (
+          <a href={unit.uiUrl} target="_blank" rel="noreferrer">
+            {unit.execution} in Temporal ↗
+          </a>
+        ) : (
+          <span className="mono">{unit.execution}</span>
+        )}
+      </li>
+    </ol>
+  );
+}
+
+function Figure({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Json({ title, value }: { title: string; value: unknown }) {
+  if (value === undefined || value === null) return null;
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <CodeBlock text={formatJson(value)} label={title} />
+    </section>
+  );
+}
