@@ -115,7 +115,7 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext): void {
       async handler(request, reply) {
         const { logId } = request.params;
         const { entries, expect, snapshotId } = request.body;
-        const { actor } = request.caller;
+        const { id: owner, actor } = request.caller;
         const key = request.headers['idempotency-key'];
         const logType = logTypeNamed(tidemark.registry, await typeOf(logId));
         const appended = await tidemark.log(logType, logId).append(entries as never, {
@@ -123,7 +123,7 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext): void {
           snapshotId: snapshotIdOf(snapshotId),
           actor,
           createsLog: false,
-          ...(key === undefined ? {} : { once: { owner: actor ?? '', key, request: hashes.get(request) ?? '' } }),
+          ...(key === undefined ? {} : { once: { owner: owner ?? actor ?? '', key, request: hashes.get(request) ?? '' } }),
         });
         if (appended.isReplayed) {
           reply.header('idempotent-replayed', 'true');
