@@ -103,8 +103,8 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
       sendProblem(error, request, reply);
     },
     logController: new LogController({ disableRequestLogging: true }),
-    // A unit's id has slashes in it, percent-encoded, and may be 500 characters long.
-    routerOptions: { maxParamLength: 1_600, ignoreTrailingSlash: false },
+    // A unit's id has slashes in it, percent-encoded, and may be 500 characters long; so may the path of a blob.
+    routerOptions: { maxParamLength: 4_000, ignoreTrailingSlash: false },
     // Answered by closing.ts, as a problem.
     return503OnClosing: false,
     forceCloseConnections: 'idle',

@@ -16,6 +16,8 @@ export interface DocumentedRequest {
   headers?: Record<string, string>;
   /** `nobody`: without a token. `guest`: with one that allows none of this. `stranger`: refused before it is known what they want. */
   as?: 'somebody' | 'nobody' | 'guest' | 'stranger';
+  /** The answer goes on: its beginning is enough. */
+  isStream?: boolean;
   /** Of a problem. Default: the usual one of its status. */
   code?: string;
   /** What has to have happened before. */
@@ -23,7 +25,7 @@ export interface DocumentedRequest {
 }
 
 /** Over the scene of documented-scene.ts. */
-export const documentedRequests = ({ token }: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
+export const documentedRequests = ({ token, blobId }: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
   'GET /session': { 200: {} },
   'POST /session': {
     204: { body: { token } },
@@ -69,6 +71,35 @@ export const documentedRequests = ({ token }: { token: string } & Scene): Record
         server.request('POST', '/logs/flights/entries', { entries: [cell(1)], expect: 'any' }, { ...headers, 'idempotency-key': 'used' }),
     },
   },
+  'GET /logs/{logId}/events': {
+    200: { at: '/logs/flights/events?from=0', isStream: true },
+    400: { at: '/logs/flights/events?from=-1' },
+    404: { at: '/logs/nowhere/events', code: 'log_not_found' },
+    416: { at: '/logs/flights/events?from=99', code: 'sequence_range' },
+  },
+  'GET /logs/{logId}/blobs': {
+    200: { at: '/logs/flights/blobs' },
+    400: { at: '/logs/flights/blobs?continuation=x', code: 'no_continuation' },
+    404: { at: '/logs/nowhere/blobs', code: 'log_not_found' },
+    409: { at: `/logs/flights/blobs?dir=${blobId}`, code: 'blob_wrong_kind' },
+  },
+  'GET /logs/{logId}/blobs/{name}': {
+    200: { at: `/logs/flights/blobs/${blobId}` },
+    206: { at: `/logs/flights/blobs/${blobId}`, headers: { range: 'bytes=1-2' } },
+    304: { at: `/logs/flights/blobs/${blobId}`, headers: { 'if-none-match': `"${blobId}"` } },
+    400: { at: '/logs/flights/blobs/a%3Ab', code: 'invalid_blob_name' },
+    404: { at: '/logs/flights/blobs/none', code: 'blob_not_found' },
+    409: { at: `/logs/flights/blobs/${blobId}%2Fnone`, code: 'blob_wrong_kind' },
+    416: { at: `/logs/flights/blobs/${blobId}`, headers: { range: 'bytes=99999-' }, code: 'range_not_satisfiable' },
+  },
+  'PUT /logs/{logId}/blobs/{name}': { 403: { at: `/logs/flights/blobs/${blobId}`, code: 'not_exposed' } },
+  'DELETE /logs/{logId}/blobs/{name}': { 403: { at: `/logs/flights/blobs/${blobId}`, code: 'not_exposed' } },
+  'PATCH /logs/{logId}/entries/{sequenceId}': { 403: { at: '/logs/flights/entries/0', code: 'not_exposed' } },
+  'POST /logs/{logId}/entries/{sequenceId}/complete': { 403: { at: '/logs/flights/entries/0/complete', code: 'not_exposed' } },
+  'POST /logs/{logId}/truncate': { 403: { at: '/logs/flights/truncate', code: 'not_exposed' } },
+  'GET /metrics': { 200: {} },
+  'GET /health/live': { 200: {} },
+  'GET /health/ready': { 200: {} },
   'GET /logs/{logId}/snapshots': {
     200: { at: '/logs/flights/snapshots' },
     400: { at: '/logs/flights/snapshots?limit=0' },
