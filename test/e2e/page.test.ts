@@ -1,4 +1,5 @@
 /** The page as people have it: in a real browser, over a real server and a real worker. What they see is asserted, not what is behind it. */
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthorizer } from '../../src/http/authorizer.ts';
 import { sheet } from '../../src/index.ts';
@@ -76,6 +77,39 @@ describe('a log', () => {
     await worker.kill();
   }, 60_000);
 });
+
+test('a file that is dropped becomes a sheet, and a picture shows what each of its snapshots rewrote', async () => {
+  const opened = await fixture.open();
+  const { page } = opened;
+  const csv = await readFile(new URL('../../examples/data/us-airports.csv', import.meta.url), 'utf8');
+  const files = await page.evaluateHandle((text) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], 'US airports.csv', { type: 'text/csv' }));
+    return transfer;
+  }, csv);
+  await page.getByRole('region', { name: 'Import a file' }).getByRole('button', { name: 'Choose a file' }).waitFor();
+  await page.dispatchEvent('main', 'drop', { dataTransfer: files });
+  await page.waitForURL('**/#/sheets/us-airports');
+  await page.getByRole('status').getByText('Imported 3,377 rows into us-airports.').waitFor();
+
+  await page.getByRole('link', { name: 'Show the log' }).click();
+  const panel = page.getByRole('complementary', { name: 'Log and snapshots' });
+  await panel.getByText('No snapshot has been taken yet.').waitFor();
+  const worker = await fixture.tidemark.worker();
+  const log = fixture.server.tidemark.log(sheet, 'us-airports');
+  await log.append({ ...cell(1), row: 5_000 }, { expect: 'any', pending: 'snapshot' });
+  const first = panel.getByRole('img', { name: /^(\d+) of \1 tiles rewritten$/ });
+  await first.waitFor();
+  await panel.getByText('nothing to keep: the first one').waitFor();
+  await log.append({ ...cell(2), row: 1_000 }, { expect: 'any', actor: 'ines' });
+  await log.append({ ...cell(3), row: 1_001 }, { expect: 'any', actor: 'ines', pending: 'snapshot' });
+  await panel.getByRole('img', { name: /^2 of \d+ tiles rewritten$/ }).waitFor();
+  await panel.getByText('kept from the snapshot before #').waitFor();
+  expect(await panel.getByRole('button', { name: /^before #/ }).count()).toBe(2);
+  await opened.screenshot('sheet-with-log');
+  await closeClean(opened);
+  await worker.stop();
+}, 60_000);
 
 describe('the work', () => {
   let dead: string[];
@@ -207,7 +241,11 @@ describe('the page', () => {
       await page.emulateMedia({ colorScheme: theme });
       for (const width of [1_280, 375]) {
         await page.setViewportSize({ width, height: 740 });
-        expect({ theme, width, barriers: await findBarriers(page) }).toEqual({ theme, width, barriers: [] });
+        expect({ theme, width, barriers: await findBarriers(page, theme === 'dark' ? { rules: ['color-contrast'] } : {}) }).toEqual({
+          theme,
+          width,
+          barriers: [],
+        });
         expect(await sidewaysPx(page)).toBe(0);
         await opened.screenshot(`${hash.replace(/[#?/=]+/g, '-').replace(/^-/, '') || 'sheets'}-${theme}-${width}`);
       }
