@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { SCOPES } from '../../src/http/access.ts';
+import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
+import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { builtPage, launchBrowser, type OpenedPage, openPage, type PageOptions } from '../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -29,7 +31,9 @@ afterEach(async () => {
   for (const { problems, close } of opened.splice(0)) {
     await close();
     // The browser says of each request that was refused, or that there is no network.
-    expect(problems.filter((problem) => !/ERR_INTERNET_DISCONNECTED|ERR_NETWORK|409 \(Conflict\)/.test(problem))).toEqual([]);
+    expect(problems.filter((problem) => !/ERR_INTERNET_DISCONNECTED|ERR_NETWORK|409 \(Conflict\)|404 \(Not Found\)/.test(problem))).toEqual(
+      [],
+    );
   }
 });
 
@@ -333,4 +337,33 @@ test('a file that is dropped on the sheet is imported, and the sheet is exported
   const file = await download;
   expect(file.suggestedFilename()).toBe('files.csv');
   expect(await readFile(await file.path(), 'utf8')).toBe('name,price\ntea,2\nmilk,3\n');
+});
+
+test('a part that cannot be loaded says so beside what can, and is there after another try', async () => {
+  await makeSheet('broken', [['a']]);
+  await write('broken', { type: 'SetCellValueAndFormat', row: 10, column: 40, value: 'far right' });
+  const { eventLog, blobs: itsBlobs } = server.tidemark.log(sheet, 'broken');
+  const blobs = await itsBlobs();
+  await eventLog.setMetadata(1n, { snapshot: await takeSnapshot({ log: eventLog, blobs, logType: sheet, sequenceId: 1n }) });
+  const one = await openPage(browser, `${server.url}/#/sheets/broken`, { context: shared });
+  opened.push(one);
+  const { page } = one;
+  await page.route('**/blobs/tile-*', (route) => route.fulfill({ status: 200, body: 'not what it should be' }));
+  await page.reload();
+  const alert = page.getByRole('alert').filter({ hasText: 'could not be loaded' });
+  await expect.poll(() => alert.textContent()).toBe('1 part of the sheet could not be loaded. Try again');
+  expect(await cell(page, 'A1').getAttribute('title')).toBe('This part of the sheet could not be loaded');
+  await saved(page);
+  await page.unroute('**/blobs/tile-*');
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await shows(page, 'A1', 'a');
+  expect(await alert.count()).toBe(0);
+});
+
+test('a sheet that is not there says what to do', async () => {
+  const one = await openPage(browser, `${server.url}/#/sheets/nowhere`, { context: shared });
+  opened.push(one);
+  await expect
+    .poll(() => one.page.getByRole('alert').allTextContents())
+    .toContainEqual(expect.stringContaining("There is no log 'nowhere'. Create it first"));
 });

@@ -27,6 +27,7 @@ export function SheetPage({ sheetId, client = beside }: SheetPageProps) {
     case 'failed':
       return (
         <div className="sheet-desk">
+          <h1 className="sheet-unseen">{sheetId}</h1>
           <Failure error={opened.error} what={`The sheet '${sheetId}' cannot be opened.`} retry={opened.retry} />
         </div>
       );
