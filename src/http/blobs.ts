@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { missingBlobStore } from '../blob-store/missing-blob-store.ts';
+import { readLog } from '../event-log/read-log.ts';
 import { parseByteRange, RangeNotSatisfiableError } from './byte-range.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
@@ -25,7 +26,7 @@ const OCTETS = 'application/octet-stream';
 const IMMUTABLE = 'private, max-age=31536000, immutable';
 const Octets = { description: 'The blob', content: { [OCTETS]: { schema: z.string().meta({ format: 'binary' }) } } };
 
-export function blobRoutes(app: HttpApp, { tidemark: { blobs = missingBlobStore } }: HttpContext): void {
+export function blobRoutes(app: HttpApp, { tidemark: { blobs = missingBlobStore }, db }: HttpContext): void {
   async function directoryOf(logId: string, path: readonly string[]): Promise<BlobDir> {
     let directory = await blobsOfLog(blobs, logId);
     for (const name of path) {
@@ -49,6 +50,8 @@ export function blobRoutes(app: HttpApp, { tidemark: { blobs = missingBlobStore 
       response: { 200: BlobNames, ...problems(404, 409) },
     },
     async handler({ params: { logId }, query: { continuation, dir } }) {
+      // A directory is there by what is in it, a log by its row.
+      await readLog(db, logId);
       return (await directoryOf(logId, dir === undefined ? [] : dir.split('/'))).query(continuation);
     },
   });

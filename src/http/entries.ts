@@ -16,7 +16,7 @@ import { readLog } from '../event-log/read-log.ts';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
 import { queryArchivedText } from '../history/query-archived-text.ts';
 import { createSnapshotCache } from '../snapshots/cache.ts';
-import { AppendBody, Appended, EntriesPage, MAX_PAGE } from './entry-schemas.ts';
+import { AppendBody, Appended, EntriesPage, KnownSnapshot, MAX_PAGE } from './entry-schemas.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { logTypeNamed } from './logs.ts';
 import { problems } from './problem.ts';
@@ -24,11 +24,6 @@ import { LogParams, pageSize, SequenceIdText, snapshotBody, TAGS } from './schem
 
 /** No snapshot has this id: any newer one is named. */
 const NO_SNAPSHOT: SequenceId = -1n;
-
-const KnownSnapshot = z
-  .union([SequenceIdText, z.literal('none')])
-  .optional()
-  .describe('The newest snapshot that you know of, or `none`: a newer one is in the answer');
 
 const Flag = z.enum(['true', 'false']).default('false');
 

@@ -11,7 +11,7 @@ const NewEntry = z.unknown().meta({
   id: 'NewEntry',
   type: 'object',
   required: ['type'],
-  properties: { type: { type: 'string' } },
+  properties: { type: { type: 'string', minLength: 1 } },
   additionalProperties: true,
   description:
     'An entry as it is written: its type and its own fields, as its log type has them. `snapshot`, `history` and `pending` are refused',
@@ -48,12 +48,17 @@ export const EntriesPage = z
   })
   .meta({ id: 'EntriesPage' });
 
+export const KnownSnapshot = z
+  .union([SequenceIdText, z.literal('none')])
+  .optional()
+  .describe('The newest snapshot that you know of, or `none`: a newer one is in the answer');
+
 export const AppendBody = z.object({
   entries: z.array(NewEntry).min(1).max(MAX_APPENDED).describe(`1 to ${MAX_APPENDED} entries: all of them or none`),
   expect: z
     .union([SequenceIdText, z.literal('any')])
     .describe("The log's next sequence id as you know it, or 'any': wherever the log ends"),
-  snapshotId: z.string().optional().describe('The newest snapshot that you know of, or `none`: a newer one is in the answer'),
+  snapshotId: KnownSnapshot,
 });
 
 export const Appended = z

@@ -32,3 +32,17 @@ export const LogEvents = {
     .object({ startSequenceId: SequenceIdText })
     .meta({ id: 'TruncatedEvent', description: 'The log begins there now, and the stream was before it: it goes on from there' }),
 };
+
+function eventNamed<NameT extends keyof typeof LogEvents>(name: NameT) {
+  const schema = { $ref: `#/components/schemas/${LogEvents[name].meta()?.id}` };
+  return z.object({
+    id: SequenceIdText.describe('Where to resume'),
+    event: z.literal(name),
+    data: z.string().meta({ contentMediaType: 'application/json', contentSchema: schema }),
+  });
+}
+
+/** What the documentation says of a stream is what it says of each of its events. */
+export const LogEvent = z
+  .union([eventNamed('entries'), eventNamed('metadata'), eventNamed('marked'), eventNamed('truncated')])
+  .meta({ id: 'LogEvent', description: 'One event of the stream; its data is JSON' });

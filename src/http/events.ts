@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
+import { LogEvent } from './event-schemas.ts';
 import { OPENING } from './event-text.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { createLogHub, type LogHub } from './log-hub.ts';
@@ -119,7 +120,7 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
       }),
       headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
       response: {
-        200: { description: 'A stream that goes on until either side ends it', content: { [EVENTS]: { schema: z.string() } } },
+        200: { description: 'A stream that goes on until either side ends it', content: { [EVENTS]: { schema: LogEvent } } },
         ...problems(404, 416),
       },
     },

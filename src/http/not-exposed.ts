@@ -19,12 +19,13 @@ const ROUTES: { method: HTTPMethods; url: string; what: string; tag: string; par
 
 /** Refused to everybody who is known, before anything of the request is read. */
 export function notExposedRoutes(app: HttpApp): void {
+  const { 400: _, ...response } = problems();
   for (const { method, url, what, tag, params } of ROUTES) {
     app.route({
       method,
       url,
       config: { access: 'caller' },
-      schema: { tags: [tag], summary: `${what}: not offered`, params, response: problems() },
+      schema: { tags: [tag], summary: `${what}: not offered`, params, response },
       onRequest: async () => {
         throw new NotExposedError(what);
       },

@@ -48,7 +48,7 @@ beforeAll(async () => {
   const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['publish'] })];
   callers = { somebody: bearer(token), guest: bearer(poor), nobody: {}, stranger: STRANGER };
   server = await start({});
-  strict = await start({ bodyLimit: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
+  strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
   await ask(busy, 'GET', '/session', {});
 
@@ -74,14 +74,32 @@ function start(options: Partial<HttpAppOptions>): Promise<TestServer> {
   });
 }
 
-function ask(of: TestServer, method: string, path: string, { at = path, body, headers, as = 'somebody' }: DocumentedRequest) {
-  return of.request(method, at, body, { ...callers[as], ...headers });
+async function ask(of: TestServer, method: string, path: string, request: DocumentedRequest): Promise<Answer> {
+  const { at = path, body, as = 'somebody', isStream } = request;
+  const headers = { ...callers[as], ...request.headers };
+  if (!isStream) return of.request(method, at, body, headers);
+  const hangUp = new AbortController();
+  const response = await fetch(`${of.url}${at}`, { method, headers, signal: hangUp.signal });
+  try {
+    const { value } = (await response.body?.getReader().read()) ?? {};
+    const text = new TextDecoder().decode(value);
+    const isJson = response.headers.get('content-type')?.includes('json');
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  } finally {
+    hangUp.abort();
+  }
 }
 
 /** Sends the head of a request with a body, and nothing of the body. */
-async function stall(method: string, at: string): Promise<Answer> {
+async function stall(method: string, at: string, own: Record<string, string> = {}): Promise<Answer> {
   const socket = await openSocket(strict.url);
-  const headers = { host: new URL(strict.url).host, ...callers.somebody, 'content-type': 'application/json', 'content-length': '9' };
+  const headers = {
+    host: new URL(strict.url).host,
+    ...callers.somebody,
+    'content-type': 'application/json',
+    ...own,
+    'content-length': '9',
+  };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`${method} ${at} HTTP/1.1\r\n${lines.join('')}\r\n`);
   const { status = 0, text } = await readToEnd(socket);
@@ -103,7 +121,7 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
     case 403:
       return { answer: await ask(server, method, path, { ...usual, as: needs === 'caller' ? 'stranger' : 'guest' }) };
     case 408:
-      return { answer: await stall(method, usual.at ?? path) };
+      return { answer: await stall(method, usual.at ?? path, usual.headers) };
     case 413:
       return { answer: await ask(strict, method, path, { ...usual, body: JSON.stringify('x'.repeat(BODY_LIMIT)) }) };
     case 414:
@@ -117,6 +135,11 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
     default:
       throw new Error(`${name} documents ${status}, and there is no request here that is answered so`);
   }
+}
+
+async function closeToAll({ name }: TestDatabase): Promise<void> {
+  await database.ownerPool.query(`alter database ${name} allow_connections false`);
+  await database.ownerPool.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
 }
 
 function problemOf(operation: string, answer: Answer): string | undefined {
@@ -147,21 +170,34 @@ describe('of every operation:', () => {
     const { token } = await makeToken(gone);
     const [asking, open] = await Promise.all([startTestServer(gone, askForTokens(gone)), startTestServer(gone)]);
     try {
-      await database.ownerPool.query(`alter database ${gone.name} allow_connections false`);
-      await database.ownerPool.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [gone.name]);
-      for (const { name, method, path, needs } of contract.operations) {
+      await closeToAll(gone);
+      for (const { name, method, path, needs } of contract.operations.filter((one) => !one.path.startsWith('/health/'))) {
         const { at = path, body, headers } = Object.values(requests[name] ?? {})[0] as DocumentedRequest;
         const answer = await asking.request(method, at, body ?? undefined, { ...headers, ...(needs === 'public' ? {} : bearer(token)) });
         expect(answer, name).toMatchObject({ status: 503, body: { status: 503, code: 'unavailable' } });
         expect(answer.headers.get('retry-after')).toBe('1');
         expect(problemOf(name, answer)).toBeUndefined();
-        // What is done without the database is done.
+        // Those who need not be asked for get further.
         const letIn = await open.request(method, at, body, headers);
-        if (letIn.status >= 300)
-          expect(letIn, name).toMatchObject({ body: { code: expect.stringMatching(/^(unavailable|not_exposed|not_found)$/) } });
+        expect(letIn.status, name).not.toBe(500);
       }
     } finally {
       await Promise.all([asking.close(), open.close()]);
+      await gone.drop();
+    }
+  });
+
+  test('but of health: it is alive without what it needs, and says what that is', async () => {
+    const gone = await createTestDatabase();
+    const broken = await startTestServer(gone);
+    try {
+      await closeToAll(gone);
+      const ready = await broken.request('GET', '/health/ready');
+      expect(ready).toMatchObject({ status: 503, body: { missing: [expect.stringMatching(/^postgres: /)] } });
+      expect(problemOf('GET /health/ready', ready)).toBeUndefined();
+      expect((await broken.request('GET', '/health/live')).status).toBe(200);
+    } finally {
+      await broken.close();
       await gone.drop();
     }
   });

@@ -2,8 +2,11 @@
  * For each operation of the OpenAPI document and each status that it may answer, a request that is answered so. What follows from what an
  * operation takes and who may ask (401, 403, 408, 413, 414, 415, 429) is made from its first request here, unless it has one of its own.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import { sheet } from '../../src/index.ts';
 import type { Scene } from './documented-scene.ts';
 import type { TestServer } from './http-server.ts';
+import { until } from './until.ts';
 
 export interface DocumentedRequest {
   /** Path and query; default: the operation's own path. */
@@ -13,6 +16,8 @@ export interface DocumentedRequest {
   headers?: Record<string, string>;
   /** `nobody`: without a token. `guest`: with one that allows none of this. `stranger`: refused before it is known what they want. */
   as?: 'somebody' | 'nobody' | 'guest' | 'stranger';
+  /** The answer goes on: its beginning is enough. */
+  isStream?: boolean;
   /** Of a problem. Default: the usual one of its status. */
   code?: string;
   /** What has to have happened before. */
@@ -20,7 +25,7 @@ export interface DocumentedRequest {
 }
 
 /** Over the scene of documented-scene.ts. */
-export const documentedRequests = ({ token }: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
+export const documentedRequests = ({ token, blobId }: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
   'GET /session': { 200: {} },
   'POST /session': {
     204: { body: { token } },
@@ -66,6 +71,76 @@ export const documentedRequests = ({ token }: { token: string } & Scene): Record
         server.request('POST', '/logs/flights/entries', { entries: [cell(1)], expect: 'any' }, { ...headers, 'idempotency-key': 'used' }),
     },
   },
+  'GET /logs/{logId}/events': {
+    200: { at: '/logs/flights/events?from=0', isStream: true },
+    400: { at: '/logs/flights/events?from=-1' },
+    404: { at: '/logs/nowhere/events', code: 'log_not_found' },
+    416: { at: '/logs/flights/events?from=99', code: 'sequence_range' },
+  },
+  'GET /logs/{logId}/blobs': {
+    200: { at: '/logs/flights/blobs' },
+    400: { at: '/logs/flights/blobs?continuation=x', code: 'no_continuation' },
+    404: { at: '/logs/nowhere/blobs', code: 'log_not_found' },
+    409: { at: `/logs/flights/blobs?dir=${blobId}`, code: 'blob_wrong_kind' },
+  },
+  'GET /logs/{logId}/blobs/{name}': {
+    200: { at: `/logs/flights/blobs/${blobId}` },
+    206: { at: `/logs/flights/blobs/${blobId}`, headers: { range: 'bytes=1-2' } },
+    304: { at: `/logs/flights/blobs/${blobId}`, headers: { 'if-none-match': `"${blobId}"` } },
+    400: { at: '/logs/flights/blobs/a%3Ab', code: 'invalid_blob_name' },
+    404: { at: '/logs/flights/blobs/none', code: 'blob_not_found' },
+    409: { at: `/logs/flights/blobs/${blobId}%2Fnone`, code: 'blob_wrong_kind' },
+    416: { at: `/logs/flights/blobs/${blobId}`, headers: { range: 'bytes=99999-' }, code: 'range_not_satisfiable' },
+  },
+  'PUT /logs/{logId}/blobs/{name}': { 403: { at: `/logs/flights/blobs/${blobId}`, code: 'not_exposed' } },
+  'DELETE /logs/{logId}/blobs/{name}': { 403: { at: `/logs/flights/blobs/${blobId}`, code: 'not_exposed' } },
+  'PATCH /logs/{logId}/entries/{sequenceId}': { 403: { at: '/logs/flights/entries/0', code: 'not_exposed' } },
+  'POST /logs/{logId}/entries/{sequenceId}/complete': { 403: { at: '/logs/flights/entries/0/complete', code: 'not_exposed' } },
+  'POST /logs/{logId}/truncate': { 403: { at: '/logs/flights/truncate', code: 'not_exposed' } },
+  'GET /metrics': { 200: {} },
+  'GET /health/live': { 200: {} },
+  'GET /health/ready': { 200: {} },
+  'GET /logs/{logId}/snapshots': {
+    200: { at: '/logs/flights/snapshots' },
+    400: { at: '/logs/flights/snapshots?limit=0' },
+    404: { at: '/logs/nowhere/snapshots', code: 'log_not_found' },
+  },
+  'GET /logs/{logId}/snapshots/{sequenceId}/tiles': {
+    200: { at: '/logs/flights/snapshots/2/tiles' },
+    400: { at: '/logs/notes/snapshots/0/tiles' },
+    404: { at: '/logs/flights/snapshots/1/tiles', code: 'snapshot_not_found' },
+  },
+  'GET /logs/{logId}/sheet': {
+    200: { at: '/logs/flights/sheet' },
+    400: { at: '/logs/notes/sheet' },
+    404: { at: '/logs/nowhere/sheet', code: 'log_not_found' },
+    410: { at: '/logs/gone/sheet', code: 'history_gone', after: loseHistory },
+    416: { at: '/logs/flights/sheet?at=99', code: 'sequence_range' },
+  },
+  'GET /logs/{logId}/cells': {
+    200: { at: '/logs/flights/cells?range=A1:B2' },
+    400: { at: '/logs/flights/cells?range=A0' },
+    404: { at: '/logs/nowhere/cells?range=A1', code: 'log_not_found' },
+    410: { at: '/logs/gone/cells?range=A1', code: 'history_gone', after: loseHistory },
+    416: { at: '/logs/flights/cells?range=A1&at=99', code: 'sequence_range' },
+  },
+  'GET /logs/{logId}/cells/{cell}/history': {
+    200: { at: '/logs/flights/cells/A1/history' },
+    400: { at: '/logs/flights/cells/A0/history' },
+    404: { at: '/logs/nowhere/cells/A1/history', code: 'log_not_found' },
+  },
+  'GET /logs/{logId}/export': {
+    200: { at: '/logs/flights/export' },
+    400: { at: '/logs/flights/export?format=pdf' },
+    404: { at: '/logs/nowhere/export', code: 'log_not_found' },
+    410: { at: '/logs/gone/export', code: 'history_gone', after: loseHistory },
+    416: { at: '/logs/flights/export?at=99', code: 'sequence_range' },
+  },
+  'POST /logs/{logId}/import': {
+    201: { at: '/logs/imported/import', ...csv('a,1\n') },
+    400: { at: '/logs/flights/import', ...csv('a,1\n') },
+    409: { at: '/logs/importing/import', ...csv('a,1\n'), code: 'import_running', after: importSlowly },
+  },
   'GET /work': { 200: { at: '/work?state=dead' }, 400: { at: '/work?state=gone' } },
   'GET /work/{workId}': {
     200: { at: '/work/mail%2F1' },
@@ -81,4 +156,34 @@ export const documentedRequests = ({ token }: { token: string } & Scene): Record
 
 function cell(value: number) {
   return { type: 'SetCellValueAndFormat', row: 0, column: 0, value };
+}
+
+function csv(body: string) {
+  return { body, headers: { 'content-type': 'text/csv' } };
+}
+
+/** Entries are gone, and nothing stands for them. */
+async function loseHistory({ tidemark }: TestServer): Promise<void> {
+  const log = tidemark.log(sheet, 'gone');
+  if (await log.exists()) return;
+  await log.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 1 }, { expect: 0n });
+  await log.eventLog.truncate(1n);
+}
+
+/** Begins an import, of which the end does not come; the client goes away some time later. */
+async function importSlowly(server: TestServer, headers: Record<string, string>): Promise<void> {
+  const gone = new AbortController();
+  async function* rows() {
+    yield Buffer.from('a,1\n'.repeat(1_000));
+    await delay(5_000, undefined, { ref: false, signal: gone.signal });
+  }
+  fetch(`${server.url}/logs/importing/import?rowsPerEntry=1`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'text/csv' },
+    body: rows() as unknown as ReadableStream,
+    duplex: 'half',
+    signal: gone.signal,
+  } as RequestInit).catch(() => {});
+  await until('rows are in the sheet', () => server.tidemark.log(sheet, 'importing').exists());
+  setTimeout(() => gone.abort(), 1_000);
 }

@@ -69,6 +69,8 @@ export async function fuzz({ url, seconds, known = {}, headers = {} }: FuzzOptio
 function settings(known: Record<string, readonly string[]>): string {
   const names = Object.keys(known);
   return [
+    // Streams go on for ever.
+    'max-stream-events = 1',
     ...names.map((name, index) => `[dictionaries.known${index}]\nvalues = ${JSON.stringify(known[name])}`),
     '[parameters]',
     ...names.map((name, index) => `${JSON.stringify(name)} = { dictionary = "known${index}", probability = 0.7 }`),
