@@ -92,7 +92,7 @@ test('what is typed is in the cell at once, is saved, and another person sees it
   await press(page, 'Tab');
   await page.keyboard.type('2.50');
   await press(page, 'Enter');
-  expect(await active(page)).toBe('cell-B3');
+  await expect.poll(() => active(page)).toBe('cell-B3');
   await page.keyboard.type('draft');
   await press(page, 'Escape', 'Enter', 'F2');
   await page.keyboard.type("'007");
@@ -172,8 +172,9 @@ test('any row of a sheet is reached by its name, and a wrong name is refused wit
   await shows(page, 'C1073741824', 'last');
   await goTo(page, 'B536870912');
   await press(page, 'ArrowDown', 'PageDown');
-  const row = Number((await active(page))?.slice('cell-B'.length));
-  expect(row).toBeGreaterThan(536_870_912 + 10);
+  const activeRow = async () => Number((await active(page))?.slice('cell-B'.length));
+  await expect.poll(activeRow).toBeGreaterThan(536_870_912 + 10);
+  const row = await activeRow();
   expect(row).toBeLessThan(536_870_912 + 60);
   expect(await cell(page, `B${row}`).isVisible()).toBe(true);
   await press(page, 'Control+Home');
@@ -208,7 +209,7 @@ test.each([
 ])('where two wrote one cell, both values are shown, and "%s" leaves %s', async (choice, kept) => {
   const id = `conflict-${kept}`;
   await makeSheet(id);
-  const { page, context } = await openSheet(id);
+  const { page, context, screenshot } = await openSheet(id);
   await context.setOffline(true);
   await page.keyboard.type('mine');
   await press(page, 'Enter');
@@ -216,6 +217,7 @@ test.each([
   await writeCell(id, 0, 0, 'theirs');
   await context.setOffline(false);
   await says(page, 'conflict');
+  await screenshot('sheet-conflict');
   const notice = page.getByRole('alertdialog');
   expect(await notice.getByRole('row').nth(1).getByRole('cell').allTextContents()).toEqual(['theirs', 'mine']);
   await notice.getByRole('button', { name: choice }).click();
@@ -240,12 +242,13 @@ test('it says that no worker is there, and how much waits', async () => {
 test('who may only read sees the sheet and cannot change it', async () => {
   await makeSheet('reader', [['a', 1]]);
   isReader = true;
-  const { page } = await openSheet('reader', { theme: 'dark', width: 375, height: 700 });
+  const { page, screenshot } = await openSheet('reader', { theme: 'dark', width: 375, height: 700 });
   await page.keyboard.type('x');
   await press(page, 'Delete');
   expect(await page.getByRole('textbox', { name: /Content of A1/ }).count()).toBe(0);
   await shows(page, 'A1', 'a');
   expect(await page.getByRole('button', { name: /Import/ }).isDisabled()).toBe(true);
+  await screenshot('sheet-phone-dark');
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(375);
 });
 
@@ -276,7 +279,7 @@ test('the history of a cell says what was written, by whom and in which entry, a
   await makeSheet('history', [['first', 1]]);
   await writeCell('history', 0, 0, 'second');
   await writeCell('history', 0, 0, null);
-  const { page } = await openSheet('history');
+  const { page, screenshot } = await openSheet('history');
   await page.getByRole('button', { name: 'History of the cell' }).click();
   const panel = page.getByRole('complementary', { name: /History of/ });
   const writes = () => panel.getByRole('listitem').allTextContents();
@@ -291,6 +294,7 @@ test('the history of a cell says what was written, by whom and in which entry, a
   await page.keyboard.type('third');
   await press(page, 'Enter', 'ArrowUp');
   await expect.poll(async () => (await writes())[0]).toMatch(/^thirdada, .*entry 3$/);
+  await screenshot('sheet-history');
   await press(page, 'ArrowRight');
   await expect.poll(writes).toEqual([expect.stringMatching(/^1ada, .*entry 0$/)]);
 });
@@ -298,7 +302,7 @@ test('the history of a cell says what was written, by whom and in which entry, a
 test('the slider walks through earlier states, which cannot be changed, and comes back to now', async () => {
   await makeSheet('past', [['zero']]);
   for (const value of ['one', 'two', 'three']) await writeCell('past', 0, 0, value);
-  const { page } = await openSheet('past');
+  const { page, screenshot } = await openSheet('past');
   await page.getByRole('button', { name: 'Earlier states of the sheet' }).click();
   await page.getByRole('slider', { name: 'State of the sheet, by entry' }).focus();
   await press(page, 'ArrowLeft');
@@ -307,6 +311,7 @@ test('the slider walks through earlier states, which cannot be changed, and come
   await shows(page, 'A1', 'zero');
   const moment = page.getByRole('region', { name: 'Earlier states' }).locator('[aria-live]');
   await expect.poll(() => moment.textContent()).toMatch(/^After entry 0, \d\d:\d\d:\d\d by ada$/);
+  await screenshot('sheet-past');
   await page.getByRole('grid').focus();
   await page.keyboard.type('x');
   expect(await page.getByRole('textbox', { name: /Content of A1/ }).count()).toBe(0);

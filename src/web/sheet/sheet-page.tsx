@@ -1,13 +1,10 @@
 /** One sheet, live: it is opened, shown and closed again with the page. */
 import './without-eval.ts';
 import './sheet.css';
-import { connect } from '../../client/connect.ts';
+import { client as beside } from '../client.ts';
 import { Failure } from '../notice.tsx';
 import { SheetDesk } from './sheet-desk.tsx';
 import { type SheetClient, useLiveSheet } from './use-live-sheet.ts';
-
-/** Beside the page, below whatever path that is. */
-const beside: SheetClient = connect({ url: new URL('./', document.baseURI).href });
 
 export interface SheetPageProps {
   sheetId: string;
