@@ -60,15 +60,15 @@ async function openSheet(id: string, options: PageOptions = { context: shared })
   opened.push(one);
   await one.page.getByRole('grid').waitFor();
   await saved(one.page);
-  await expect.poll(() => one.page.locator('.sheet-cell[aria-busy]').count()).toBe(0);
+  await eventually(() => one.page.locator('.sheet-cell[aria-busy]').count()).toBe(0);
   await one.page.getByRole('grid').focus();
   return one;
 }
 
+const eventually = <T>(look: () => T, message?: string) => expect.poll(look, { timeout: 10_000, ...(message ? { message } : {}) });
 const cell = (page: Page, name: string) => page.locator(`#cell-${name}`);
-const shows = (page: Page, name: string, text: string) => expect.poll(() => cell(page, name).textContent(), { message: name }).toBe(text);
-const says = (page: Page, text: string, timeout = 10_000) =>
-  expect.poll(() => page.locator('.sheet-saved').textContent(), { timeout }).toBe(text);
+const shows = (page: Page, name: string, text: string) => eventually(() => cell(page, name).textContent(), name).toBe(text);
+const says = (page: Page, text: string) => eventually(() => page.locator('.sheet-saved').textContent()).toBe(text);
 const saved = (page: Page) => says(page, 'saved');
 const active = (page: Page) => page.getByRole('grid').getAttribute('aria-activedescendant');
 
@@ -80,7 +80,7 @@ async function goTo(page: Page, name: string): Promise<void> {
   await press(page, 'F5');
   await page.keyboard.type(name);
   await press(page, 'Enter');
-  await expect.poll(() => active(page)).toBe(`cell-${name.split(':')[0]}`);
+  await eventually(() => active(page)).toBe(`cell-${name.split(':')[0]}`);
 }
 
 test('what is typed is in the cell at once, is saved, and another person sees it', async () => {
@@ -92,7 +92,7 @@ test('what is typed is in the cell at once, is saved, and another person sees it
   await press(page, 'Tab');
   await page.keyboard.type('2.50');
   await press(page, 'Enter');
-  await expect.poll(() => active(page)).toBe('cell-B3');
+  await eventually(() => active(page)).toBe('cell-B3');
   await page.keyboard.type('draft');
   await press(page, 'Escape', 'Enter', 'F2');
   await page.keyboard.type("'007");
@@ -120,7 +120,7 @@ test('a block is filled, formatted, copied, pasted, cleared and undone by keys, 
   ]);
   const { page } = await openSheet('blocks');
   await press(page, 'Shift+ArrowRight', 'Control+Shift+ArrowDown');
-  await expect.poll(() => page.locator('.sheet-summary').textContent()).toBe('3 × 2 · sum 66 · average 11 · 6 numbers');
+  await eventually(() => page.locator('.sheet-summary').textContent()).toBe('3 × 2 · sum 66 · average 11 · 6 numbers');
   await page.getByLabel('Number format').selectOption('number');
   await shows(page, 'B3', '30.00');
   await page.getByRole('button', { name: 'Fewer decimals' }).click();
@@ -173,14 +173,14 @@ test('any row of a sheet is reached by its name, and a wrong name is refused wit
   await goTo(page, 'B536870912');
   await press(page, 'ArrowDown', 'PageDown');
   const activeRow = async () => Number((await active(page))?.slice('cell-B'.length));
-  await expect.poll(activeRow).toBeGreaterThan(536_870_912 + 10);
+  await eventually(activeRow).toBeGreaterThan(536_870_912 + 10);
   const row = await activeRow();
   expect(row).toBeLessThan(536_870_912 + 60);
   expect(await cell(page, `B${row}`).isVisible()).toBe(true);
   await press(page, 'Control+Home');
   await shows(page, 'A1', 'first');
   await press(page, 'Control+End');
-  await expect.poll(() => active(page)).toBe('cell-C1073741824');
+  await eventually(() => active(page)).toBe('cell-C1073741824');
   await press(page, 'F5');
   await page.keyboard.type('nowhere');
   await press(page, 'Enter');
@@ -260,15 +260,15 @@ test('a pointer selects, extends, widens a column and begins to edit', async () 
   const { page } = await openSheet('pointer');
   await cell(page, 'B2').click();
   await cell(page, 'C1').click({ modifiers: ['Shift'] });
-  await expect.poll(() => page.getByLabel('Go to cell or range').inputValue()).toBe('B1:C2');
+  await eventually(() => page.getByLabel('Go to cell or range').inputValue()).toBe('B1:C2');
   await page.getByRole('columnheader', { name: 'A', exact: true }).click();
-  await expect.poll(() => page.getByLabel('Go to cell or range').inputValue()).toBe('A1:A2');
+  await eventually(() => page.getByLabel('Go to cell or range').inputValue()).toBe('A1:A2');
   const box = await page.getByRole('columnheader', { name: 'A', exact: true }).boundingBox();
   await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) - 1, (box?.y ?? 0) + 8);
   await page.mouse.down();
   await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) + 79, (box?.y ?? 0) + 8);
   await page.mouse.up();
-  await expect.poll(async () => (await cell(page, 'A1').boundingBox())?.width).toBe(184);
+  await eventually(async () => (await cell(page, 'A1').boundingBox())?.width).toBe(184);
   await cell(page, 'B1').dblclick();
   await page.keyboard.type('!');
   await press(page, 'Enter');
@@ -293,10 +293,10 @@ test('the history of a cell says what was written, by whom and in which entry, a
   await page.getByRole('grid').focus();
   await page.keyboard.type('third');
   await press(page, 'Enter', 'ArrowUp');
-  await expect.poll(async () => (await writes())[0]).toMatch(/^thirdada, .*entry 3$/);
+  await eventually(async () => (await writes())[0]).toMatch(/^thirdada, .*entry 3$/);
   await screenshot('sheet-history');
   await press(page, 'ArrowRight');
-  await expect.poll(writes).toEqual([expect.stringMatching(/^1ada, .*entry 0$/)]);
+  await eventually(writes).toEqual([expect.stringMatching(/^1ada, .*entry 0$/)]);
 });
 
 test('the slider walks through earlier states, which cannot be changed, and comes back to now', async () => {
@@ -310,7 +310,7 @@ test('the slider walks through earlier states, which cannot be changed, and come
   await press(page, 'ArrowLeft', 'ArrowLeft');
   await shows(page, 'A1', 'zero');
   const moment = page.getByRole('region', { name: 'Earlier states' }).locator('[aria-live]');
-  await expect.poll(() => moment.textContent()).toMatch(/^After entry 0, \d\d:\d\d:\d\d by ada$/);
+  await eventually(() => moment.textContent()).toMatch(/^After entry 0, \d\d:\d\d:\d\d by ada$/);
   await screenshot('sheet-past');
   await page.getByRole('grid').focus();
   await page.keyboard.type('x');
@@ -356,7 +356,7 @@ test('a part that cannot be loaded says so beside what can, and is there after a
   await page.route('**/blobs/tile-*', (route) => route.fulfill({ status: 200, body: 'not what it should be' }));
   await page.reload();
   const alert = page.getByRole('alert').filter({ hasText: 'could not be loaded' });
-  await expect.poll(() => alert.textContent()).toBe('1 part of the sheet could not be loaded. Try again');
+  await eventually(() => alert.textContent()).toBe('1 part of the sheet could not be loaded. Try again');
   expect(await cell(page, 'A1').getAttribute('title')).toBe('This part of the sheet could not be loaded');
   await saved(page);
   await page.unroute('**/blobs/tile-*');
