@@ -18,7 +18,7 @@ export default function SheetFrame({ sheetId, query }: { sheetId: string; query:
           <nav aria-label="Place" className="crumbs">
             <a href={links.sheets}>Sheets</a> <span aria-hidden="true">/</span>
           </nav>
-          <h1>{sheetId}</h1>
+          <span className="sheet-title">{sheetId}</span>
         </div>
         <a className="button button--quiet" href={links.sheet(sheetId, hasPanel ? undefined : 'log')}>
           {hasPanel ? 'Hide the log' : 'Show the log'}
