@@ -117,6 +117,11 @@ describe('the work', () => {
   beforeAll(async () => {
     await fixture.tidemark.worker();
     dead = await fixture.tidemark.ask([{ fails: 'no such user 17' }, { fails: 'no such user 18' }], { prefix: 'dead' });
+    await fixture.tidemark.ask(
+      Array.from({ length: 30 }, () => ({ takesMs: 20 })),
+      { prefix: 'quick' },
+    );
+    await fixture.tidemark.ask([{ gate: 'work-page' }], { prefix: 'slow' });
     for (const id of dead) await fixture.tidemark.untilState(id, 'dead');
   }, 60_000);
 
@@ -128,12 +133,15 @@ describe('the work', () => {
     for (const chart of ['Throughput', 'Latency', 'Depth', 'Oldest waiting']) {
       await page.getByRole('img', { name: new RegExp(`^${chart},`) }).waitFor();
     }
-    expect(
-      await page
-        .getByRole('img', { name: /^Throughput,.*ledger 1/ })
-        .locator('canvas')
-        .count(),
-    ).toBe(1);
+    await page
+      .getByRole('img', { name: /^Throughput,.*ledger [1-9]/ })
+      .locator('canvas')
+      .waitFor();
+    const running = page.getByRole('table', { name: 'Units that run now' });
+    await running.getByRole('row', { name: /slow-.* running/ }).waitFor();
+    await opened.screenshot('work');
+    await fixture.tidemark.openGate('work-page');
+    await running.waitFor({ state: 'detached' });
     await ledger.getByRole('link', { name: '2', exact: true }).click();
     const units = page.getByRole('table', { name: 'Units, newest first' });
     await units.getByRole('row', { name: new RegExp(`${dead[0]}.*dead`) }).waitFor();
@@ -145,7 +153,6 @@ describe('the work', () => {
       .nth(1)
       .getByText(dead[1] as string)
       .waitFor();
-    await opened.screenshot('work');
     await closeClean(opened);
   });
 
