@@ -6,8 +6,9 @@ import { fuzz } from '../support/fuzzer.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { type OpenApiDocument, openApiContract } from '../support/openapi.ts';
 
-/** As long as a suite can wait; FUZZ_SECONDS=600 looks harder. */
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 20);
+/** As much as a suite can wait for; FUZZ_SECONDS=600 looks harder. */
+const EXAMPLES = 5;
+const SECONDS = process.env.FUZZ_SECONDS === undefined ? undefined : Number(process.env.FUZZ_SECONDS);
 
 let database: TestDatabase;
 let server: TestServer;
@@ -23,15 +24,17 @@ afterAll(async () => {
   await database?.drop();
 });
 
-test('nothing makes it fail, and each answer is one that its document describes', { timeout: (SECONDS + 400) * 1_000 }, async () => {
+test('nothing makes it fail, and each answer is one that its document describes', {
+  timeout: (SECONDS ?? 0) * 1_000 + 600_000,
+}, async () => {
   const document: OpenApiDocument = (await server.request('GET', '/openapi.json')).body;
-  const { failures, accepted, requests } = await fuzz({
+  const { failures, accepted } = await fuzz({
     url: server.url,
+    examples: EXAMPLES,
     seconds: SECONDS,
-    known: { 'path.logId': ['flights', 'notes'], 'path.workId': ['mail/1', 'solo'], 'path.name': [scene.blobId] },
+    known: { 'path.logId': ['notes', 'flights'], 'path.workId': ['mail/1', 'solo'], 'path.name': [scene.blobId] },
   });
   expect(failures).toBe('');
-  expect(requests).toBeGreaterThan(SECONDS * 10);
   // Otherwise it has seen refusals alone.
   const withSuccess = openApiContract(document).operations.filter(({ statuses }) => statuses.some((status) => status < 300));
   expect(withSuccess.map(({ name }) => name).filter((name) => !accepted[name])).toEqual([]);

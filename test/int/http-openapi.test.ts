@@ -30,6 +30,7 @@ const CODES: Record<number, string> = {
   414: 'uri_too_long',
   415: 'unsupported_media_type',
   429: 'too_many_requests',
+  431: 'header_too_large',
 };
 
 let database: TestDatabase;
@@ -126,6 +127,8 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
       };
     case 429:
       return { answer: await ask(busy, method, path, usual) };
+    case 431:
+      return { answer: await ask(server, method, path, { ...usual, headers: { ...usual.headers, 'x-long': 'x'.repeat(20_000) } }) };
     default:
       throw new Error(`${name} documents ${status}, and there is no request here that is answered so`);
   }
