@@ -23,7 +23,7 @@ import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
-import { createSnapshotCache } from './snapshots/cache.ts';
+import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
 
@@ -61,6 +61,8 @@ export interface Tidemark {
   readonly db: ApplicationDatabase;
   readonly schema: string;
   readonly blobs: BlobStore | undefined;
+  /** Decoded snapshots, for whoever opens one of its logs by another way. */
+  readonly cache: SnapshotCache;
   /**
    * Runs `body` in a transaction of its own: committed when it resolves, rolled back when it throws. Starters are woken after the commit.
    * @throws SetupError where `db` cannot begin one; what `body` throws; the driver's error where the commit failed
@@ -163,6 +165,7 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     db,
     schema,
     blobs,
+    cache: shared.cache,
     async transaction(body, provenance = {}) {
       await registration.ensure();
       let wake = () => {};

@@ -1,20 +1,15 @@
 /** What `tidemark import` is asked for, in the library's words. */
 import { InvalidArgumentError } from 'commander';
-import { parseCellName } from '../spreadsheet/a1.ts';
+import { parseColumnNames } from '../spreadsheet/a1.ts';
 import { DEFAULT_LIMITS, type WorkbookLimits } from '../spreadsheet/xlsx/limits.ts';
 
 /** 'B,D' → [1, 3] */
 export function parseColumns(text: string): number[] {
-  return text.split(',').map((letters) => {
-    if (!/^[A-Za-z]{1,5}$/.test(letters.trim())) {
-      throw new InvalidArgumentError(`'${letters.slice(0, 20)}' is no column. Use letters with commas between them, for example B,D.`);
-    }
-    try {
-      return parseCellName(`${letters.trim()}1`).column;
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message);
-    }
-  });
+  try {
+    return parseColumnNames(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 export function parseTypes(text: string): 'on' | 'off' {

@@ -26,6 +26,7 @@ import { documentedAnswers } from './documented-answers.ts';
 import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
+import type { UploadOptions } from './imports.ts';
 import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { notExposedRoutes } from './not-exposed.ts';
@@ -33,10 +34,15 @@ import { measureRequests, operationsRoutes } from './operations.ts';
 import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
+import { sheetRoutes } from './sheets.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
 import { workRoutes } from './work.ts';
 
-export interface HttpAppOptions extends Omit<HttpContext, 'closing'>, Partial<Pick<Authorizer, 'auth' | 'sessions'>>, PageOptions {
+export interface HttpAppOptions
+  extends Omit<HttpContext, 'closing'>,
+    Partial<Pick<Authorizer, 'auth' | 'sessions'>>,
+    PageOptions,
+    UploadOptions {
   authorize: Authorize;
   version: string;
   /** Where a browser finds this, such as `/tidemark`. Default: the root. */
@@ -97,8 +103,8 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
       sendProblem(error, request, reply);
     },
     logController: new LogController({ disableRequestLogging: true }),
-    // A unit's id has slashes in it, percent-encoded, and may be 500 characters long.
-    routerOptions: { maxParamLength: 1_600, ignoreTrailingSlash: false },
+    // A unit's id has slashes in it, percent-encoded, and may be 500 characters long; so may the path of a blob.
+    routerOptions: { maxParamLength: 4_000, ignoreTrailingSlash: false },
     // Answered by closing.ts, as a problem.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -143,6 +149,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   blobRoutes(app, context);
   notExposedRoutes(app);
   workRoutes(app, context);
+  sheetRoutes(app, context, options);
   const { db, tidemark } = options;
   const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
   operationsRoutes(app, { metrics, readiness });

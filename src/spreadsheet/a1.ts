@@ -36,6 +36,17 @@ export function parseRange(text: string): CellRange {
   };
 }
 
+/** 'B,D' → [1, 3]. @throws InvalidInputError */
+export function parseColumnNames(text: string): number[] {
+  return text.split(',').map((part) => {
+    const letters = part.trim();
+    if (!/^[A-Za-z]{1,5}$/.test(letters)) {
+      throw new InvalidInputError(`'${letters.slice(0, 20)}' is no column. Use letters with commas between them, for example B,D.`);
+    }
+    return parseCellName(`${letters}1`).column;
+  });
+}
+
 /** 0 → 'A', 25 → 'Z', 26 → 'AA'. */
 export function columnName(column: number): string {
   let name = '';

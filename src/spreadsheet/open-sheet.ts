@@ -7,7 +7,7 @@
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
 import { InvalidInputError, SequenceRangeError } from '../errors.ts';
-import type { LogMetadata, SequenceId } from '../event-log/event-log.ts';
+import type { LogMetadata, SequenceId, SnapshotValue } from '../event-log/event-log.ts';
 import { openLiveSheet } from '../live-sheet/live-sheet.ts';
 import type { LiveSheet, LiveSheetOptions, SheetLog } from '../live-sheet/types.ts';
 import type { SnapshotCache } from '../snapshots/cache.ts';
@@ -29,6 +29,8 @@ export interface OpenSheetOptions {
   blobs: BlobDir;
   /** State of all entries strictly before this one; default: of all entries, and `refresh` goes on. */
   at?: SequenceId | undefined;
+  /** The newest snapshot at or before `at`, for who knows it: spares looking for it in the entries. One that cannot be used is looked for. */
+  base?: SnapshotValue | undefined;
   /** Called for each snapshot that could not be used, so that an older one and the entries since stood in. */
   onFallback?: ((fallback: SnapshotFallback) => void) | undefined;
   cache?: SnapshotCache | undefined;
@@ -39,9 +41,11 @@ export interface OpenSheetOptions {
 export interface Sheet {
   /** The view shows all entries strictly before this one. */
   readonly sequenceId: SequenceId;
+  /** Estimated memory of what the view holds itself: the writes since its snapshot. */
+  readonly heldBytes: number;
   /** @throws InvalidInputError outside a sheet */
   getCell(row: number, column: number): Promise<Cell>;
-  /** One array per row; an empty cell is { value: null }. All cells are of one sequence id. @throws InvalidInputError for no rectangle, or over 1,000,000 cells */
+  /** One array per row; an empty cell is { value: null }. All cells are of the sequence id that the view had at the call. @throws InvalidInputError for no rectangle, or over 1,000,000 cells */
   getRange(range: CellRange): Promise<Cell[][]>;
   /** Rows and columns up to the last one that holds a cell, and how many cells there are. */
   counts(): Promise<SheetCounts>;
@@ -77,13 +81,13 @@ export async function openSheet(options: OpenSheetOptions | (LiveSheetOptions & 
   return openView(options);
 }
 
-async function openView({ log, blobs, at, cache, signal, onFallback }: OpenSheetOptions): Promise<Sheet> {
+async function openView({ log, blobs, at, base: resume, cache, signal, onFallback }: OpenSheetOptions): Promise<Sheet> {
   const options = { blobs, cache, signal };
   let view = await open();
   let refreshing: Promise<boolean> | undefined;
 
   async function open(): Promise<View> {
-    const { state, sequenceId, base } = await replay({ log, logType: sheet, to: at ?? 'end', onFallback, ...options });
+    const { state, sequenceId, base } = await replay({ log, logType: sheet, to: at ?? 'end', resume, onFallback, ...options });
     return { state, sequenceId, baseId: base.sequenceId };
   }
 
@@ -108,6 +112,9 @@ async function openView({ log, blobs, at, cache, signal, onFallback }: OpenSheet
   return {
     get sequenceId() {
       return view.sequenceId;
+    },
+    get heldBytes() {
+      return view.state.overlay.bytes;
     },
     async getCell(row, column) {
       const [[cell]] = (await readCells(view.state, checkRange({ row, column, rowCount: 1, columnCount: 1 }), options)) as [[Cell]];

@@ -12,9 +12,18 @@ const TILES_SIDE_BY_SIDE = 16;
 /** JSON of the tiles that are read at once. */
 const MAX_BYTES_AT_WORK = 16 * 1024 * 1024;
 
-/** @returns one array per row; cells without a value are `EMPTY_CELL` */
+/**
+ * Cells as they are at the call, whatever is written while their tiles are read.
+ * @returns one array per row; cells without a value are `EMPTY_CELL`
+ */
 export async function readCells(state: SheetState, range: CellRange, options: ListsOptions): Promise<Cell[][]> {
   const places = tilesUnder(range);
+  const written = new Map(
+    places.flatMap(({ row, column }) => {
+      const writes = state.overlay.tiles.get(tileKey(row, column));
+      return writes === undefined ? [] : [[tileKey(row, column), { writes, count: writes.positions.length }] as const];
+    }),
+  );
   const find = await findTiles(state.base.lists, places, options);
   const tiles = new Map<number, Tile>();
   const kept = places.flatMap(({ row, column }) => find(row, column) ?? []);
@@ -23,16 +32,15 @@ export async function readCells(state: SheetState, range: CellRange, options: Li
     tiles.set(tileKey(ref.row, ref.column), await readTile(options.blobs, ref.hash, options.cache));
   });
 
-  // No await from here on: the writes on top are those of one moment.
   const rows = Array.from({ length: range.rowCount }, () => new Array<Cell>(range.columnCount).fill(EMPTY_CELL));
   for (const { row, column } of places) {
     const key = tileKey(row, column);
     const tile = tiles.get(key);
-    const writes = state.overlay.tiles.get(key);
-    if (tile !== undefined || writes !== undefined) {
+    const before = written.get(key);
+    if (tile !== undefined || before !== undefined) {
       const spread = spreadTile(tile);
-      if (writes !== undefined) {
-        mergeWrites(spread, writes);
+      if (before !== undefined) {
+        mergeWrites(spread, before.writes, before.count);
       }
       copyCells(rows, range, row * TILE_ROWS, column * TILE_COLUMNS, spread);
     }

@@ -46,6 +46,19 @@ export async function findTiles(
   return (row, column) => pages.get(pageKeyOf({ row, column }))?.get(tileKey(row, column));
 }
 
+/** Every tile, by its key. @param except pages that are left out, with all their tiles */
+export async function listTiles(lists: TileLists, options: ListsOptions, except: ReadonlySet<number> = new Set()): Promise<TileList> {
+  if (lists.tiles) {
+    return lists.tiles;
+  }
+  const pages = await readPages(
+    lists.pages,
+    [...lists.pages.keys()].filter((key) => !except.has(key)),
+    options,
+  );
+  return new Map([...pages.values()].flatMap((tiles) => [...tiles]));
+}
+
 /** Reads the pages that the changes are in; writes nothing. */
 export async function changeTiles(lists: TileLists, changes: readonly TileChange[], options: ListsOptions): Promise<ChangedLists> {
   if (lists.tiles) {
@@ -62,12 +75,8 @@ export async function changeTiles(lists: TileLists, changes: readonly TileChange
   if (count > MAX_TILES_IN_ROOT) {
     return { pages: lists.pages, changed };
   }
-  const rest = await readPages(
-    lists.pages,
-    [...lists.pages.keys()].filter((key) => !changed.has(key)),
-    options,
-  );
-  return { tiles: new Map([...changed.values(), ...rest.values()].flatMap((tiles) => [...tiles])) };
+  const rest = await listTiles(lists, options, new Set(changed.keys()));
+  return { tiles: new Map([...changed.values(), rest].flatMap((tiles) => [...tiles])) };
 }
 
 export function totalsAfter(lists: ChangedLists): SheetTotals {

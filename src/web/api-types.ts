@@ -1,61 +1,27 @@
-/** What the REST API answers, as far as the page shows it. */
+/** What the REST API answers, under the names that the page has for it. All but the last of it is inferred from the schemas that describe it. */
+import type { DeadGroup, EntriesPage, LogBody, SessionBody, ThroughputBucket, UnitBody, WorkState } from '../client/api-types.ts';
 
-export interface Session {
-  actor?: string;
-  scopes: readonly string[];
-  logPrefixes?: readonly string[];
-  auth: 'tokens' | 'off' | 'own';
-  readOnly: boolean;
+export type { EntriesPage, GroupStats, LogDetails, LogEvent, UnitDetails, WorkState } from '../client/api-types.ts';
+
+export type Session = SessionBody;
+export type Log = LogBody;
+export type Unit = UnitBody;
+export type ErrorGroup = DeadGroup;
+export type Entry = EntriesPage['entries'][number];
+export type Metadata = Pick<Entry, 'snapshot' | 'history' | 'pending'>;
+export type Provenance = NonNullable<EntriesPage['provenance']>[number];
+
+/** In the order that they are shown. */
+export const WORK_STATES = ['waiting', 'running', 'done', 'dead', 'cancelled', 'expired'] as const satisfies readonly WorkState[];
+
+export interface Throughput {
+  bucketMs: number;
+  buckets: ThroughputBucket[];
 }
 
-export interface Snapshot {
+export interface SnapshotListing {
   sequenceId: string;
   blobId: string;
-}
-
-export interface Log {
-  id: string;
-  type: string;
-  typeVersion: number;
-  firstSequenceId: string;
-  nextSequenceId: string;
-  snapshotEvery?: number;
-  compactEvery?: number;
-  createdAt: string;
-}
-
-export interface LogDetails extends Log {
-  lastSnapshot?: Snapshot;
-  lastHistory?: Snapshot;
-  pending: number;
-}
-
-export interface Metadata {
-  snapshot?: string;
-  history?: string;
-  pending?: string;
-}
-
-export interface Entry extends Metadata {
-  type: string;
-  [field: string]: unknown;
-}
-
-export interface Provenance {
-  actor?: string;
-  correlationId?: string;
-  causationId?: string;
-  committedAt?: string;
-}
-
-export interface EntryPage {
-  startSequenceId: string;
-  endSequenceId: string;
-  entries: Entry[];
-  provenance?: Provenance[];
-}
-
-export interface SnapshotListing extends Snapshot {
   committedAt: string;
 }
 
@@ -76,84 +42,4 @@ export interface Tiles {
   cells: number;
   /** Sequence id of the snapshot it is compared with. */
   previous?: string;
-}
-
-export const WORK_STATES = ['waiting', 'running', 'done', 'dead', 'cancelled', 'expired'] as const;
-export type WorkState = (typeof WORK_STATES)[number];
-
-export interface WorkError {
-  code: string;
-  message: string;
-  stack?: string;
-}
-
-export interface Unit {
-  id: string;
-  workflow: string;
-  state: WorkState;
-  group: string;
-  orderingKey?: string;
-  attempt: number;
-  execution?: string;
-  uiUrl?: string;
-  error?: WorkError;
-  stack?: string;
-  input?: unknown;
-  progress?: unknown;
-  result?: unknown;
-  actor?: string;
-  correlationId?: string;
-  causationId?: string;
-  createdAt: string;
-  begunAt?: string;
-  finishedAt?: string;
-}
-
-export interface UnitPage {
-  units: Unit[];
-  next?: string;
-}
-
-export interface GroupStats {
-  group: string;
-  depth: Record<WorkState, number>;
-  scheduled: number;
-  oldestWaitingMs?: number;
-  oldestRunningMs?: number;
-  paused: boolean;
-}
-
-export interface WorkStats {
-  groups: GroupStats[];
-  sweep: Record<string, number>;
-}
-
-export interface Bucket {
-  at: string;
-  group: string;
-  done: number;
-  dead: number;
-  p50Ms?: number;
-  p95Ms?: number;
-}
-
-export interface Throughput {
-  bucketMs: number;
-  buckets: Bucket[];
-}
-
-export interface ErrorGroup {
-  fingerprint: string;
-  code: string;
-  message: string;
-  units: number;
-  groups: string[];
-  oldestAt: string;
-  newestAt: string;
-}
-
-export interface WorkSelection {
-  ids?: readonly string[];
-  fingerprint?: string;
-  group?: string;
 }

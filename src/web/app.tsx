@@ -1,7 +1,8 @@
 /** The page's frame: who is there, the header, and the one page that the address names. Pages are loaded when they are first shown. */
 import { lazy, Suspense, useEffect, useRef } from 'react';
-import { api, ProblemError, session } from './api.ts';
+import { TidemarkError } from '../errors.ts';
 import type { Session } from './api-types.ts';
+import { client, session } from './client.ts';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { Header } from './header.tsx';
 import { Failure, Loading } from './notice.tsx';
@@ -25,9 +26,9 @@ export function App() {
   const asked = usePolled(
     async (signal) => {
       try {
-        session.set(await api.session(signal));
+        session.set(await client.session.get({ signal }));
       } catch (error) {
-        if (!(error instanceof ProblemError) || error.status !== 401) throw error;
+        if (!(error instanceof TidemarkError) || error.code !== 'unauthenticated') throw error;
         session.set('nobody');
       }
       return true;
@@ -47,13 +48,14 @@ function Signed({ session: who }: { session: Session }) {
   const route = parseRoute(hash);
   const place = placeOf(route);
   const main = useRef<HTMLElement>(null);
-  const isFirst = useRef(true);
+  const last = useRef(place);
 
   // Another page: its name in the tab, and the keyboard at its beginning, as where the browser itself had gone there.
   useEffect(() => {
     document.title = place === '' ? 'Tidemark' : `${place} · Tidemark`;
-    if (!isFirst.current) main.current?.focus({ preventScroll: true });
-    isFirst.current = false;
+    if (last.current === place) return;
+    last.current = place;
+    main.current?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [place]);
 

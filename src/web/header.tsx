@@ -1,5 +1,5 @@
-import { api, session } from './api.ts';
 import type { Session } from './api-types.ts';
+import { client, session } from './client.ts';
 import { connection } from './connection.ts';
 import { Logo, ThemeIcon } from './icons.tsx';
 import { links, type Route } from './router.ts';
@@ -62,7 +62,7 @@ function Account({ session: { actor, auth } }: { session: Session }) {
   if (auth !== 'tokens') return null;
   const signOut = async () => {
     try {
-      await api.signOut();
+      await client.session.end();
       session.set('nobody');
     } catch (error) {
       toast(`You are still signed in. ${(error as Error).message}`, 'danger');

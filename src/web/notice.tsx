@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react';
-import { ProblemError } from './api.ts';
+import { UnavailableError } from '../errors.ts';
 
 /** Something that has failed, with the way out of it. */
 export function Failure({ error, retry, what }: { error: Error; retry?: (() => void) | undefined; what: string }) {
-  const isAway = error instanceof ProblemError && error.code === 'unavailable';
+  const isAway = error instanceof UnavailableError;
   return (
     <div className={`notice ${isAway ? 'notice--warning' : 'notice--danger'}`} role="alert">
       <p>

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
-import { api, ProblemError, session } from './api.ts';
+import { TidemarkError } from '../errors.ts';
+import { client, session } from './client.ts';
 import { ThemeSwitch } from './header.tsx';
 import { Logo } from './icons.tsx';
 
@@ -14,8 +15,8 @@ export function SignIn() {
     setIsAsking(true);
     setProblem(undefined);
     try {
-      await api.signIn(token.trim());
-      session.set(await api.session());
+      await client.session.start(token.trim());
+      session.set(await client.session.get());
     } catch (error) {
       setProblem(explain(error));
       setIsAsking(false);
@@ -56,7 +57,7 @@ export function SignIn() {
 
 /** Inside of another application it is that application which knows people. */
 function explain(error: unknown): string {
-  return error instanceof ProblemError && error.code === 'not_found'
+  return error instanceof TidemarkError && error.code === 'not_found'
     ? 'Nobody signs in here: do so in the application that this page is part of, then load it again.'
     : (error as Error).message;
 }

@@ -49,7 +49,7 @@ beforeAll(async () => {
   const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['publish'] })];
   callers = { somebody: bearer(token), guest: bearer(poor), nobody: {}, stranger: STRANGER };
   server = await start({});
-  strict = await start({ bodyLimit: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
+  strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
   await ask(busy, 'GET', '/session', {});
 
@@ -92,9 +92,15 @@ async function ask(of: TestServer, method: string, path: string, request: Docume
 }
 
 /** Sends the head of a request with a body, and nothing of the body. */
-async function stall(method: string, at: string): Promise<Answer> {
+async function stall(method: string, at: string, own: Record<string, string> = {}): Promise<Answer> {
   const socket = await openSocket(strict.url);
-  const headers = { host: new URL(strict.url).host, ...callers.somebody, 'content-type': 'application/json', 'content-length': '9' };
+  const headers = {
+    host: new URL(strict.url).host,
+    ...callers.somebody,
+    'content-type': 'application/json',
+    ...own,
+    'content-length': '9',
+  };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`${method} ${at} HTTP/1.1\r\n${lines.join('')}\r\n`);
   const { status = 0, text } = await readToEnd(socket);
@@ -116,7 +122,7 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
     case 403:
       return { answer: await ask(server, method, path, { ...usual, as: needs === 'caller' ? 'stranger' : 'guest' }) };
     case 408:
-      return { answer: await stall(method, usual.at ?? path) };
+      return { answer: await stall(method, usual.at ?? path, usual.headers) };
     case 413:
       return { answer: await ask(strict, method, path, { ...usual, body: JSON.stringify('x'.repeat(BODY_LIMIT)) }) };
     case 414:

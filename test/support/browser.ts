@@ -26,6 +26,8 @@ const PLACES = [
   'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
 ];
 const FETCH_MS = 300_000;
+/** For what a person would see at once, on a machine that is busy. */
+const WAIT_MS = 15_000;
 
 /** @throws where there is none and none can be had */
 export async function findBrowser(): Promise<string> {
@@ -100,6 +102,7 @@ export async function openPage(browser: Browser, url: string, options: PageOptio
   const { width = 1280, height = 800, theme = 'light' } = options;
   const context = options.context ?? (await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: 'en-GB' }));
   const page = await context.newPage();
+  page.setDefaultTimeout(WAIT_MS);
   await page.setViewportSize({ width, height });
   const problems: string[] = [];
   const { origin } = new URL(url);

@@ -2,8 +2,11 @@
  * For each operation of the OpenAPI document and each status that it may answer, a request that is answered so. What follows from what an
  * operation takes and who may ask (401, 403, 408, 413, 414, 415, 429, 431) is made from its first request here, unless it has one of its own.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import { sheet } from '../../src/index.ts';
 import type { Scene } from './documented-scene.ts';
 import type { TestServer } from './http-server.ts';
+import { until } from './until.ts';
 
 export interface DocumentedRequest {
   /** Path and query; default: the operation's own path. */
@@ -97,6 +100,47 @@ export const documentedRequests = ({ token, blobId }: { token: string } & Scene)
   'GET /metrics': { 200: {} },
   'GET /health/live': { 200: {} },
   'GET /health/ready': { 200: {} },
+  'GET /logs/{logId}/snapshots': {
+    200: { at: '/logs/flights/snapshots' },
+    400: { at: '/logs/flights/snapshots?limit=0' },
+    404: { at: '/logs/nowhere/snapshots', code: 'log_not_found' },
+  },
+  'GET /logs/{logId}/snapshots/{sequenceId}/tiles': {
+    200: { at: '/logs/flights/snapshots/2/tiles' },
+    400: { at: '/logs/notes/snapshots/0/tiles' },
+    404: { at: '/logs/flights/snapshots/1/tiles', code: 'snapshot_not_found' },
+  },
+  'GET /logs/{logId}/sheet': {
+    200: { at: '/logs/flights/sheet' },
+    400: { at: '/logs/notes/sheet' },
+    404: { at: '/logs/nowhere/sheet', code: 'log_not_found' },
+    410: { at: '/logs/gone/sheet', code: 'history_gone', after: loseHistory },
+    416: { at: '/logs/flights/sheet?at=99', code: 'sequence_range' },
+  },
+  'GET /logs/{logId}/cells': {
+    200: { at: '/logs/flights/cells?range=A1:B2' },
+    400: { at: '/logs/flights/cells?range=A0' },
+    404: { at: '/logs/nowhere/cells?range=A1', code: 'log_not_found' },
+    410: { at: '/logs/gone/cells?range=A1', code: 'history_gone', after: loseHistory },
+    416: { at: '/logs/flights/cells?range=A1&at=99', code: 'sequence_range' },
+  },
+  'GET /logs/{logId}/cells/{cell}/history': {
+    200: { at: '/logs/flights/cells/A1/history' },
+    400: { at: '/logs/flights/cells/A0/history' },
+    404: { at: '/logs/nowhere/cells/A1/history', code: 'log_not_found' },
+  },
+  'GET /logs/{logId}/export': {
+    200: { at: '/logs/flights/export' },
+    400: { at: '/logs/flights/export?format=pdf' },
+    404: { at: '/logs/nowhere/export', code: 'log_not_found' },
+    410: { at: '/logs/gone/export', code: 'history_gone', after: loseHistory },
+    416: { at: '/logs/flights/export?at=99', code: 'sequence_range' },
+  },
+  'POST /logs/{logId}/import': {
+    201: { at: '/logs/imported/import', ...csv('a,1\n') },
+    400: { at: '/logs/flights/import', ...csv('a,1\n') },
+    409: { at: '/logs/importing/import', ...csv('a,1\n'), code: 'import_running', after: importSlowly },
+  },
   'GET /work': { 200: { at: '/work?state=dead' }, 400: { at: '/work?state=gone' } },
   'GET /work/{workId}': {
     200: { at: '/work/mail%2F1' },
@@ -112,4 +156,34 @@ export const documentedRequests = ({ token, blobId }: { token: string } & Scene)
 
 function cell(value: number) {
   return { type: 'SetCellValueAndFormat', row: 0, column: 0, value };
+}
+
+function csv(body: string) {
+  return { body, headers: { 'content-type': 'text/csv' } };
+}
+
+/** Entries are gone, and nothing stands for them. */
+async function loseHistory({ tidemark }: TestServer): Promise<void> {
+  const log = tidemark.log(sheet, 'gone');
+  if (await log.exists()) return;
+  await log.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 1 }, { expect: 0n });
+  await log.eventLog.truncate(1n);
+}
+
+/** Begins an import, of which the end does not come; the client goes away some time later. */
+async function importSlowly(server: TestServer, headers: Record<string, string>): Promise<void> {
+  const gone = new AbortController();
+  async function* rows() {
+    yield Buffer.from('a,1\n'.repeat(1_000));
+    await delay(5_000, undefined, { ref: false, signal: gone.signal });
+  }
+  fetch(`${server.url}/logs/importing/import?rowsPerEntry=1`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'text/csv' },
+    body: rows() as unknown as ReadableStream,
+    duplex: 'half',
+    signal: gone.signal,
+  } as RequestInit).catch(() => {});
+  await until('rows are in the sheet', () => server.tidemark.log(sheet, 'importing').exists());
+  setTimeout(() => gone.abort(), 1_000);
 }

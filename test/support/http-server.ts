@@ -29,12 +29,13 @@ export async function startTestServer(
   {
     logTypes = [],
     blobs = createMemoryBlobStore(),
+    port = 0,
     ...options
-  }: Partial<HttpAppOptions> & Pick<TidemarkOptions, 'logTypes' | 'blobs'> = {},
+  }: Partial<HttpAppOptions> & Pick<TidemarkOptions, 'logTypes' | 'blobs'> & { port?: number } = {},
 ): Promise<TestServer> {
   const tidemark = createTidemark({ db: database.pool, blobs, logTypes });
   const app = await createHttpApp({ tidemark, db: database.db, authorize: everybody, version: '0.0.0', ...options });
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = await app.listen({ host: '127.0.0.1', port });
   return {
     url,
     app,

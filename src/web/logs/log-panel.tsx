@@ -1,7 +1,7 @@
 /** A log as it is now: its tail, the work that its entries asked for, its snapshots. A page of its own, or beside its sheet. */
 import './logs.css';
-import { api } from '../api.ts';
 import type { LogDetails } from '../api-types.ts';
+import { client } from '../client.ts';
 import { formatCount } from '../format.ts';
 import { Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
@@ -15,7 +15,7 @@ const EVERY_MS = 3_000;
 
 export function LogPanel({ logId, isNarrow = false }: { logId: string; isNarrow?: boolean }) {
   const followed = useLogTail(logId);
-  const log = usePolled((signal) => api.log(logId, signal), EVERY_MS, logId);
+  const log = usePolled((signal) => client.logs.get(logId, { signal }), EVERY_MS, logId);
   const hasPending = (log.data?.pending ?? 0) > 0 || (followed.tail?.entries.some(({ pending }) => pending !== undefined) ?? false);
   const units = useUnitsOfLog(logId, hasPending);
 

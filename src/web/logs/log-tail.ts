@@ -2,7 +2,7 @@
  * The newest entries of a log as the page keeps them: what the events of its stream make of them. Entries are kept by their sequence ids, so
  * that one that is sent twice, by a stream that was resumed, is there once.
  */
-import type { Entry, Metadata, Provenance } from '../api-types.ts';
+import type { Entry, LogEvent, Metadata, Provenance } from '../api-types.ts';
 
 export interface TailEntry extends Metadata {
   sequenceId: bigint;
@@ -55,13 +55,30 @@ export function addEntries(
   return { ...tail, entries: isNew ? sorted.slice(-MAX_ENTRIES) : sorted };
 }
 
-export function setMetadata(tail: Tail, { sequenceId, snapshot, history, pending }: Metadata & { sequenceId: string }): Tail {
-  const id = BigInt(sequenceId);
+/** What an event of the log's stream makes of it. */
+export function applyEvent(tail: Tail, event: LogEvent): Tail {
+  switch (event.event) {
+    case 'entries':
+      return addEntries(tail, event, true);
+    case 'metadata':
+      return setMetadata(tail, [event]);
+    case 'marked':
+      return setMetadata(tail, event.entries, event.entries[0]?.sequenceId);
+    case 'truncated':
+      return truncateTail(tail, BigInt(event.startSequenceId));
+  }
+}
+
+/** @param complete from here on, an entry that is not among them has no metadata (any more) */
+function setMetadata(tail: Tail, marks: readonly (Metadata & { sequenceId: string })[], complete?: string): Tail {
+  const bySequenceId = new Map(marks.map((mark) => [BigInt(mark.sequenceId), mark]));
   return {
     ...tail,
     entries: tail.entries.map((entry) => {
-      if (entry.sequenceId !== id) return entry;
+      const mark = bySequenceId.get(entry.sequenceId);
+      if (mark === undefined && (complete === undefined || entry.sequenceId < BigInt(complete))) return entry;
       const { snapshot: _snapshot, history: _history, pending: _pending, ...rest } = entry;
+      const { snapshot, history, pending }: Metadata = mark ?? {};
       return {
         ...rest,
         ...(snapshot ? { snapshot } : {}),
@@ -72,7 +89,6 @@ export function setMetadata(tail: Tail, { sequenceId, snapshot, history, pending
   };
 }
 
-export function truncateTail(tail: Tail, startSequenceId: string): Tail {
-  const start = BigInt(startSequenceId);
+function truncateTail(tail: Tail, start: bigint): Tail {
   return { start, entries: tail.entries.filter(({ sequenceId }) => sequenceId >= start) };
 }

@@ -1,7 +1,7 @@
 /** The snapshots of a log; of a sheet's, how large one is and a picture of what it rewrote. */
 import { useState } from 'react';
-import { api } from '../api.ts';
 import type { SnapshotListing } from '../api-types.ts';
+import { api } from '../client.ts';
 import { formatBytes, formatCount, plural } from '../format.ts';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { Time } from '../time.tsx';

@@ -1,7 +1,7 @@
 /** The units that entries of a log asked for, by the entries' sequence ids. Looked at often only while one of them is not done. */
 import { useMemo } from 'react';
-import { api } from '../api.ts';
 import type { Unit } from '../api-types.ts';
+import { client } from '../client.ts';
 import { usePolled } from '../use-polled.ts';
 
 const BUSY_MS = 700;
@@ -9,20 +9,14 @@ const QUIET_MS = 10_000;
 const NEWEST = 100;
 
 export function useUnitsOfLog(logId: string, isBusy: boolean): ReadonlyMap<bigint, Unit> {
-  const { data } = usePolled((signal) => api.work({ log: logId, limit: NEWEST }, signal), isBusy ? BUSY_MS : QUIET_MS, logId);
+  const { data } = usePolled((signal) => client.work.list({ log: logId, limit: NEWEST, signal }), isBusy ? BUSY_MS : QUIET_MS, logId);
   return useMemo(() => {
     const units = new Map<bigint, Unit>();
     for (const unit of data?.units ?? []) {
-      const sequenceId = sequenceIdOf(unit.id);
+      const sequenceId = unit.entry && BigInt(unit.entry.sequenceId);
       // Newest first: an entry's newest unit stands for it.
       if (sequenceId !== undefined && !units.has(sequenceId)) units.set(sequenceId, unit);
     }
     return units;
   }, [data]);
-}
-
-/** Of `<workflow>/<log id>/<sequence id>`. */
-export function sequenceIdOf(workId: string): bigint | undefined {
-  const last = workId.slice(workId.lastIndexOf('/') + 1);
-  return /^\d+$/.test(last) ? BigInt(last) : undefined;
 }

@@ -1,9 +1,10 @@
 import { type FormEvent, useState } from 'react';
+import { client } from '../client.ts';
 import { go, links } from '../router.ts';
 import { isLogId, LOG_ID_RULE } from './log-id.ts';
 
 /** A name is all that a new sheet needs. One that is there already is opened. */
-export function CreateSheet({ createLog }: { createLog: (id: string) => Promise<unknown> }) {
+export function CreateSheet() {
   const [id, setId] = useState('');
   const [problem, setProblem] = useState<string>();
 
@@ -14,7 +15,7 @@ export function CreateSheet({ createLog }: { createLog: (id: string) => Promise<
       return;
     }
     try {
-      await createLog(id);
+      await client.logs.create({ id });
       go(links.sheet(id));
     } catch (error) {
       setProblem((error as Error).message);

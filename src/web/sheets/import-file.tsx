@@ -1,6 +1,6 @@
 /** A CSV or XLSX file becomes a sheet: chosen, or dropped anywhere on the page. */
 import { useEffect, useRef, useState } from 'react';
-import { api } from '../api.ts';
+import { api } from '../client.ts';
 import { formatBytes, plural } from '../format.ts';
 import { go, links } from '../router.ts';
 import { toast } from '../toasts.tsx';

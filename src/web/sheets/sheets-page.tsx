@@ -1,6 +1,5 @@
 /** All sheets: find one, make one, or drop a file to get one. */
 import { useState } from 'react';
-import { api } from '../api.ts';
 import type { Log } from '../api-types.ts';
 import { formatCount } from '../format.ts';
 import { Empty, Failure, Loading } from '../notice.tsx';
@@ -27,7 +26,7 @@ export default function SheetsPage() {
       </div>
       {may.write && (
         <div className="make">
-          <CreateSheet createLog={(id) => api.createLog(id)} />
+          <CreateSheet />
           <ImportFile />
         </div>
       )}

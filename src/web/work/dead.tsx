@@ -7,17 +7,17 @@ import { Decide } from './decide.tsx';
 
 interface DeadProps {
   errors: readonly ErrorGroup[];
+  /** Only of this one; '': of all. */
   group: string;
   linkWith: (filters: Readonly<Record<string, string>>) => string;
   onDone: () => void;
 }
 
 export function Dead({ errors, group, linkWith, onDone }: DeadProps) {
-  const shown = group === '' ? errors : errors.filter(({ groups }) => groups.includes(group));
-  if (shown.length === 0) return <Empty>Nothing is dead.</Empty>;
+  if (errors.length === 0) return <Empty>Nothing is dead.</Empty>;
   return (
     <ul className="dead">
-      {shown.map(({ fingerprint, code, message, units, groups, oldestAt, newestAt }) => (
+      {errors.map(({ fingerprint, code, message, units, groups, oldestAt, newestAt }) => (
         <li key={fingerprint} className="dead-error">
           <a
             className="dead-count"
@@ -40,7 +40,12 @@ export function Dead({ errors, group, linkWith, onDone }: DeadProps) {
               )}
             </p>
           </div>
-          <Decide selection={{ fingerprint }} units={units} what={`${code} in ${groups.join(', ')}`} onDone={onDone} />
+          <Decide
+            selection={{ fingerprint, ...(group === '' ? {} : { group }) }}
+            units={units}
+            what={`${code} in ${groups.join(', ')}`}
+            onDone={onDone}
+          />
         </li>
       ))}
     </ul>

@@ -1,7 +1,6 @@
 /** Redrive or discard, by a person: asked once more with the number of units, done, and said how many it were. */
 import { useEffect, useRef, useState } from 'react';
-import { api } from '../api.ts';
-import type { WorkSelection } from '../api-types.ts';
+import { client } from '../client.ts';
 import { formatCount, plural } from '../format.ts';
 import { useMay } from '../session-context.ts';
 import { toast } from '../toasts.tsx';
@@ -9,7 +8,7 @@ import { toast } from '../toasts.tsx';
 type Decision = 'redrive' | 'discard';
 
 interface DecideProps {
-  selection: WorkSelection;
+  selection: { ids: readonly string[] } | { fingerprint: string; group?: string };
   /** How many units it is about now. */
   units: number;
   /** What they are, as a part of a sentence. */
@@ -39,7 +38,7 @@ export function Decide({ selection, units, what, onDone }: DecideProps) {
   const decide = async (chosen: Decision) => {
     setIsDoing(true);
     try {
-      const { units: changed } = await api[chosen](selection);
+      const { units: changed } = await client.work[chosen](selection);
       toast(WORDS[chosen].done(changed));
       onDone();
     } catch (error) {

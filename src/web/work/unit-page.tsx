@@ -1,11 +1,10 @@
 /** One unit: the chain it belongs to, how far it is, and why it failed. */
 import './work.css';
 import type { ReactNode } from 'react';
-import { api } from '../api.ts';
-import type { Unit } from '../api-types.ts';
+import type { UnitDetails } from '../api-types.ts';
+import { client } from '../client.ts';
 import { CodeBlock } from '../code-block.tsx';
 import { formatCount, formatDuration, formatJson } from '../format.ts';
-import { sequenceIdOf } from '../logs/use-units-of-log.ts';
 import { Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
 import { StateChip } from '../state-chip.tsx';
@@ -16,7 +15,7 @@ import { Decide } from './decide.tsx';
 const EVERY_MS = 1_500;
 
 export default function UnitPage({ workId }: { workId: string }) {
-  const { data: unit, error, reload } = usePolled((signal) => api.unit(workId, signal), EVERY_MS, workId);
+  const { data: unit, error, reload } = usePolled((signal) => client.work.get(workId, { signal }), EVERY_MS, workId);
   return (
     <div className="page">
       <nav aria-label="Place" className="crumbs">
@@ -32,9 +31,8 @@ export default function UnitPage({ workId }: { workId: string }) {
   );
 }
 
-function Details({ unit, onDone }: { unit: Unit; onDone: () => void }) {
+function Details({ unit, onDone }: { unit: UnitDetails; onDone: () => void }) {
   const { error, createdAt, begunAt, finishedAt } = unit;
-  const stack = unit.stack ?? error?.stack;
   return (
     <>
       <Chain unit={unit} />
@@ -72,7 +70,7 @@ function Details({ unit, onDone }: { unit: Unit; onDone: () => void }) {
           <p>
             <code>{error.code}</code> {error.message}
           </p>
-          {stack && <CodeBlock text={stack} label="Stack" />}
+          {error.stack && <CodeBlock text={error.stack} label="Stack" />}
         </section>
       )}
       <Json title="Progress" value={unit.progress} />
@@ -83,17 +81,15 @@ function Details({ unit, onDone }: { unit: Unit; onDone: () => void }) {
 }
 
 /** entry → unit → execution */
-function Chain({ unit }: { unit: Unit }) {
-  const logId = unit.id.split('/')[1];
-  const sequenceId = sequenceIdOf(unit.id);
-  const isOfEntry = logId !== undefined && sequenceId !== undefined && unit.id.split('/').length === 3 && unit.workflow !== 'job';
+function Chain({ unit }: { unit: UnitDetails }) {
+  const { entry } = unit;
   return (
     <ol className="chain" aria-label="Where it comes from and where it runs">
-      {isOfEntry && (
+      {entry && (
         <li>
           <span className="chain-kind">Entry</span>
-          <a href={links.log(logId)}>
-            {logId} #{formatCount(Number(sequenceId))}
+          <a href={links.log(entry.logId)}>
+            {entry.logId} #{formatCount(Number(entry.sequenceId))}
           </a>
         </li>
       )}

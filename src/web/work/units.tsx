@@ -1,7 +1,7 @@
 /** Units by state, group, workflow, log and error, newest first, a page at a time. The first page is kept fresh; those after it stand still. */
 import { useEffect, useState } from 'react';
-import { api } from '../api.ts';
 import { type Unit, WORK_STATES } from '../api-types.ts';
+import { client, filled } from '../client.ts';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { goInPlace, links } from '../router.ts';
 import { usePolled } from '../use-polled.ts';
@@ -12,11 +12,17 @@ const PAGE = 50;
 const TYPING_MS = 300;
 
 export const FILTERS = ['state', 'group', 'workflow', 'log', 'error', 'fingerprint'] as const;
+/** The state is one of a list, or a person's own doing in the address: the server says so. */
+type WorkQuery = Parameters<typeof client.work.list>[0];
 export type Filters = Record<(typeof FILTERS)[number], string>;
 
 export function Units({ filters, groups }: { filters: Filters; groups: readonly string[] }) {
   const key = JSON.stringify(filters);
-  const { data, error, reload } = usePolled((signal) => api.work({ ...filters, limit: PAGE }, signal), EVERY_MS, key);
+  const { data, error, reload } = usePolled(
+    (signal) => client.work.list({ ...filled(filters), limit: PAGE, signal } as WorkQuery),
+    EVERY_MS,
+    key,
+  );
   const [further, setFurther] = useState<{ key: string; units: Unit[]; next?: string }>();
   const [problem, setProblem] = useState<Error>();
   const after = further?.key === key ? further : undefined;
@@ -25,7 +31,7 @@ export function Units({ filters, groups }: { filters: Filters; groups: readonly 
 
   const more = async () => {
     try {
-      const page = await api.work({ ...filters, limit: PAGE, after: next });
+      const page = await client.work.list({ ...filled(filters), limit: PAGE, ...(next ? { after: next } : {}) } as WorkQuery);
       setFurther({ key, units: [...(after?.units ?? []), ...page.units], ...(page.next ? { next: page.next } : {}) });
       setProblem(undefined);
     } catch (failure) {

@@ -1,7 +1,7 @@
 /** The work: how much there is, how fast it goes, what runs, what has died and what to do about it. */
 import './work.css';
 import { useMemo } from 'react';
-import { api } from '../api.ts';
+import { client, filled } from '../client.ts';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
 import { usePolled } from '../use-polled.ts';
@@ -24,23 +24,23 @@ export default function WorkPage({ query }: { query: URLSearchParams }) {
   const { group } = filters;
   const stats = usePolled(
     async (signal) => {
-      const answer = await api.workStats(signal);
+      const answer = await client.work.stats({ signal });
       return { ...answer, samples: addSample(answer.groups) };
     },
     STATS_MS,
     'stats',
   );
   const throughput = usePolled(
-    (signal) => api.throughput({ minutes: CHART_MINUTES, ...(group ? { group } : {}) }, signal),
+    (signal) => client.work.throughput({ minutes: CHART_MINUTES, ...filled({ group }), signal }),
     THROUGHPUT_MS,
     group,
   );
   const running = usePolled(
-    (signal) => api.work({ state: 'running', group, limit: RUNNING_SHOWN }, signal),
+    (signal) => client.work.list({ state: 'running', ...filled({ group }), limit: RUNNING_SHOWN, signal }),
     RUNNING_MS,
     `running ${group}`,
   );
-  const errors = usePolled((signal) => api.workErrors(signal), ERRORS_MS, 'errors');
+  const errors = usePolled((signal) => client.work.errors({ ...filled({ group }), signal }), ERRORS_MS, `errors ${group}`);
   const linkWith = (change: Readonly<Record<string, string>>) => links.work({ ...filters, ...change });
   const all = useMemo(() => stats.data?.groups.map((one) => one.group) ?? [], [stats.data]);
   const reload = () => {

@@ -1,0 +1,36 @@
+/** One sheet, live: it is opened, shown and closed again with the page. */
+import './without-eval.ts';
+import './sheet.css';
+import { connect } from '../../client/connect.ts';
+import { Failure } from '../notice.tsx';
+import { SheetDesk } from './sheet-desk.tsx';
+import { type SheetClient, useLiveSheet } from './use-live-sheet.ts';
+
+/** Beside the page, below whatever path that is. */
+const beside: SheetClient = connect({ url: new URL('./', document.baseURI).href });
+
+export interface SheetPageProps {
+  sheetId: string;
+  /** Default: of the server that the page is from. */
+  client?: SheetClient;
+}
+
+export function SheetPage({ sheetId, client = beside }: SheetPageProps) {
+  const opened = useLiveSheet(client, sheetId);
+  switch (opened.state) {
+    case 'opening':
+      return (
+        <div className="sheet-desk" aria-busy="true">
+          <p className="sheet-opening">Opening {sheetId} …</p>
+        </div>
+      );
+    case 'failed':
+      return (
+        <div className="sheet-desk">
+          <Failure error={opened.error} what={`The sheet '${sheetId}' cannot be opened.`} retry={opened.retry} />
+        </div>
+      );
+    case 'open':
+      return <SheetDesk key={sheetId} sheetId={sheetId} live={opened.live} client={client} />;
+  }
+}

@@ -1,0 +1,98 @@
+/** Files on their way into the sheet and out of it, with how far they are. One at a time in each direction. */
+import { useRef, useState } from 'react';
+import { errorMessage } from '../../errors.ts';
+import { formatBytes, formatCount } from '../format.ts';
+import { toast } from '../toasts.tsx';
+import { formatOfFile, upload } from '../upload.ts';
+import { exportAddress, importAddress } from './sheet-requests.ts';
+
+export interface Transfer {
+  text: string;
+  /** From 0 to 1; undefined where nobody can tell. */
+  part: number | undefined;
+  cancel(): void;
+}
+
+export interface Transfers {
+  importing: Transfer | undefined;
+  exporting: Transfer | undefined;
+  importFile(file: File): Promise<void>;
+  exportAs(format: 'csv' | 'xlsx', at: bigint | undefined): Promise<void>;
+}
+
+export function useTransfers(sheetId: string): Transfers {
+  const [importing, setImporting] = useState<Transfer>();
+  const [exporting, setExporting] = useState<Transfer>();
+  const isBusy = useRef({ importing: false, exporting: false });
+
+  async function run(
+    kind: 'importing' | 'exporting',
+    body: (show: (text: string, part?: number) => void, signal: AbortSignal) => Promise<string>,
+  ) {
+    if (isBusy.current[kind]) {
+      return;
+    }
+    const show = kind === 'importing' ? setImporting : setExporting;
+    const controller = new AbortController();
+    isBusy.current[kind] = true;
+    try {
+      toast(await body((text, part) => show({ text, part, cancel: () => controller.abort() }), controller.signal));
+    } catch (error) {
+      if (!controller.signal.aborted) {
+        toast(errorMessage(error), 'danger');
+      }
+    } finally {
+      isBusy.current[kind] = false;
+      show(undefined);
+    }
+  }
+
+  return {
+    importing,
+    exporting,
+    importFile: (file) =>
+      run('importing', async (show, signal) => {
+        const format = formatOfFile(file);
+        if (format === undefined) {
+          throw new Error(`'${file.name}' is neither CSV nor XLSX. Save it as one of these and try again.`);
+        }
+        show(`Sending ${file.name}`, 0);
+        const { rows } = await upload<{ rows: number }>(importAddress(sheetId, format), file, {
+          signal,
+          onProgress: (part) => show(part < 1 ? `Sending ${file.name}` : `Importing ${file.name}`, part < 1 ? part : undefined),
+        });
+        return `${file.name} is imported: ${formatCount(rows)} rows.`;
+      }),
+    exportAs: (format, at) =>
+      run('exporting', async (show, signal) => {
+        show('Exporting');
+        const response = await fetch(exportAddress(sheetId, format, at), { credentials: 'same-origin', signal });
+        if (!response.ok || response.body === null) {
+          const { detail = `The server answered ${response.status}.` } = await response.json().catch(() => ({}));
+          throw new Error(detail);
+        }
+        const parts: BlobPart[] = [];
+        let bytes = 0;
+        for (const reader = response.body.getReader(); ; ) {
+          const { done, value } = await reader.read();
+          if (done) {
+            break;
+          }
+          parts.push(value);
+          bytes += value.byteLength;
+          show(`Exporting, ${formatBytes(bytes)}`);
+        }
+        save(new Blob(parts), `${sheetId}${at === undefined ? '' : `-${at}`}.${format}`);
+        return `${sheetId}.${format} is saved: ${formatBytes(bytes)}.`;
+      }),
+  };
+}
+
+function save(content: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  // Not before the browser has taken hold of it.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
