@@ -136,7 +136,7 @@ describe('a stream', () => {
 
   test('ends with what allowed it', async () => {
     let scopes: Scope[] = ['admin'];
-    const own = await startTestServer(database, { events: { heartbeatMs: 20 }, authorize: () => ({ scopes }) });
+    const own = await startTestServer(database, { events: { heartbeatMs: 20 }, recheckMs: 20, authorize: () => ({ scopes }) });
     onTestFinished(() => own.close());
     const stream = await open(await newLog(1), '', {}, own.url);
     await until('a heartbeat', () => stream.text.includes(': heartbeat\n\n'));
