@@ -30,6 +30,8 @@ const NAMES = [
   'export-csv',
   'import-xlsx',
   'export-xlsx',
+  'page-open',
+  'page-scroll',
 ];
 
 interface FigureFile {
