@@ -2,7 +2,8 @@
  * Live: Server-Sent Events of a log. A client that loses its connection, or the server, goes on where it was by `Last-Event-ID` or `from`, and
  * misses nothing.
  *
- * LISTEN gives hints; once a second all logs that somebody follows are looked at in one round trip, four times as often where work is pending.
+ * A stream ends with the token or session that allowed it (open-requests.ts). LISTEN gives hints; once a second all logs that somebody follows are
+ * looked at in one round trip, four times as often where work is pending.
  */
 import { z } from 'zod';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
