@@ -99,7 +99,7 @@ export function importRoutes(app: HttpApp, { tidemark }: HttpContext, options: U
         consumes: [CSV_TYPE, XLSX_TYPE, ...OTHER_TYPES],
         params: LogParams,
         querystring: ImportQuery,
-        body: z.any().meta({ type: 'string', format: 'binary', description: 'The file' }),
+        body: z.any().meta({ type: 'string', format: 'binary', description: 'The file', example: 'name,count\nA,1\n' }),
         response: { 201: ImportBody, ...problems(408, 409, 413, 415) },
       },
       async handler(request, reply) {

@@ -28,7 +28,14 @@ test('nothing makes it fail, and each answer is one that its document describes'
   const { failures, accepted, requests } = await fuzz({
     url: server.url,
     seconds: SECONDS,
-    known: { 'path.logId': ['flights', 'notes'], 'path.workId': ['mail/1', 'solo'], 'path.name': [scene.blobId] },
+    known: {
+      'path.logId': ['flights', 'notes', 'uploads'],
+      'path.workId': ['mail/1', 'solo'],
+      'path.name': [scene.blobId],
+      'path.sequenceId': ['2'],
+      'path.cell': ['A1'],
+      'query.range': ['A1:B2'],
+    },
   });
   expect(failures).toBe('');
   expect(requests).toBeGreaterThan(SECONDS * 10);
