@@ -67,7 +67,12 @@ const ImportQuery = z.object({
     .default(',')
     .describe('Between the fields of a CSV file'),
   types: z.enum(['on', 'off']).default('on').describe('off: every field of a CSV file is text'),
-  text: z.string().max(1_000).optional().describe("Columns of a CSV file that stay text: 'B,D'"),
+  text: z
+    .string()
+    .max(1_000)
+    .regex(/^[A-Za-z]{1,5}(,[A-Za-z]{1,5})*$/, 'no column: use letters with commas between them, for example B,D')
+    .optional()
+    .describe("Columns of a CSV file that stay text: 'B,D'"),
   worksheet: z.string().max(100).optional().describe('Of an XLSX file; default: its first one'),
   rowsPerEntry: z.coerce.number().int().min(1).max(100_000).default(500),
 });
@@ -99,7 +104,7 @@ export function importRoutes(app: HttpApp, { tidemark }: HttpContext, options: U
         consumes: [CSV_TYPE, XLSX_TYPE, ...OTHER_TYPES],
         params: LogParams,
         querystring: ImportQuery,
-        body: z.any().meta({ type: 'string', format: 'binary', description: 'The file', example: 'name,count\nA,1\n' }),
+        body: z.any().meta({ type: 'string', format: 'binary', description: 'The file' }),
         response: { 201: ImportBody, ...problems(408, 409, 413, 415) },
       },
       async handler(request, reply) {
