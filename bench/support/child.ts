@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 export interface Child {
   readonly pid: number;
+  /** The lines that it has printed, at most the last hundred. */
+  readonly said: readonly string[];
   /** SIGKILL; done when it has ended. */
   kill(): Promise<void>;
 }
@@ -47,5 +49,5 @@ export async function startChild(program: string, settings: unknown): Promise<Ch
       fail(`ended (${signal ?? code}) before it was up`);
     });
   });
-  return { pid: child.pid as number, kill };
+  return { pid: child.pid as number, said, kill };
 }

@@ -30,6 +30,9 @@ const NAMES = [
   'export-csv',
   'import-xlsx',
   'export-xlsx',
+  'http-append',
+  'http-query',
+  'sse-fanout',
 ];
 
 interface FigureFile {

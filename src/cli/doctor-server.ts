@@ -7,34 +7,32 @@ const DEADLINE_MS = 5_000;
 
 /** @param url undefined: where it is nobody has said */
 export async function checkServer(url: string | undefined): Promise<Finding[]> {
-  if (url === undefined) {
-    return [];
-  }
+  return url === undefined ? [] : [{ check: 'server', ...(await look(url)) }];
+}
+
+async function look(url: string): Promise<Omit<Finding, 'check'>> {
   try {
-    const answer = await fetch(`${url}/openapi.json`, { signal: AbortSignal.timeout(DEADLINE_MS) });
-    const { info } = (await answer.json()) as { info?: { version?: string } };
-    if (info?.version === undefined) {
-      return [{ check: 'server', state: 'warning', found: `something else answers at ${url}`, fix: 'Stop it, or set TIDEMARK_HTTP_PORT.' }];
+    const { info } = (await ask(`${url}/openapi.json`)) as { info?: { version?: string } };
+    const { status, missing = [] } = (await ask(`${url}/health/ready`)) as { status?: unknown; missing?: string[] };
+    if (info?.version === undefined || status === undefined) {
+      return { state: 'warning', found: `something else answers at ${url}`, fix: 'Stop it, or set TIDEMARK_HTTP_PORT.' };
     }
-    return info.version === readVersion()
-      ? [{ check: 'server', state: 'ok', found: `tidemark ${info.version} at ${url}/` }]
-      : [
-          {
-            check: 'server',
-            state: 'warning',
-            found: `tidemark ${info.version} at ${url}/`,
-            fix: `Start it anew: this is ${readVersion()}.`,
-          },
-        ];
+    const found = `tidemark ${info.version} at ${url}/`;
+    if (missing.length > 0) {
+      return { state: 'warning', found: `${found}, which misses ${missing.join('; ')}`, fix: 'See what is said of these.' };
+    }
+    const own = readVersion();
+    return info.version === own ? { state: 'ok', found } : { state: 'warning', found, fix: `Start it anew: this is ${own}.` };
   } catch (error) {
-    const cause = (error as { cause?: unknown }).cause;
-    return [
-      {
-        check: 'server',
-        state: 'warning',
-        found: `nothing answers at ${url}: ${errorMessage(cause ?? error)}`,
-        fix: "Look into server.log in the data folder of 'tidemark dev'.",
-      },
-    ];
+    return {
+      state: 'warning',
+      found: `nothing answers at ${url}: ${errorMessage((error as { cause?: unknown }).cause ?? error)}`,
+      fix: "Look into server.log in the data folder of 'tidemark dev'.",
+    };
   }
+}
+
+async function ask(url: string): Promise<unknown> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(DEADLINE_MS) });
+  return answer.json();
 }

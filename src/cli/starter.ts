@@ -4,7 +4,8 @@ const EXAMPLES = `
 Examples:
   $ tidemark starter                                 any number of them is safe, beside workers that start too
 
-Needs DATABASE_URL and TEMPORAL_ADDRESS, or a running 'tidemark dev' in this folder. Logs JSON lines (LOG_LEVEL).`;
+Needs DATABASE_URL and TEMPORAL_ADDRESS, or a running 'tidemark dev' in this folder. Logs JSON lines (LOG_LEVEL).
+TIDEMARK_METRICS=HOST:PORT: /metrics, /health/live and /health/ready there.`;
 
 export function addStarter(program: Command): void {
   program

@@ -8,6 +8,7 @@ Examples:
   $ tidemark worker --no-starter                     where 'tidemark starter' runs as a process of its own
 
 Needs DATABASE_URL and TEMPORAL_ADDRESS, or a running 'tidemark dev' in this folder. Logs JSON lines (LOG_LEVEL).
+TIDEMARK_METRICS=HOST:PORT: /metrics, /health/live and /health/ready there. TIDEMARK_ON_DEAD_URL: an address that is told of dead units.
 SIGTERM or Ctrl-C drains: short units end, long ones go on elsewhere; a second one ends it at once.`;
 
 export function addWorker(program: Command): void {

@@ -4,12 +4,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Scope } from '../tokens/scopes.ts';
+import { endWhereRefused } from './open-requests.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { ForbiddenError, TooManyRequestsError, UnauthenticatedError } from './refusals.ts';
 import { requireSameOrigin } from './same-origin.ts';
 
 export { SCOPES, type Scope } from '../tokens/scopes.ts';
-export { ForbiddenError, UnauthenticatedError } from './refusals.ts';
+export { ForbiddenError } from './refusals.ts';
 
 export interface Caller {
   /** What limits are counted by. Default: the actor, else the address. */
@@ -21,7 +22,7 @@ export interface Caller {
   logPrefixes?: readonly string[] | undefined;
 }
 
-/** @returns undefined for nobody it knows: the request is answered with 401 */
+/** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then while a stream stays open. */
 export type Authorize = (request: IncomingMessage) => Promise<Caller | undefined> | Caller | undefined;
 
 /** What a route needs; 'public': nothing, 'caller': that it is known who is there. */
@@ -47,9 +48,12 @@ export interface AccessOptions {
   publicPaths: readonly string[];
   /** Of one caller, or of one address that is refused; undefined: as many as they like. */
   requestsPerMinute: number | undefined;
+  /** How often `authorize` is asked again about a request that stays open. */
+  recheckMs: number;
 }
 
-export function requireAccess(app: FastifyInstance, { authorize, readOnly, publicPaths, requestsPerMinute }: AccessOptions): void {
+export function requireAccess(app: FastifyInstance, options: AccessOptions): void {
+  const { authorize, readOnly, publicPaths, requestsPerMinute, recheckMs } = options;
   const limit = createRateLimit({ most: requestsPerMinute, windowMs: 60_000 });
   app.decorateRequest('caller', undefined as unknown as Caller);
   app.addHook('onRoute', (route) => {
@@ -81,20 +85,31 @@ export function requireAccess(app: FastifyInstance, { authorize, readOnly, publi
       throw caller;
     }
     request.caller = caller;
-    if (access === 'caller') {
-      return;
-    }
-    if (!hasScope(caller, access)) {
-      throw new ForbiddenError(`This needs the scope '${access}'; what was sent has ${caller.scopes.join(', ') || 'none'}.`);
-    }
-    if (readOnly && access !== 'read') {
-      throw new ForbiddenError('This server is read-only. Ask one that is not.', 'read_only');
-    }
-    const { logId } = request.params as { logId?: string };
-    if (logId !== undefined) {
-      requireLog(request, logId);
-    }
+    requireAllowed(caller, request, readOnly);
   });
+  endWhereRefused(app, recheckMs, async (request) => {
+    const caller = await whoAsks(authorize, request);
+    if (caller instanceof UnauthenticatedError) throw caller;
+    requireAllowed(caller, request, readOnly);
+  });
+}
+
+/** @throws ForbiddenError */
+function requireAllowed(caller: Caller, { routeOptions, params }: FastifyRequest, readOnly: boolean): void {
+  const { access = 'admin' } = routeOptions.config;
+  if (access === 'caller' || access === 'public') {
+    return;
+  }
+  if (!hasScope(caller, access)) {
+    throw new ForbiddenError(`This needs the scope '${access}'; what was sent has ${caller.scopes.join(', ') || 'none'}.`);
+  }
+  if (readOnly && access !== 'read') {
+    throw new ForbiddenError('This server is read-only. Ask one that is not.', 'read_only');
+  }
+  const { logId } = params as { logId?: string };
+  if (logId !== undefined) {
+    requireLog({ caller }, logId);
+  }
 }
 
 async function whoAsks(authorize: Authorize, request: FastifyRequest): Promise<Caller | UnauthenticatedError> {
@@ -106,11 +121,11 @@ async function whoAsks(authorize: Authorize, request: FastifyRequest): Promise<C
   }
 }
 
-export function hasScope({ scopes }: Caller, scope: Scope): boolean {
+function hasScope({ scopes }: Caller, scope: Scope): boolean {
   return scopes.includes(scope) || scopes.includes('admin');
 }
 
-export function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
+function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
   return logPrefixes === undefined || logPrefixes.some((prefix) => logId.startsWith(prefix));
 }
 

@@ -82,7 +82,7 @@ export function blobRoutes(app: HttpApp, { tidemark: { blobs = missingBlobStore 
       try {
         return sendBytes(request, reply, await (await directoryOf(logId, path.slice(0, -1))).readBlob(path.at(-1) as string), etag);
       } catch (error) {
-        reply.removeHeader('etag').removeHeader('cache-control');
+        reply.removeHeader('etag').header('cache-control', 'no-store');
         if (error instanceof RangeNotSatisfiableError) {
           reply.header('content-range', `bytes */${error.length}`);
         }

@@ -17,7 +17,8 @@ export function documentedAnswers(schema: FastifySchema, access: Access | undefi
       if (answers[status] === USUAL_PROBLEMS[status]) delete answers[status];
     }
   };
-  const own = problems(408, 413, 414, 415);
+  const own = problems(408, 413, 414, 415, 431);
+  answers[431] ??= own[431];
   if ((params ?? querystring ?? headers ?? body) === undefined) leaveOut('400');
   if (access === 'public') leaveOut('401', '403', '429');
   if (params !== undefined) answers[414] ??= own[414];

@@ -3,6 +3,7 @@
  * policies, as one from library code does.
  */
 import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { missingBlobStore } from '../blob-store/missing-blob-store.ts';
@@ -87,10 +88,18 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext): void {
     },
   });
 
+  /** Of what was sent with a key, byte by byte. */
+  const hashes = new WeakMap<object, string>();
+
   app.register(async (scope) => {
     // An entry's fields are the application's own, whatever their names: nothing here copies them into an object that has a prototype to lose.
     scope.removeContentTypeParser('application/json');
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: unknown, body: string) => parseJson(body));
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, async (request: FastifyRequest, body: string) => {
+      if (request.headers['idempotency-key'] !== undefined) {
+        hashes.set(request, createHash('sha256').update(`${request.url}\n${body}`).digest('hex'));
+      }
+      return parseJson(body);
+    });
     (scope as unknown as HttpApp).route({
       method: 'POST',
       url: '/logs/:logId/entries',
@@ -103,16 +112,18 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext): void {
         body: AppendBody,
         response: { 201: Appended, ...problems(404, 409, 413, 415, 422) },
       },
-      async handler({ params: { logId }, body, headers, caller: { actor } }, reply) {
-        const { entries, expect } = body;
-        const key = headers['idempotency-key'];
+      async handler(request, reply) {
+        const { logId } = request.params;
+        const { entries, expect, snapshotId } = request.body;
+        const { id: owner, actor } = request.caller;
+        const key = request.headers['idempotency-key'];
         const logType = logTypeNamed(tidemark.registry, await typeOf(logId));
         const appended = await tidemark.log(logType, logId).append(entries as never, {
           expect: expect === 'any' ? expect : parseSequenceId(expect),
-          snapshotId: snapshotIdOf(body.snapshotId),
+          snapshotId: snapshotIdOf(snapshotId),
           actor,
           createsLog: false,
-          ...(key === undefined ? {} : { once: { owner: actor ?? '', key, request: hashOf([logId, body]) } }),
+          ...(key === undefined ? {} : { once: { owner: owner ?? actor ?? '', key, request: hashes.get(request) ?? '' } }),
         });
         if (appended.isReplayed) {
           reply.header('idempotent-replayed', 'true');
@@ -142,10 +153,6 @@ const MAX_TYPES = 10_000;
 
 function snapshotIdOf(text: string | undefined): SequenceId | undefined {
   return text === undefined ? undefined : text === 'none' ? NO_SNAPSHOT : parseSequenceId(text);
-}
-
-function hashOf(request: unknown): string {
-  return createHash('sha256').update(JSON.stringify(request)).digest('hex');
 }
 
 function parseJson(text: string): unknown {

@@ -58,6 +58,8 @@ export interface HttpAppOptions
   bodyLimit?: number | undefined;
   /** How long the head of a request may take, and how long its body; of one that is read as it comes: how long it may stand still. In ms, default 30,000. */
   requestTimeoutMs?: number | undefined;
+  /** How often it is asked whether who holds a stream open still may, in ms. Default 10,000. */
+  recheckMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
   /** What it counts into, closed with it. Default: its own. */
   metrics?: Metrics | undefined;
@@ -75,17 +77,18 @@ const CONTENT_POLICY = {
   'form-action': ["'self'"],
   'frame-ancestors': ["'none'"],
 };
-/** Swagger's page writes styles into its elements. */
+/** Swagger's page has a style element of its own. */
 const DOCS_CONTENT_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 const BODY_LIMIT = 4 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
+const RECHECK_MS = 10_000;
 const DESCRIPTION = `Facts in event logs, and the durable work that they ask for.
 
 Errors are problem+json with a stable \`code\`. Sequence ids are decimal strings. Clients cannot ask for workflows: the server decides.`;
 
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { authorize, auth = 'own', sessions, readOnly = false, logger, serverFactory } = options;
+  const { authorize, auth = 'own', sessions, readOnly = false, recheckMs = RECHECK_MS, logger, serverFactory } = options;
   const { bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, requestsPerMinute, maxConnections, trustProxy } = options;
   const basePath = checkBasePath(options.basePath ?? '');
   const app: HttpApp = fastify({
@@ -128,7 +131,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   redirectToSlash(app, basePath);
   refuseSlowRequests(app, requestTimeoutMs);
   // The documentation describes the API and holds no data.
-  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS], requestsPerMinute });
+  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS], requestsPerMinute, recheckMs });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       Object.assign(new Error(`There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. See /openapi.json.`), {
@@ -179,7 +182,12 @@ async function documentApi(app: HttpApp, version: string, basePath: string): Pro
       }),
     transformObject: jsonSchemaTransformObject,
   });
-  await app.register(swaggerUi, { routePrefix: DOCS, staticCSP: DOCS_CONTENT_POLICY });
+  await app.register(swaggerUi, {
+    routePrefix: DOCS,
+    staticCSP: DOCS_CONTENT_POLICY,
+    // Not somebody else's validator.
+    uiConfig: { validatorUrl: null },
+  });
   app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger({ yaml: false }));
 }
 

@@ -1,4 +1,5 @@
 /** What those who run the server ask: its metrics, whether it is alive, whether it can do its work. */
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Readiness } from '../health/readiness.ts';
 import { type Metrics, PROMETHEUS_TEXT } from '../metrics/metrics.ts';
@@ -14,8 +15,9 @@ const NO_STORE = { 'cache-control': 'no-store' };
 export function measureRequests(app: HttpApp, metrics: Metrics): void {
   let streams = 0;
   metrics.gauge('tidemark_event_streams', 'Clients that follow a log', () => streams);
+  const isStream = ({ routeOptions }: FastifyRequest) => routeOptions.url?.endsWith('/events') === true;
   app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.url?.endsWith('/events')) {
+    if (isStream(request)) {
       streams += 1;
       reply.raw.once('close', () => {
         streams -= 1;
@@ -24,7 +26,7 @@ export function measureRequests(app: HttpApp, metrics: Metrics): void {
   });
   app.addHook('onResponse', async (request, reply) => {
     // How long somebody listened says nothing about the server.
-    if (!String(reply.raw.getHeader('content-type')).startsWith('text/event-stream')) {
+    if (!(isStream(request) && reply.statusCode === 200)) {
       metrics.requestEnded({
         method: request.method,
         route: request.is404 ? 'none' : (request.routeOptions.url ?? 'none'),

@@ -55,6 +55,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   unknown_workflow: [422, 'Unknown workflow'],
   idempotency_key_reused: [422, 'Idempotency key used for something else'],
   too_many_requests: [429, 'Too many requests'],
+  header_too_large: [431, 'Path or headers too large'],
   unavailable: [503, 'Unavailable'],
 };
 

@@ -13,7 +13,7 @@ export const WorkState = z.enum(NAMES).meta({ id: 'WorkState', description: 'wai
 
 export const WorkId = z.string().min(1).max(500).describe('Id of a unit, such as `snapshot/flights/299`; in a path percent-encoded');
 
-export const Fingerprint = z
+const Fingerprint = z
   .string()
   .regex(/^[0-9a-f]{12}$/, 'use a fingerprint as GET /work/errors gives it')
   .describe('The same for errors of one code whose messages differ only in numbers, ids, hashes, paths and quoted text');

@@ -13,7 +13,7 @@ import { installationId } from '../work/register.ts';
 import type { Job } from './job-handler.ts';
 import { webhookSignature } from './webhook-signature.ts';
 
-export const ON_DEAD = 'on-dead';
+const ON_DEAD = 'on-dead';
 
 export interface OnDead {
   url: string;

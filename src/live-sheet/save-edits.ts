@@ -62,6 +62,9 @@ export async function saveEdits({ log, store, queue, position, wait, signal }: S
   }
 }
 
+/** What says no to an edit, now and whenever it is sent again. Somebody who is not signed in (any more) may be so in a moment. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['invalid_input', 'forbidden', 'read_only', 'too_large']);
+
 function isRefusal(error: unknown): error is TidemarkError {
-  return (error as Partial<TidemarkError> | undefined)?.code === 'invalid_input';
+  return REFUSALS.has((error as Partial<TidemarkError> | undefined)?.code);
 }

@@ -26,20 +26,24 @@ export interface SnapshotListing {
 }
 
 export interface Tile {
+  /** Of its top left cell. */
   row: number;
   column: number;
   rowCount: number;
   columnCount: number;
-  bytes: number;
+  /** Before compression; absent where one item stands for several tiles. */
+  bytes?: number;
   isRewritten: boolean;
 }
 
 export interface Tiles {
   tiles: Tile[];
-  bytes: number;
-  tileRows: number;
-  tileColumns: number;
+  /** Of the sheet: more than there are items where one stands for several. */
+  tileCount: number;
+  /** Of the items. */
+  rewrittenCount: number;
   cells: number;
-  /** Sequence id of the snapshot it is compared with. */
-  previous?: string;
+  bytes?: number;
+  /** What it is compared with. */
+  previous?: { sequenceId: string };
 }

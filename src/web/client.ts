@@ -40,9 +40,11 @@ const logPath = (id: string, rest: string) => `logs/${encodeURIComponent(id)}/${
 export const api = {
   entries: (id: string, query: { start: string; end: string; limit: number }, signal?: AbortSignal) =>
     client.request<EntriesPage>('GET', logPath(id, 'entries'), { query: { ...query, provenance: true }, signal }),
-  importAddress: (id: string, format: string) => new URL(`${logPath(id, 'import')}?format=${format}`, BASE).href,
+  /** @param name of the file: an upload of the same name goes on where the last one stopped */
+  importAddress: (id: string, format: string, name: string) =>
+    new URL(`${logPath(id, 'import')}?${new URLSearchParams({ format, name: name.slice(-140) })}`, BASE).href,
   snapshots: (id: string, signal?: AbortSignal) =>
-    client.request<{ snapshots: SnapshotListing[] }>('GET', logPath(id, 'snapshots'), { signal }),
+    client.request<{ snapshots: SnapshotListing[]; next?: string }>('GET', logPath(id, 'snapshots'), { signal }),
   tiles: (id: string, sequenceId: string, signal?: AbortSignal) =>
     client.request<Tiles>('GET', logPath(id, `snapshots/${sequenceId}/tiles`), { signal }),
 };

@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import type { EventLog, LogMetadata } from '../../src/event-log/event-log.ts';
 import type { ContractContext, TestEntry } from './event-log.ts';
 
-const RUNS = 40;
 const PAGE_SIZE = 4;
 const SNAPSHOT_EVERY = 6;
 const COMPACT_EVERY = 11;
@@ -230,7 +229,7 @@ async function outcomeOf(call: Promise<Outcome>): Promise<Outcome> {
   }
 }
 
-export function describeModel({ createLog }: ContractContext): void {
+export function describeModel({ createLog }: ContractContext, numRuns: number): void {
   describe('the model', () => {
     it('gives the same answers for any sequence of calls', async () => {
       await fc.assert(
@@ -250,7 +249,7 @@ export function describeModel({ createLog }: ContractContext): void {
             complete = page.isComplete;
           }
         }),
-        { numRuns: RUNS },
+        { numRuns },
       );
     });
   });

@@ -39,7 +39,16 @@ export interface ContractContext {
 
 export const testEntry = (value: unknown): TestEntry => ({ type: 'Test', value });
 
-export function eventLogContract(name: string, createHarness: () => Promise<EventLogHarness>): void {
+export interface ContractOptions {
+  /** Sequences of calls that the model is compared with: fewer where each call takes long. Default 40. */
+  modelRuns?: number;
+}
+
+export function eventLogContract(
+  name: string,
+  createHarness: () => Promise<EventLogHarness>,
+  { modelRuns = 40 }: ContractOptions = {},
+): void {
   describe(`EventLog contract: ${name}`, () => {
     let harness: EventLogHarness;
     beforeAll(async () => {
@@ -67,7 +76,7 @@ export function eventLogContract(name: string, createHarness: () => Promise<Even
     describeEntries(context);
     describeMetadata(context);
     describeTruncation(context);
-    describeModel(context);
+    describeModel(context, modelRuns);
   });
 }
 

@@ -97,6 +97,9 @@ test('data is kept: each server has a volume of its own, and workers share the f
   expect(configs.sort()).toEqual(Object.keys(compose.configs).sort());
 });
 
+/** They serve nothing else; their metrics are published on no port of this machine. */
+const WATCHED = ['starter', 'worker'];
+
 test.each(OURS)('the environment of %s is one that the settings are read from, none of it in vain', (name) => {
   const { environment } = serviceOf(compose, name);
   const config = loadConfig(environment, repository);
@@ -104,6 +107,7 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
     databaseUrl: environment.DATABASE_URL,
     blobs: '/var/lib/tidemark/blobs',
     logLevel: 'info',
+    uiUrl: 'http://127.0.0.1:8080',
     temporal: { configured: true, address: 'temporal:7233', namespace: 'default' },
   });
   expect(Object.keys(environment).sort()).toEqual([
@@ -111,8 +115,11 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
     'LOG_LEVEL',
     'TEMPORAL_ADDRESS',
     'TEMPORAL_NAMESPACE',
+    'TEMPORAL_UI_URL',
     'TIDEMARK_BLOBS',
+    ...(WATCHED.includes(name) ? ['TIDEMARK_METRICS'] : []),
   ]);
+  expect(config.metrics).toEqual(WATCHED.includes(name) ? { host: '0.0.0.0', port: 9464 } : undefined);
   const role = name === 'migrate' ? 'tidemark_migrator' : 'app';
   expect(new URL(environment.DATABASE_URL ?? '')).toMatchObject({ username: role, host: 'postgres:5432', pathname: '/tidemark' });
 });

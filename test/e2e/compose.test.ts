@@ -56,21 +56,25 @@ test('the one-shot services succeed, and again when they are run again', () => {
 }, 60_000);
 
 test('starter and workers come up, and their health check passes', async () => {
-  start('starter', 'starter');
-  start('worker', 'worker 1');
-  start('worker', 'worker 2');
+  const ports = { starter: await findFreePort(), worker: await findFreePort() };
+  start('starter', 'starter', ports.starter);
+  start('worker', 'worker 1', ports.worker);
+  start('worker', 'worker 2', await findFreePort());
   const running = () => output.filter((line) => line.includes('"msg":"running"'));
   const ended = [...processes].map(async ([name, child]) => {
     await once(child, 'exit');
     throw new Error(`${name} ended by itself: ${output.join('\n')}`);
   });
   await Promise.race([vi.waitFor(() => expect(running()).toHaveLength(3), { timeout: 40_000, interval: 100 }), ...ended]);
-  for (const name of ['starter', 'worker']) {
+  for (const name of ['starter', 'worker'] as const) {
     const { test: check = [] } = serviceOf(compose, name).healthcheck ?? {};
-    const { status, stdout } = runCommand(check.slice(1), environmentOf(name));
-    expect(stdout, name).toContain('All is well.');
-    expect(status, name).toBe(0);
+    const at = (port: number) => check.slice(1).map((word) => word.replace('127.0.0.1:9464', `127.0.0.1:${port}`));
+    expect(runCommand(at(ports[name]), environmentOf(name)), name).toMatchObject({ status: 0 });
+    expect(runCommand(at(1), environmentOf(name)), name).toMatchObject({ status: 1 });
+    const metrics = await (await fetch(`http://127.0.0.1:${ports[name]}/metrics`)).text();
+    expect(metrics).toMatch(new RegExp(`^tidemark_process_info\\{door="${name}",version="[^"]+"\\} 1$`, 'm'));
   }
+  expect(run('cli', ['doctor']).stdout).toContain('All is well.');
 }, 60_000);
 
 test('the server comes up, its health check passes, and it answers who has a token', async () => {
@@ -209,7 +213,10 @@ function runCommand(
 function start(service: string, name: string, port?: number): void {
   const [program, ...args] = serviceOf(compose, service).command ?? [];
   expect(program).toBe('node');
-  const env = { ...environmentOf(service), ...(port === undefined ? {} : { TIDEMARK_HTTP_PORT: String(port) }) };
+  const env = {
+    ...environmentOf(service),
+    ...(port === undefined ? {} : { [service === 'server' ? 'TIDEMARK_HTTP_PORT' : 'TIDEMARK_METRICS']: String(port) }),
+  };
   const child = spawn(process.execPath, args, { cwd: repository, env, stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(...text.split('\n').filter(Boolean)));
   processes.set(name, child);

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { SCOPES } from '../../src/http/access.ts';
+import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
+import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { builtPage, launchBrowser, type OpenedPage, openPage, type PageOptions } from '../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -29,7 +31,9 @@ afterEach(async () => {
   for (const { problems, close } of opened.splice(0)) {
     await close();
     // The browser says of each request that was refused, or that there is no network.
-    expect(problems.filter((problem) => !/ERR_INTERNET_DISCONNECTED|ERR_NETWORK|409 \(Conflict\)/.test(problem))).toEqual([]);
+    expect(problems.filter((problem) => !/ERR_INTERNET_DISCONNECTED|ERR_NETWORK|409 \(Conflict\)|404 \(Not Found\)/.test(problem))).toEqual(
+      [],
+    );
   }
 });
 
@@ -56,15 +60,15 @@ async function openSheet(id: string, options: PageOptions = { context: shared })
   opened.push(one);
   await one.page.getByRole('grid').waitFor();
   await saved(one.page);
-  await expect.poll(() => one.page.locator('.sheet-cell[aria-busy]').count()).toBe(0);
+  await eventually(() => one.page.locator('.sheet-cell[aria-busy]').count()).toBe(0);
   await one.page.getByRole('grid').focus();
   return one;
 }
 
+const eventually = <T>(look: () => T, message?: string) => expect.poll(look, { timeout: 10_000, ...(message ? { message } : {}) });
 const cell = (page: Page, name: string) => page.locator(`#cell-${name}`);
-const shows = (page: Page, name: string, text: string) => expect.poll(() => cell(page, name).textContent(), { message: name }).toBe(text);
-const says = (page: Page, text: string, timeout = 10_000) =>
-  expect.poll(() => page.locator('.sheet-saved').textContent(), { timeout }).toBe(text);
+const shows = (page: Page, name: string, text: string) => eventually(() => cell(page, name).textContent(), name).toBe(text);
+const says = (page: Page, text: string) => eventually(() => page.locator('.sheet-saved').textContent()).toBe(text);
 const saved = (page: Page) => says(page, 'saved');
 const active = (page: Page) => page.getByRole('grid').getAttribute('aria-activedescendant');
 
@@ -76,7 +80,7 @@ async function goTo(page: Page, name: string): Promise<void> {
   await press(page, 'F5');
   await page.keyboard.type(name);
   await press(page, 'Enter');
-  await expect.poll(() => active(page)).toBe(`cell-${name.split(':')[0]}`);
+  await eventually(() => active(page)).toBe(`cell-${name.split(':')[0]}`);
 }
 
 test('what is typed is in the cell at once, is saved, and another person sees it', async () => {
@@ -88,7 +92,7 @@ test('what is typed is in the cell at once, is saved, and another person sees it
   await press(page, 'Tab');
   await page.keyboard.type('2.50');
   await press(page, 'Enter');
-  expect(await active(page)).toBe('cell-B3');
+  await eventually(() => active(page)).toBe('cell-B3');
   await page.keyboard.type('draft');
   await press(page, 'Escape', 'Enter', 'F2');
   await page.keyboard.type("'007");
@@ -116,7 +120,7 @@ test('a block is filled, formatted, copied, pasted, cleared and undone by keys, 
   ]);
   const { page } = await openSheet('blocks');
   await press(page, 'Shift+ArrowRight', 'Control+Shift+ArrowDown');
-  await expect.poll(() => page.locator('.sheet-summary').textContent()).toBe('3 × 2 · sum 66 · average 11 · 6 numbers');
+  await eventually(() => page.locator('.sheet-summary').textContent()).toBe('3 × 2 · sum 66 · average 11 · 6 numbers');
   await page.getByLabel('Number format').selectOption('number');
   await shows(page, 'B3', '30.00');
   await page.getByRole('button', { name: 'Fewer decimals' }).click();
@@ -168,14 +172,15 @@ test('any row of a sheet is reached by its name, and a wrong name is refused wit
   await shows(page, 'C1073741824', 'last');
   await goTo(page, 'B536870912');
   await press(page, 'ArrowDown', 'PageDown');
-  const row = Number((await active(page))?.slice('cell-B'.length));
-  expect(row).toBeGreaterThan(536_870_912 + 10);
+  const activeRow = async () => Number((await active(page))?.slice('cell-B'.length));
+  await eventually(activeRow).toBeGreaterThan(536_870_912 + 10);
+  const row = await activeRow();
   expect(row).toBeLessThan(536_870_912 + 60);
   expect(await cell(page, `B${row}`).isVisible()).toBe(true);
   await press(page, 'Control+Home');
   await shows(page, 'A1', 'first');
   await press(page, 'Control+End');
-  await expect.poll(() => active(page)).toBe('cell-C1073741824');
+  await eventually(() => active(page)).toBe('cell-C1073741824');
   await press(page, 'F5');
   await page.keyboard.type('nowhere');
   await press(page, 'Enter');
@@ -204,7 +209,7 @@ test.each([
 ])('where two wrote one cell, both values are shown, and "%s" leaves %s', async (choice, kept) => {
   const id = `conflict-${kept}`;
   await makeSheet(id);
-  const { page, context } = await openSheet(id);
+  const { page, context, screenshot } = await openSheet(id);
   await context.setOffline(true);
   await page.keyboard.type('mine');
   await press(page, 'Enter');
@@ -212,6 +217,7 @@ test.each([
   await writeCell(id, 0, 0, 'theirs');
   await context.setOffline(false);
   await says(page, 'conflict');
+  await screenshot('sheet-conflict');
   const notice = page.getByRole('alertdialog');
   expect(await notice.getByRole('row').nth(1).getByRole('cell').allTextContents()).toEqual(['theirs', 'mine']);
   await notice.getByRole('button', { name: choice }).click();
@@ -236,12 +242,13 @@ test('it says that no worker is there, and how much waits', async () => {
 test('who may only read sees the sheet and cannot change it', async () => {
   await makeSheet('reader', [['a', 1]]);
   isReader = true;
-  const { page } = await openSheet('reader', { theme: 'dark', width: 375, height: 700 });
+  const { page, screenshot } = await openSheet('reader', { theme: 'dark', width: 375, height: 700 });
   await page.keyboard.type('x');
   await press(page, 'Delete');
   expect(await page.getByRole('textbox', { name: /Content of A1/ }).count()).toBe(0);
   await shows(page, 'A1', 'a');
   expect(await page.getByRole('button', { name: /Import/ }).isDisabled()).toBe(true);
+  await screenshot('sheet-phone-dark');
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(375);
 });
 
@@ -253,15 +260,15 @@ test('a pointer selects, extends, widens a column and begins to edit', async () 
   const { page } = await openSheet('pointer');
   await cell(page, 'B2').click();
   await cell(page, 'C1').click({ modifiers: ['Shift'] });
-  await expect.poll(() => page.getByLabel('Go to cell or range').inputValue()).toBe('B1:C2');
+  await eventually(() => page.getByLabel('Go to cell or range').inputValue()).toBe('B1:C2');
   await page.getByRole('columnheader', { name: 'A', exact: true }).click();
-  await expect.poll(() => page.getByLabel('Go to cell or range').inputValue()).toBe('A1:A2');
+  await eventually(() => page.getByLabel('Go to cell or range').inputValue()).toBe('A1:A2');
   const box = await page.getByRole('columnheader', { name: 'A', exact: true }).boundingBox();
   await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) - 1, (box?.y ?? 0) + 8);
   await page.mouse.down();
   await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) + 79, (box?.y ?? 0) + 8);
   await page.mouse.up();
-  await expect.poll(async () => (await cell(page, 'A1').boundingBox())?.width).toBe(184);
+  await eventually(async () => (await cell(page, 'A1').boundingBox())?.width).toBe(184);
   await cell(page, 'B1').dblclick();
   await page.keyboard.type('!');
   await press(page, 'Enter');
@@ -272,7 +279,7 @@ test('the history of a cell says what was written, by whom and in which entry, a
   await makeSheet('history', [['first', 1]]);
   await writeCell('history', 0, 0, 'second');
   await writeCell('history', 0, 0, null);
-  const { page } = await openSheet('history');
+  const { page, screenshot } = await openSheet('history');
   await page.getByRole('button', { name: 'History of the cell' }).click();
   const panel = page.getByRole('complementary', { name: /History of/ });
   const writes = () => panel.getByRole('listitem').allTextContents();
@@ -286,15 +293,16 @@ test('the history of a cell says what was written, by whom and in which entry, a
   await page.getByRole('grid').focus();
   await page.keyboard.type('third');
   await press(page, 'Enter', 'ArrowUp');
-  await expect.poll(async () => (await writes())[0]).toMatch(/^thirdada, .*entry 3$/);
+  await eventually(async () => (await writes())[0]).toMatch(/^thirdada, .*entry 3$/);
+  await screenshot('sheet-history');
   await press(page, 'ArrowRight');
-  await expect.poll(writes).toEqual([expect.stringMatching(/^1ada, .*entry 0$/)]);
+  await eventually(writes).toEqual([expect.stringMatching(/^1ada, .*entry 0$/)]);
 });
 
 test('the slider walks through earlier states, which cannot be changed, and comes back to now', async () => {
   await makeSheet('past', [['zero']]);
   for (const value of ['one', 'two', 'three']) await writeCell('past', 0, 0, value);
-  const { page } = await openSheet('past');
+  const { page, screenshot } = await openSheet('past');
   await page.getByRole('button', { name: 'Earlier states of the sheet' }).click();
   await page.getByRole('slider', { name: 'State of the sheet, by entry' }).focus();
   await press(page, 'ArrowLeft');
@@ -302,7 +310,8 @@ test('the slider walks through earlier states, which cannot be changed, and come
   await press(page, 'ArrowLeft', 'ArrowLeft');
   await shows(page, 'A1', 'zero');
   const moment = page.getByRole('region', { name: 'Earlier states' }).locator('[aria-live]');
-  await expect.poll(() => moment.textContent()).toMatch(/^After entry 0, \d\d:\d\d:\d\d by ada$/);
+  await eventually(() => moment.textContent()).toMatch(/^After entry 0, \d\d:\d\d:\d\d by ada$/);
+  await screenshot('sheet-past');
   await page.getByRole('grid').focus();
   await page.keyboard.type('x');
   expect(await page.getByRole('textbox', { name: /Content of A1/ }).count()).toBe(0);
@@ -333,4 +342,33 @@ test('a file that is dropped on the sheet is imported, and the sheet is exported
   const file = await download;
   expect(file.suggestedFilename()).toBe('files.csv');
   expect(await readFile(await file.path(), 'utf8')).toBe('name,price\ntea,2\nmilk,3\n');
+});
+
+test('a part that cannot be loaded says so beside what can, and is there after another try', async () => {
+  await makeSheet('broken', [['a']]);
+  await write('broken', { type: 'SetCellValueAndFormat', row: 10, column: 40, value: 'far right' });
+  const { eventLog, blobs: itsBlobs } = server.tidemark.log(sheet, 'broken');
+  const blobs = await itsBlobs();
+  await eventLog.setMetadata(1n, { snapshot: await takeSnapshot({ log: eventLog, blobs, logType: sheet, sequenceId: 1n }) });
+  const one = await openPage(browser, `${server.url}/#/sheets/broken`, { context: shared });
+  opened.push(one);
+  const { page } = one;
+  await page.route('**/blobs/tile-*', (route) => route.fulfill({ status: 200, body: 'not what it should be' }));
+  await page.reload();
+  const alert = page.getByRole('alert').filter({ hasText: 'could not be loaded' });
+  await eventually(() => alert.textContent()).toBe('1 part of the sheet could not be loaded. Try again');
+  expect(await cell(page, 'A1').getAttribute('title')).toBe('This part of the sheet could not be loaded');
+  await saved(page);
+  await page.unroute('**/blobs/tile-*');
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await shows(page, 'A1', 'a');
+  expect(await alert.count()).toBe(0);
+});
+
+test('a sheet that is not there says what to do', async () => {
+  const one = await openPage(browser, `${server.url}/#/sheets/nowhere`, { context: shared });
+  opened.push(one);
+  await expect
+    .poll(() => one.page.getByRole('alert').allTextContents())
+    .toContainEqual(expect.stringContaining("There is no log 'nowhere'. Create it first"));
 });

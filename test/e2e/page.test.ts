@@ -1,4 +1,5 @@
 /** The page as people have it: in a real browser, over a real server and a real worker. What they see is asserted, not what is behind it. */
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthorizer } from '../../src/http/authorizer.ts';
 import { sheet } from '../../src/index.ts';
@@ -77,12 +78,50 @@ describe('a log', () => {
   }, 60_000);
 });
 
+test('a file that is dropped becomes a sheet, and a picture shows what each of its snapshots rewrote', async () => {
+  const opened = await fixture.open();
+  const { page } = opened;
+  const csv = await readFile(new URL('../../examples/data/us-airports.csv', import.meta.url), 'utf8');
+  const files = await page.evaluateHandle((text) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], 'US airports.csv', { type: 'text/csv' }));
+    return transfer;
+  }, csv);
+  await page.getByRole('region', { name: 'Import a file' }).getByRole('button', { name: 'Choose a file' }).waitFor();
+  await page.dispatchEvent('main', 'drop', { dataTransfer: files });
+  await page.waitForURL('**/#/sheets/us-airports');
+  await page.getByRole('status').getByText('Imported 3,377 rows into us-airports.').waitFor();
+
+  await page.getByRole('link', { name: 'Show the log' }).click();
+  const panel = page.getByRole('complementary', { name: 'Log and snapshots' });
+  await panel.getByText('No snapshot has been taken yet.').waitFor();
+  const worker = await fixture.tidemark.worker();
+  const log = fixture.server.tidemark.log(sheet, 'us-airports');
+  await log.append({ ...cell(1), row: 5_000 }, { expect: 'any', pending: 'snapshot' });
+  const first = panel.getByRole('img', { name: /^(\d+) of \1 tiles rewritten$/ });
+  await first.waitFor();
+  await panel.getByText('nothing to keep: the first one').waitFor();
+  await log.append({ ...cell(2), row: 1_000 }, { expect: 'any', actor: 'ines' });
+  await log.append({ ...cell(3), row: 1_001 }, { expect: 'any', actor: 'ines', pending: 'snapshot' });
+  await panel.getByRole('img', { name: /^2 of \d+ tiles rewritten$/ }).waitFor();
+  await panel.getByText('kept from the snapshot before #').waitFor();
+  expect(await panel.getByRole('button', { name: /^before #/ }).count()).toBe(2);
+  await opened.screenshot('sheet-with-log');
+  await closeClean(opened);
+  await worker.stop();
+}, 60_000);
+
 describe('the work', () => {
   let dead: string[];
 
   beforeAll(async () => {
     await fixture.tidemark.worker();
     dead = await fixture.tidemark.ask([{ fails: 'no such user 17' }, { fails: 'no such user 18' }], { prefix: 'dead' });
+    await fixture.tidemark.ask(
+      Array.from({ length: 30 }, () => ({ takesMs: 20 })),
+      { prefix: 'quick' },
+    );
+    await fixture.tidemark.ask([{ gate: 'work-page' }], { prefix: 'slow' });
     for (const id of dead) await fixture.tidemark.untilState(id, 'dead');
   }, 60_000);
 
@@ -94,12 +133,15 @@ describe('the work', () => {
     for (const chart of ['Throughput', 'Latency', 'Depth', 'Oldest waiting']) {
       await page.getByRole('img', { name: new RegExp(`^${chart},`) }).waitFor();
     }
-    expect(
-      await page
-        .getByRole('img', { name: /^Throughput,.*ledger 1/ })
-        .locator('canvas')
-        .count(),
-    ).toBe(1);
+    await page
+      .getByRole('img', { name: /^Throughput,.*ledger [1-9]/ })
+      .locator('canvas')
+      .waitFor();
+    const running = page.getByRole('table', { name: 'Units that run now' });
+    await running.getByRole('row', { name: /slow-.* running/ }).waitFor();
+    await opened.screenshot('work');
+    await fixture.tidemark.openGate('work-page');
+    await running.waitFor({ state: 'detached' });
     await ledger.getByRole('link', { name: '2', exact: true }).click();
     const units = page.getByRole('table', { name: 'Units, newest first' });
     await units.getByRole('row', { name: new RegExp(`${dead[0]}.*dead`) }).waitFor();
@@ -111,7 +153,6 @@ describe('the work', () => {
       .nth(1)
       .getByText(dead[1] as string)
       .waitFor();
-    await opened.screenshot('work');
     await closeClean(opened);
   });
 
@@ -207,7 +248,11 @@ describe('the page', () => {
       await page.emulateMedia({ colorScheme: theme });
       for (const width of [1_280, 375]) {
         await page.setViewportSize({ width, height: 740 });
-        expect({ theme, width, barriers: await findBarriers(page) }).toEqual({ theme, width, barriers: [] });
+        expect({ theme, width, barriers: await findBarriers(page, theme === 'dark' ? { rules: ['color-contrast'] } : {}) }).toEqual({
+          theme,
+          width,
+          barriers: [],
+        });
         expect(await sidewaysPx(page)).toBe(0);
         await opened.screenshot(`${hash.replace(/[#?/=]+/g, '-').replace(/^-/, '') || 'sheets'}-${theme}-${width}`);
       }

@@ -1,5 +1,6 @@
 /** Who gets in: every route of the OpenAPI document, with every kind of caller that must not. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sheet } from '../../src/index.ts';
 import { findToken } from '../../src/tokens/find-token.ts';
 import { listTokens } from '../../src/tokens/list-tokens.ts';
 import { revokeToken } from '../../src/tokens/revoke-token.ts';
@@ -9,6 +10,7 @@ import { formatToken, newTokenText, parseToken } from '../../src/tokens/token-te
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
+import { until } from '../support/until.ts';
 
 interface Operation {
   method: string;
@@ -189,6 +191,33 @@ describe('a token', () => {
     expect(await revokeToken(database.db, 'ci')).toBeUndefined();
     await make();
   });
+});
+
+test('a stream ends when who holds it may not any more, and no other does', async () => {
+  const may = { anna: true, ben: true };
+  const own = await startTestServer(database, {
+    recheckMs: 50,
+    authorize: ({ headers }) => (may[headers['x-user'] as 'anna' | 'ben'] ? { scopes: ['read'] } : undefined),
+  });
+  await own.tidemark.log(sheet, 'streamed').append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 1 }, { expect: 'any' });
+  const follow = async (user: string) => {
+    const hangUp = new AbortController();
+    const stream = await fetch(`${own.url}/logs/streamed/events`, { headers: { 'x-user': user }, signal: hangUp.signal });
+    const state = { isOver: false, status: stream.status, hangUp };
+    stream.text().then(
+      () => Object.assign(state, { isOver: true }),
+      () => Object.assign(state, { isOver: true }),
+    );
+    return state;
+  };
+  const [anna, ben] = [await follow('anna'), await follow('ben')];
+  expect([anna.status, ben.status]).toEqual([200, 200]);
+  may.anna = false;
+  await until('hers is over', () => anna.isOver);
+  expect(ben.isOver).toBe(false);
+  expect((await follow('anna')).status).toBe(401);
+  ben.hangUp.abort();
+  await own.close();
 });
 
 describe('a session', () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BlobDir, BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
 import { connect, type TidemarkClient } from '../../src/client/connect.ts';
+import { createLog } from '../../src/event-log/create-log.ts';
 import { blobStoreContract, bytes } from '../contract/blob-store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -28,10 +29,11 @@ afterAll(async () => {
   await database?.drop();
 });
 
-function newStore(options: { pageSize?: number } = {}): { logId: string; store: BlobStore } {
+async function newStore(options: { pageSize?: number } = {}): Promise<{ logId: string; store: BlobStore }> {
   const logId = `log-${count++}`;
   const store = createMemoryBlobStore(options);
   stores.set(logId, store);
+  await createLog(database.pool, { id: logId, type: 'sheet' });
   return { logId, store };
 }
 
@@ -45,8 +47,8 @@ function readingOverHttp(client: BlobDir, behind: BlobDir): BlobDir {
   };
 }
 
-blobStoreContract('over HTTP', (options) => {
-  const { logId, store } = newStore(options);
+blobStoreContract('over HTTP', async (options) => {
+  const { logId, store } = await newStore(options);
   return { getRootDir: async () => readingOverHttp(tidemark.blobs(logId), await store.getRootDir()) };
 });
 
@@ -54,7 +56,7 @@ describe('a blob', () => {
   const content = Uint8Array.from({ length: 1_000 }, (_, index) => index % 251);
   let url: string;
   beforeAll(async () => {
-    const { logId, store } = newStore();
+    const { logId, store } = await newStore();
     await (await store.getRootDir()).writeBlob('tile-1.gz', content);
     url = `/logs/${logId}/blobs/tile-1.gz`;
   });
@@ -102,14 +104,14 @@ describe('a blob', () => {
     for (const range of ['bytes=1000-', 'bytes=-0']) {
       const { response } = await get({ range });
       expect([response.status, response.headers.get('content-range')], range).toEqual([416, 'bytes */1000']);
-      expect(response.headers.get('cache-control')).toBeNull();
+      expect(response.headers.get('cache-control')).toBe('no-store');
     }
   });
 
   test('that is not there, or whose name leads elsewhere, is refused and not kept by caches', async () => {
     const missing = await server.request('GET', url.replace('tile-1', 'tile-2'));
     expect(missing).toMatchObject({ status: 404, body: { code: 'blob_not_found' } });
-    expect(missing.headers.get('cache-control')).toBeNull();
+    expect(missing.headers.get('cache-control')).toBe('no-store');
     for (const name of ['..%2f..%2fetc%2fpasswd', 'a%2f..%2fb', '%2fetc', 'a%5cb', 'a%00b', 'x'.repeat(101)]) {
       expect(await server.request('GET', url.replace('tile-1.gz', name)), name).toMatchObject({
         status: 400,
@@ -126,7 +128,7 @@ test.each([
   ['POST', '/entries/0/complete'],
   ['POST', '/truncate'],
 ])('%s %s is not offered, whatever is sent', async (method, path) => {
-  const { logId, store } = newStore();
+  const { logId, store } = await newStore();
   await (await store.getRootDir()).writeBlob('a', bytes(1));
   for (const type of ['application/json', 'application/octet-stream']) {
     const answer = await server.request(method, `/logs/${logId}${path}`, '{}', { 'content-type': type });

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect, type TidemarkClient } from '../../src/client/connect.ts';
 import { ConflictError, LogNotFoundError, NotExposedError, SequenceRangeError, UnavailableError } from '../../src/errors.ts';
-import { sheet } from '../../src/index.ts';
+import type { ArchivableLog, LogMetadata } from '../../src/event-log/event-log.ts';
+import { compactLog, openSheet, sheet, withHistory } from '../../src/index.ts';
 import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
 import type { SheetLog } from '../../src/spreadsheet/open-sheet.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -81,7 +82,73 @@ test('two clients edit 1,000 different cells at once and none is refused', async
   expect(requests.slice(before)).toEqual([]);
 });
 
+test('an edit that its writer may not make is rolled back with the reason, and the others go on', async () => {
+  const reader = await startTestServer(database, { authorize: () => ({ scopes: ['read'] }) });
+  onTestFinished(() => reader.close());
+  const id = await newLog(client());
+  const one = client({ url: reader.url });
+  const opened = await live(one.log(id) as unknown as SheetLog, one.blobs(id));
+  await expect(opened.setCell(0, 0, 'mine')).rejects.toMatchObject({ code: 'forbidden' });
+  expect(opened.view.getCell(0, 0)).toEqual({ value: null });
+  expect(opened.view.sync).toMatchObject({ state: 'conflict', rolledBack: [{ code: 'forbidden' }] });
+});
+
+test('the past of a sheet is read from what was archived', async () => {
+  const tidemark = client();
+  const id = await newLog(tidemark);
+  const log = tidemark.log<SheetEntry>(id);
+  await log.addEntries(
+    Array.from({ length: 10 }, (_, row) => cell(row)),
+    0n,
+  );
+  const { eventLog, blobs } = server.tidemark.log(sheet, id);
+  const { snapshot, history } = await compactLog({ log: eventLog, blobs: await blobs(), logType: sheet, sequenceId: 8n });
+  await eventLog.setMetadata(8n, { snapshot, history });
+  await eventLog.truncate(8n);
+  const readable = withHistory({ log: log as unknown as ArchivableLog<SheetEntry & LogMetadata>, blobs: tidemark.blobs(id) });
+  const then = await openSheet({ log: readable, blobs: tidemark.blobs(id), at: 5n });
+  expect(await then.counts()).toMatchObject({ rowCount: 5, cellCount: 5 });
+  const now = await openSheet({ log: readable, blobs: tidemark.blobs(id) });
+  expect(await now.counts()).toMatchObject({ rowCount: 10, cellCount: 10 });
+});
+
 describe('the log of a client', () => {
+  test('asks again for an append whose answer was lost, and it happens once', async () => {
+    let lost = 0;
+    const losing = connect({
+      url: server.url,
+      fetch: async (input, init) => {
+        const response = await fetch(input, init);
+        if (init?.method !== 'POST' || lost > 1) return response;
+        lost += 1;
+        throw new TypeError('the answer is lost');
+      },
+    });
+    onTestFinished(() => losing.close());
+    const id = await newLog(client());
+    expect(await losing.log<SheetEntry>(id).addEntry(cell(0), 0n)).toEqual({ nextSequenceId: 1n });
+    expect(lost).toBe(2);
+    expect((await losing.log(id).query('start', 'end')).endSequenceId).toBe(1n);
+  });
+
+  test('hints and answers also where no stream comes through', async () => {
+    const id = await newLog(client());
+    const requests: string[] = [];
+    const without = connect({
+      url: server.url,
+      fetch: async (input, init) => {
+        requests.push(new URL(String(input)).pathname.split('/').at(-1) as string);
+        if (String(input).includes('/events')) throw new TypeError('a proxy holds it back');
+        return fetch(input, init);
+      },
+    });
+    onTestFinished(() => without.close());
+    const opened = await live(without.log(id) as unknown as SheetLog, without.blobs(id), { pollMs: 50 });
+    await client().log<SheetEntry>(id).addEntry(cell(0, 'theirs'), 0n);
+    await until('it is there', () => opened.view.getCell(0, 0)?.value === 'theirs');
+    expect(requests).toContain('events');
+  });
+
   test('refuses as the library does', async () => {
     const tidemark = client();
     const id = await newLog(tidemark);

@@ -8,7 +8,7 @@ import { fastify } from 'fastify';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Caller, createHttpHandler, type HttpHandlerOptions, tidemarkPlugin } from '../../src/http.ts';
-import { createTidemark, SetupError, type Tidemark } from '../../src/index.ts';
+import { createTidemark, SetupError, sheet, type Tidemark } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 interface Mounted {
@@ -178,7 +178,24 @@ describe.each([
     }
   });
 
-  test('a body that is too large, or is none, is a problem', async () => {
+  test('streams go through, and end when it does', async () => {
+    const own = await start();
+    const log = tidemark.log(sheet, `${logId}-stream`);
+    await log.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 'first' }, { expect: 'any' });
+    const stream = await fetch(`${own.url}/inside/tidemark/logs/${logId}-stream/events?from=0`, { headers: { 'x-user': 'reader' } });
+    expect(stream.headers.get('content-type')).toContain('text/event-stream');
+    const chunks = (stream.body as ReadableStream<Uint8Array>).getReader();
+    const decoder = new TextDecoder();
+    let seen = '';
+    while (!seen.includes('first')) seen += decoder.decode((await chunks.read()).value, { stream: true });
+    const startedAt = performance.now();
+    const closed = own.close();
+    while (!(await chunks.read()).done);
+    await closed;
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  test('a body that is none is refused', async () => {
     const bad = await fetch(`${mounted.url}/inside/tidemark/logs`, {
       method: 'POST',
       headers: { 'x-user': 'writer', 'content-type': 'application/json' },

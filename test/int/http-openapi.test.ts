@@ -30,6 +30,7 @@ const CODES: Record<number, string> = {
   414: 'uri_too_long',
   415: 'unsupported_media_type',
   429: 'too_many_requests',
+  431: 'header_too_large',
 };
 
 let database: TestDatabase;
@@ -125,13 +126,15 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
     case 413:
       return { answer: await ask(strict, method, path, { ...usual, body: JSON.stringify('x'.repeat(BODY_LIMIT)) }) };
     case 414:
-      return { answer: await ask(server, method, path, { ...usual, at: path.replaceAll(/\{\w+\}/g, 'a'.repeat(2_000)) }) };
+      return { answer: await ask(server, method, path, { ...usual, at: path.replaceAll(/\{\w+\}/g, 'a'.repeat(9_000)) }) };
     case 415:
       return {
         answer: await ask(server, method, path, { ...usual, body: 'x', headers: { ...usual.headers, 'content-type': 'text/css' } }),
       };
     case 429:
       return { answer: await ask(busy, method, path, usual) };
+    case 431:
+      return { answer: await ask(server, method, path, { ...usual, headers: { ...usual.headers, 'x-long': 'x'.repeat(20_000) } }) };
     default:
       throw new Error(`${name} documents ${status}, and there is no request here that is answered so`);
   }

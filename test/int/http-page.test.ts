@@ -97,10 +97,7 @@ test.each(['sheets-page', 'sheet-frame', 'log-page', 'work-page'])('until %s is 
     for (const [, other = ''] of (sources.get(name) ?? '').matchAll(/(?:from|import)\s*["']\.\/([\w.-]+\.js)["']/g)) need(other);
   };
   for (const [, name = ''] of html().matchAll(/\.\/assets\/([\w.-]+\.js)/g)) need(name);
-  const chunks = page === 'sheet-frame' ? [page, 'sheet-page'] : [page];
-  for (const chunk of chunks) {
-    for (const name of files.filter((file) => file.startsWith(`${chunk}-`))) need(name);
-  }
+  for (const name of files.filter((file) => file.startsWith(`${page}-`))) need(name);
   expect(needed.size).toBeGreaterThan(1);
   const bytes = [...needed].reduce((sum, name) => sum + gzipSync(sources.get(name) ?? '', { level: 9 }).byteLength, 0);
   expect(bytes).toBeGreaterThan(40_000);

@@ -213,7 +213,7 @@ test('a caller who reaches only some logs sees, counts and decides about units o
   for (const log of ['mine-1', 'mine-2', 'theirs']) {
     await work.log(log);
     await work.append(log, { pending: 'mail' });
-    await dies(`mail/${log}/0`, { code: 'broken', message: `The value ${log} is broken` });
+    await dies(`mail/${log}/0`, { code: 'broken', message: `The value '${log}' is broken` });
   }
   await work.add({ id: 'mail/of-no-log' });
   caller = { scopes: ['admin'], logPrefixes: ['mine-'] };

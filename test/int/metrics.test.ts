@@ -170,6 +170,22 @@ describe('the server', () => {
     caller = { scopes: ['read'] };
   });
 
+  test('counts who follows a log while they do, and measures no request by how long that was', async () => {
+    await work.log('followed');
+    const streams = async () => sampleOf((await server.request('GET', '/metrics')).body, 'tidemark_event_streams');
+    const stop = new AbortController();
+    endings.push(async () => stop.abort());
+    const response = await fetch(`${server.url}/logs/followed/events`, { signal: stop.signal });
+    expect(response.status).toBe(200);
+    expect(await streams()).toBe(1);
+    stop.abort();
+    await until('it is not counted any more', async () => (await streams()) === 0);
+    await server.request('GET', '/logs/nowhere/events');
+    const samples = samplesOf((await server.request('GET', '/metrics')).body).get('http_server_request_duration_seconds_count');
+    const ofStreams = samples?.filter(({ labels }) => labels.route === '/logs/:logId/events').map(({ labels }) => labels.status);
+    expect(ofStreams).toEqual(['404']);
+  });
+
   test('says to anybody that it is alive, and that it is ready', async () => {
     expect(await server.request('GET', '/health/live')).toMatchObject({ status: 200, body: { status: 'live' } });
     expect(await server.request('GET', '/health/ready')).toMatchObject({ status: 200, body: { status: 'ready' } });

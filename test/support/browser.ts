@@ -16,7 +16,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const cache = join(root, 'node_modules/.cache/tidemark');
 /** Where screenshots of a run are. */
-export const SCREENSHOTS = join(root, 'node_modules/.cache/tidemark/screenshots');
+const SCREENSHOTS = join(root, 'node_modules/.cache/tidemark/screenshots');
 const run = promisify(execFile);
 
 const NAMES = ['chromium', 'google-chrome', 'google-chrome-stable', 'chromium-browser', 'chrome', 'microsoft-edge'];
@@ -30,7 +30,7 @@ const FETCH_MS = 300_000;
 const WAIT_MS = 15_000;
 
 /** @throws where there is none and none can be had */
-export async function findBrowser(): Promise<string> {
+async function findBrowser(): Promise<string> {
   const path = present();
   if (path) return path;
   const tried: string[] = [];

@@ -1,6 +1,6 @@
 /**
  * For each operation of the OpenAPI document and each status that it may answer, a request that is answered so. What follows from what an
- * operation takes and who may ask (401, 403, 408, 413, 414, 415, 429) is made from its first request here, unless it has one of its own.
+ * operation takes and who may ask (401, 403, 408, 413, 414, 415, 429, 431) is made from its first request here, unless it has one of its own.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { sheet } from '../../src/index.ts';

@@ -1,4 +1,5 @@
 /** What a server holds when its documented requests are sent, and when it is fuzzed: something of everything. */
+import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
@@ -25,6 +26,23 @@ const note = defineLogType({
 
 /** Of the server. */
 export const sceneOptions = (blobs: BlobStore = createMemoryBlobStore()) => ({ logTypes: [note], blobs });
+
+/** The same for a process, as an app file. */
+export function sceneApp(): string {
+  const from = (path: string) => JSON.stringify(pathToFileURL(path).href);
+  return `
+import { createTidemark, defineLogType } from ${from('dist/index.js')};
+import { z } from ${from('node_modules/zod/index.js')};
+const note = defineLogType({
+  type: 'note',
+  version: 1,
+  entry: z.looseObject({ type: z.string().min(1) }),
+  initial: () => ({ notes: 0 }),
+  apply: ({ notes }) => ({ notes: notes + 1 }),
+});
+export default createTidemark({ db: { query: async () => ({ rows: [] }) }, logTypes: [note] });
+`;
+}
 
 /** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a unit that is dead and one that waits. */
 export async function setScene(database: TestDatabase, tidemark: Tidemark): Promise<Scene> {

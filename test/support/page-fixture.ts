@@ -57,12 +57,16 @@ export async function createPageFixture(options: Partial<HttpAppOptions> = {}): 
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe-core finds wrong for people who use it by keyboard, with a screen reader, or with little sight (WCAG 2.2 AA). @returns one line each */
-export async function findBarriers(page: Page): Promise<string[]> {
+/**
+ * What axe-core finds wrong for people who use it by keyboard, with a screen reader, or with little sight (WCAG 2.2 AA).
+ * @param options `rules`: only these of axe's; default: all of WCAG 2.2 A and AA, and its best practices. @returns one line each
+ */
+export async function findBarriers(page: Page, { rules }: { rules?: readonly string[] } = {}): Promise<string[]> {
   // As an expression of the debugger it is not subject to the page's policy.
   await page.evaluate(axe);
+  const runOnly = rules ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
   return await page.evaluate(`
-    axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) =>
+    axe.run(document, { runOnly: ${JSON.stringify(runOnly)} }).then(({ violations }) =>
       violations.flatMap(({ id, help, nodes }) => nodes.map(({ html, any }) => id + ': ' + help + ' ' + (any[0]?.message ?? '') + ' ' + html.slice(0, 160))))`);
 }
 

@@ -48,6 +48,9 @@ describe('without any variable', () => {
         requestsPerMinute: 12_000,
         maxConnections: 5_000,
       },
+      metrics: undefined,
+      onDead: undefined,
+      uiUrl: undefined,
       temporalCli: undefined,
       logLevel: 'info',
       ci: false,
@@ -171,6 +174,43 @@ describe('a bad value is refused with its variable, itself and what it may be', 
     expect(refusal({ DATABASE_URL: 'mysql://u:hunter2@db/app' })).toBe(
       'DATABASE_URL cannot be used: use an address such as postgres://user@host:5432/database.',
     );
+  });
+});
+
+describe('what is shown and told', () => {
+  test.each([
+    ['9464', { host: '127.0.0.1', port: 9464 }],
+    ['0.0.0.0:9464', { host: '0.0.0.0', port: 9464 }],
+    ['[::1]:0', { host: '::1', port: 0 }],
+    ['metrics.internal:80', { host: 'metrics.internal', port: 80 }],
+  ])('metrics at %s', (TIDEMARK_METRICS, metrics) => {
+    expect(load({ TIDEMARK_METRICS }).metrics).toEqual(metrics);
+  });
+
+  test.each(['on', '70000', 'http://x:1', '::1:9464', ':9464', 'x:'])('metrics are not offered at %s', (TIDEMARK_METRICS) => {
+    expect(refusal({ TIDEMARK_METRICS })).toBe(
+      `TIDEMARK_METRICS is '${TIDEMARK_METRICS}': use HOST:PORT such as 0.0.0.0:9464, or a port of 127.0.0.1.`,
+    );
+  });
+
+  test('whom to tell of dead units; address and secret are not repeated', () => {
+    const TIDEMARK_ON_DEAD_URL = 'https://hooks.example/x?key=hunter2';
+    const TIDEMARK_ON_DEAD_SECRET = 'whsec_hunter2hunter2';
+    expect(load({ TIDEMARK_ON_DEAD_URL, TIDEMARK_ON_DEAD_SECRET }).onDead).toEqual({
+      url: TIDEMARK_ON_DEAD_URL,
+      secret: TIDEMARK_ON_DEAD_SECRET,
+    });
+    expect(load({ TIDEMARK_ON_DEAD_URL }).onDead).toEqual({ url: TIDEMARK_ON_DEAD_URL, secret: undefined });
+    const refused: Record<string, string>[] = [
+      { TIDEMARK_ON_DEAD_SECRET },
+      { TIDEMARK_ON_DEAD_URL, TIDEMARK_ON_DEAD_SECRET: 'hunter2' },
+      { TIDEMARK_ON_DEAD_URL: 'https://me:hunter2@hooks.example' },
+      { TIDEMARK_ON_DEAD_URL: 'hunter2' },
+    ];
+    for (const variables of refused) {
+      expect(refusal(variables)).toMatch(/^TIDEMARK_ON_DEAD_(URL|SECRET) /);
+      expect(refusal(variables)).not.toContain('hunter2');
+    }
   });
 });
 

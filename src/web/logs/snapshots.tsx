@@ -29,7 +29,12 @@ export function Snapshots({ logId, newest, isSheet, most }: SnapshotsProps) {
     <section aria-labelledby="snapshots" className="snapshots">
       <div className="section-head">
         <h2 id="snapshots">Snapshots</h2>
-        {snapshots && <span className="muted">{plural(snapshots.length, 'snapshot')} kept</span>}
+        {snapshots && (
+          <span className="muted">
+            {plural(snapshots.length, 'snapshot')}
+            {data?.next === undefined ? '' : ' and more'}
+          </span>
+        )}
       </div>
       {error && <Failure what="The snapshots could not be listed." error={error} retry={reload} />}
       {snapshots === undefined && !error && <Loading what="snapshots" />}
@@ -63,36 +68,44 @@ function Picture({ logId, snapshot: { sequenceId } }: { logId: string; snapshot:
   if (data === undefined) {
     return error ? <Failure what="Its tiles could not be read." error={error} retry={reload} /> : <Loading what="its tiles" />;
   }
-  const rewritten = data.tiles.filter(({ isRewritten }) => isRewritten);
-  const rewrittenBytes = rewritten.reduce((sum, { bytes }) => sum + bytes, 0);
+  const { tiles, tileCount, rewrittenCount, cells, bytes, previous } = data;
+  const rewrittenBytes = tiles.reduce((sum, tile) => sum + (tile.isRewritten ? (tile.bytes ?? 0) : 0), 0);
   return (
     <figure className="tiles">
-      <TilePicture tiles={data.tiles} tileRows={data.tileRows} tileColumns={data.tileColumns} />
+      <TilePicture tiles={tiles} rewrittenCount={rewrittenCount} />
       <figcaption>
         <dl className="figures figures--small">
           <div>
             <dt>Rewritten</dt>
             <dd>
-              {formatCount(rewritten.length)} of {plural(data.tiles.length, 'tile')}
+              {formatCount(rewrittenCount)} of {plural(tiles.length, tiles.length === tileCount ? 'tile' : 'block')}
             </dd>
           </div>
-          <div>
-            <dt>Written</dt>
-            <dd>
-              {formatBytes(rewrittenBytes)} of {formatBytes(data.bytes)}
-            </dd>
-          </div>
+          {tiles.length !== tileCount && (
+            <div>
+              <dt>Tiles</dt>
+              <dd>{formatCount(tileCount)}</dd>
+            </div>
+          )}
+          {bytes !== undefined && (
+            <div title="Before compression">
+              <dt>Content</dt>
+              <dd>
+                {formatBytes(rewrittenBytes)} of {formatBytes(bytes)}
+              </dd>
+            </div>
+          )}
           <div>
             <dt>Cells</dt>
-            <dd>{formatCount(data.cells)}</dd>
+            <dd>{formatCount(cells)}</dd>
           </div>
         </dl>
         <p className="muted tile-key">
           <span className="swatch swatch--rewritten" /> rewritten
           <span className="swatch swatch--kept" />
-          {data.previous === undefined
+          {previous === undefined
             ? 'nothing to keep: the first one'
-            : `kept from the snapshot before #${formatCount(Number(data.previous))}`}
+            : `kept from the snapshot before #${formatCount(Number(previous.sequenceId))}`}
         </p>
       </figcaption>
     </figure>

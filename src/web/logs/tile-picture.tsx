@@ -7,15 +7,13 @@ import { layOutTiles, type PlacedTile } from './tile-layout.ts';
 
 interface TilePictureProps {
   tiles: readonly Tile[];
-  /** Rows of cells in a whole tile. */
-  tileRows: number;
-  tileColumns: number;
+  rewrittenCount: number;
 }
 
 const WIDTH = 360;
 const HEIGHT = 200;
 
-export function TilePicture({ tiles, tileRows, tileColumns }: TilePictureProps) {
+export function TilePicture({ tiles, rewrittenCount }: TilePictureProps) {
   const { placed, step, width, height } = useMemo(() => layOutTiles(tiles, WIDTH, HEIGHT), [tiles]);
   const [pointed, setPointed] = useState<PlacedTile>();
   const square = Math.max(step * 0.5, step - Math.min(2, step * 0.2));
@@ -24,7 +22,6 @@ export function TilePicture({ tiles, tileRows, tileColumns }: TilePictureProps) 
       .filter(({ tile }) => tile.isRewritten === isRewritten)
       .map(({ x, y }) => `M${round(x)} ${round(y)}h${round(square)}v${round(square)}h-${round(square)}z`)
       .join('');
-  const rewritten = tiles.filter(({ isRewritten }) => isRewritten).length;
 
   const point = (event: PointerEvent<SVGSVGElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -38,7 +35,7 @@ export function TilePicture({ tiles, tileRows, tileColumns }: TilePictureProps) 
       <svg
         className="tile-picture"
         role="img"
-        aria-label={`${rewritten} of ${plural(tiles.length, 'tile')} rewritten`}
+        aria-label={`${rewrittenCount} of ${plural(tiles.length, 'tile')} rewritten`}
         viewBox={`0 0 ${round(width)} ${round(height)}`}
         width={round(width)}
         height={round(height)}
@@ -50,15 +47,14 @@ export function TilePicture({ tiles, tileRows, tileColumns }: TilePictureProps) 
         {pointed && <rect className="tile--pointed" x={pointed.x} y={pointed.y} width={square} height={square} />}
       </svg>
       <p className="tile-pointed muted" aria-hidden="true">
-        {pointed ? describeTile(pointed.tile, tileRows, tileColumns) : ' '}
+        {pointed ? describeTile(pointed.tile) : ' '}
       </p>
     </>
   );
 }
 
-function describeTile({ row, column, bytes, isRewritten }: Tile, rowCount: number, columnCount: number): string {
-  const cells = rangeName({ row: row * rowCount, column: column * columnCount, rowCount, columnCount });
-  return `${cells}: ${formatBytes(bytes)}, ${isRewritten ? 'rewritten' : 'kept'}`;
+function describeTile({ bytes, isRewritten, ...range }: Tile): string {
+  return `${rangeName(range)}: ${bytes === undefined ? '' : `${formatBytes(bytes)}, `}${isRewritten ? 'rewritten' : 'kept'}`;
 }
 
 const round = (length: number): number => Math.round(length * 100) / 100;

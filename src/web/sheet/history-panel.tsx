@@ -47,8 +47,12 @@ export function HistoryPanel({ client, sheetId, cell, version, onClose }: Histor
   }, [client, sheetId, cell, version, attempt]);
 
   async function more(before: string): Promise<void> {
-    const { writes, next } = await cellHistory(client, sheetId, cell, { before });
-    setLoaded((known) => (known?.cell === cell ? { cell, writes: [...known.writes, ...writes], next } : known));
+    try {
+      const { writes, next } = await cellHistory(client, sheetId, cell, { before });
+      setLoaded((known) => (known?.cell === cell ? { cell, writes: [...known.writes, ...writes], next } : known));
+    } catch (error) {
+      setLoaded((known) => (known?.cell === cell ? { ...known, error: error as Error } : known));
+    }
   }
 
   const shown = loaded?.cell === cell ? loaded : undefined;

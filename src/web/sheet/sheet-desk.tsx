@@ -92,6 +92,10 @@ export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: Li
       onDragLeave={(event) => event.currentTarget.contains(event.relatedTarget as Node | null) || setDropping(false)}
       onDrop={onDrop}
     >
+      <h1 className="sheet-unseen">{sheetId}</h1>
+      <p id="sheet-keys" className="sheet-unseen">
+        Arrow keys move, F2 changes a cell, F5 goes to one by its name. Escape and then Tab leaves the grid.
+      </p>
       <div className="sheet-top">
         <AddressBar
           range={range}
@@ -139,6 +143,7 @@ export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: Li
           <Grid
             ref={grid}
             label={`Cells of ${sheetId}`}
+            descriptionId="sheet-keys"
             rowCount={extent.rowCount}
             columnCount={extent.columnCount}
             selection={selecting.selection}

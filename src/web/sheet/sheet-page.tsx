@@ -1,13 +1,10 @@
 /** One sheet, live: it is opened, shown and closed again with the page. */
 import './without-eval.ts';
 import './sheet.css';
-import { connect } from '../../client/connect.ts';
+import { client as beside } from '../client.ts';
 import { Failure } from '../notice.tsx';
 import { SheetDesk } from './sheet-desk.tsx';
 import { type SheetClient, useLiveSheet } from './use-live-sheet.ts';
-
-/** Beside the page, below whatever path that is. */
-const beside: SheetClient = connect({ url: new URL('./', document.baseURI).href });
 
 export interface SheetPageProps {
   sheetId: string;
@@ -27,6 +24,7 @@ export function SheetPage({ sheetId, client = beside }: SheetPageProps) {
     case 'failed':
       return (
         <div className="sheet-desk">
+          <h1 className="sheet-unseen">{sheetId}</h1>
           <Failure error={opened.error} what={`The sheet '${sheetId}' cannot be opened.`} retry={opened.retry} />
         </div>
       );

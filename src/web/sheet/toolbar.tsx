@@ -98,6 +98,7 @@ interface ToolProps {
   isOff?: boolean;
   /** For one that stays pressed. */
   isOn?: boolean;
+  /** In the place of a picture. */
   text?: string;
   children?: ReactNode;
   onClick: () => void;
@@ -105,8 +106,17 @@ interface ToolProps {
 
 function Tool({ name, isOff = false, isOn, text, children, onClick }: ToolProps) {
   return (
-    <button type="button" className="sheet-tool" aria-label={name} title={name} aria-pressed={isOn} disabled={isOff} onClick={onClick}>
-      {text ?? (
+    <button
+      type="button"
+      className="sheet-tool"
+      aria-label={name}
+      title={name}
+      aria-pressed={isOn}
+      disabled={isOff}
+      data-text={text}
+      onClick={onClick}
+    >
+      {text === undefined && (
         <svg
           viewBox="0 0 20 20"
           width="18"

@@ -34,11 +34,11 @@ export function ImportFile() {
     const state = { name: file.name, bytes: file.size, part: 0, controller };
     setRunning(state);
     try {
-      const report = await upload<{ rows?: number }>(api.importAddress(id, format), file, {
+      const report = await upload<{ rows: number }>(api.importAddress(id, format, file.name), file, {
         onProgress: (part) => setRunning({ ...state, part }),
         signal: controller.signal,
       });
-      toast(report.rows === undefined ? `Imported into ${id}.` : `Imported ${plural(report.rows, 'row')} into ${id}.`);
+      toast(`Imported ${plural(report.rows, 'row')} into ${id}.`);
       go(links.sheet(id));
     } catch (error) {
       if (!controller.signal.aborted) setProblem((error as Error).message);

@@ -58,7 +58,7 @@ function Chart({ title, unit, series, format }: { title: string; unit: string; s
 }
 
 /** The newest figure and the largest one, of each line. */
-export function describeSeries({ lines }: Series, format: (value: number) => string): string {
+function describeSeries({ lines }: Series, format: (value: number) => string): string {
   const parts = lines.map(({ label, values }) => {
     const present = values.filter((value) => value !== null);
     const last = present.at(-1);

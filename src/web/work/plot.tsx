@@ -13,6 +13,8 @@ interface PlotProps {
 
 const HEIGHT = 120;
 const AXIS_WIDTH = 46;
+/** A chart that has only begun shows at least so much time. */
+const SHORTEST_S = 60;
 
 export default function Plot({ series, label, format }: PlotProps) {
   const place = useRef<HTMLDivElement>(null);
@@ -55,6 +57,13 @@ function dataOf({ times, lines }: Series): uPlot.AlignedData {
   return [[...times], ...lines.map(({ values }) => [...values])];
 }
 
+/** A value without one before and after it makes no line: it is a point. */
+function isolated({ data }: uPlot, line: number): number[] {
+  const values = data[line] ?? [];
+  const isThere = (index: number) => values[index] !== null && values[index] !== undefined;
+  return [...values.keys()].filter((index) => isThere(index) && !isThere(index - 1) && !isThere(index + 1));
+}
+
 function options(lines: readonly Line[], width: number, format: (value: number) => string): uPlot.Options {
   const muted = themeColor('--muted');
   const grid = { stroke: themeColor('--border'), width: 1 };
@@ -66,7 +75,10 @@ function options(lines: readonly Line[], width: number, format: (value: number) 
     padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: true }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+    scales: {
+      x: { time: true, range: (_, first, last) => [Math.min(first, last - SHORTEST_S), last] },
+      y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
+    },
     axes: [
       {
         ...axis,
@@ -86,7 +98,7 @@ function options(lines: readonly Line[], width: number, format: (value: number) 
         label,
         stroke: themeColor(colour === 'danger' ? '--danger' : `--series-${colour + 1}`),
         width: 1.5,
-        points: { show: false },
+        points: { show: true, size: 4, filter: isolated, fill: themeColor(colour === 'danger' ? '--danger' : `--series-${colour + 1}`) },
         spanGaps: false,
       })),
     ],

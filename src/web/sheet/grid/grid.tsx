@@ -25,6 +25,8 @@ export interface GridRef {
 export interface GridProps {
   ref: Ref<GridRef>;
   label: string;
+  /** Of what says which keys there are. */
+  descriptionId: string;
   /** Rows and columns to show; it asks for more by `onNearEnd`. */
   rowCount: number;
   columnCount: number;
@@ -96,6 +98,7 @@ export function Grid(props: GridProps) {
       role="grid"
       tabIndex={0}
       aria-label={props.label}
+      aria-describedby={props.descriptionId}
       aria-rowcount={MAX_ROWS + 1}
       aria-colcount={MAX_COLUMNS + 1}
       aria-multiselectable="true"
