@@ -193,6 +193,30 @@ describe('the work', () => {
   }, 60_000);
 });
 
+test('a hundred thousand dead units are one line, and a list that is read a page at a time', async () => {
+  const { ownerPool } = fixture.tidemark.database;
+  await ownerPool.query(`
+    set session_replication_role = replica;
+    insert into tidemark.work_group (name) values ('mail') on conflict do nothing;
+    with error as (select '{ "code": "handler_failed", "message": "Mailbox full" }'::json as error)
+    insert into tidemark.work (id, workflow, state, group_name, epoch, first_epoch, attempt, error, error_fingerprint, created_at, finished_at)
+    select 'job/mail/' || n, 'job', 'dead', 'mail', n, n, 3, error, tidemark.error_fingerprint(error), now() - n * interval '1 second', now()
+    from error, generate_series(1, 100000) n;
+    reset session_replication_role`);
+  const opened = await fixture.open('#/work?group=mail&state=dead');
+  const { page } = opened;
+  const error = section(opened, 'Dead, by error').getByRole('listitem').filter({ hasText: 'Mailbox full' });
+  await error.getByRole('link', { name: 'List 100,000 units dead of handler_failed' }).waitFor();
+  await error.getByRole('button', { name: /^Discard/ }).click();
+  await page.getByRole('dialog', { name: 'Discard 100,000 dead units?' }).getByRole('button', { name: 'Cancel' }).click();
+  const rows = page.getByRole('table', { name: 'Units, newest first' }).getByRole('row');
+  await rows.nth(50).waitFor();
+  expect(await rows.count()).toBe(51);
+  await page.getByRole('button', { name: 'More units' }).click();
+  await rows.nth(100).getByRole('link', { name: 'job/mail/100', exact: true }).waitFor();
+  await closeClean(opened);
+});
+
 describe('whoever is there', () => {
   test('signs in with a token, which the page keeps nowhere, and signs out', async () => {
     const { db } = fixture.tidemark.database;
@@ -238,9 +262,15 @@ describe('whoever is there', () => {
 });
 
 describe('the page', () => {
-  const PAGES = ['#/', '#/sheets/budget-2027?panel=log', '#/logs', '#/logs/budget-2027', '#/work', '#/nowhere'];
+  const names: Record<string, string> = {
+    '#/': 'sheets',
+    '#/sheets/budget-2027?panel=log': 'sheet',
+    '#/logs': 'logs',
+    '#/logs/budget-2027': 'log',
+    '#/work': 'work',
+  };
 
-  test.each(PAGES)('%s can be used by everybody: light and dark, on a desk and on a phone', async (hash) => {
+  test.each(Object.keys(names))('%s can be used by everybody: light and dark, on a desk and on a phone', async (hash) => {
     const opened = await fixture.open(hash);
     const { page } = opened;
     await page.getByRole('heading', { level: 1 }).first().waitFor();
@@ -254,7 +284,7 @@ describe('the page', () => {
           barriers: [],
         });
         expect(await sidewaysPx(page)).toBe(0);
-        await opened.screenshot(`${hash.replace(/[#?/=]+/g, '-').replace(/^-/, '') || 'sheets'}-${theme}-${width}`);
+        if (theme === 'dark' || width === 375) await opened.screenshot(`${names[hash]}-${theme}-${width}`);
       }
     }
     await closeClean(opened);

@@ -100,7 +100,9 @@ export interface OpenedPage {
 /** @param url of a page; requests that go anywhere but to its server are refused, and are a problem */
 export async function openPage(browser: Browser, url: string, options: PageOptions = {}): Promise<OpenedPage> {
   const { width = 1280, height = 800, theme = 'light' } = options;
-  const context = options.context ?? (await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: 'en-GB' }));
+  const context =
+    options.context ??
+    (await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce', locale: 'en-GB' }));
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
   await page.setViewportSize({ width, height });

@@ -35,11 +35,11 @@ export function Charts({ groups, throughput, samples }: ChartsProps) {
       />
       <Chart
         title="Depth"
-        unit="waiting and running, since this page is open"
+        unit="waiting + running, since opened"
         series={sampleSeries(samples, groups, 'depth')}
         format={formatCompact}
       />
-      <Chart title="Oldest waiting" unit="since this page is open" series={sampleSeries(samples, groups, 'oldest')} format={seconds} />
+      <Chart title="Oldest waiting" unit="since this page was opened" series={sampleSeries(samples, groups, 'oldest')} format={seconds} />
     </div>
   );
 }

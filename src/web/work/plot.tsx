@@ -13,7 +13,6 @@ interface PlotProps {
 
 const HEIGHT = 120;
 const AXIS_WIDTH = 46;
-/** A chart that has only begun shows at least so much time. */
 const SHORTEST_S = 60;
 
 export default function Plot({ series, label, format }: PlotProps) {
@@ -53,8 +52,12 @@ export default function Plot({ series, label, format }: PlotProps) {
   return <div ref={place} className="plot" role="img" aria-label={label} />;
 }
 
+/** A chart that has only begun is that of a whole minute, empty until then. */
 function dataOf({ times, lines }: Series): uPlot.AlignedData {
-  return [[...times], ...lines.map(({ values }) => [...values])];
+  const [first] = times;
+  const last = times.at(-1);
+  const isShort = first !== undefined && last !== undefined && last - first < SHORTEST_S;
+  return [[...(isShort ? [last - SHORTEST_S] : []), ...times], ...lines.map(({ values }) => [...(isShort ? [null] : []), ...values])];
 }
 
 /** A value without one before and after it makes no line: it is a point. */
@@ -76,7 +79,7 @@ function options(lines: readonly Line[], width: number, format: (value: number) 
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { time: true, range: (_, first, last) => [Math.min(first, last - SHORTEST_S), last] },
+      x: { time: true },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
     },
     axes: [
