@@ -121,11 +121,11 @@ async function whoAsks(authorize: Authorize, request: FastifyRequest): Promise<C
   }
 }
 
-function hasScope({ scopes }: Caller, scope: Scope): boolean {
+export function hasScope({ scopes }: Caller, scope: Scope): boolean {
   return scopes.includes(scope) || scopes.includes('admin');
 }
 
-function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
+export function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
   return logPrefixes === undefined || logPrefixes.some((prefix) => logId.startsWith(prefix));
 }
 
