@@ -33,12 +33,7 @@ export function Charts({ groups, throughput, samples }: ChartsProps) {
         series={latencySeries(measured, groups, CHART_MINUTES)}
         format={seconds}
       />
-      <Chart
-        title="Depth"
-        unit="waiting + running, since opened"
-        series={sampleSeries(samples, groups, 'depth')}
-        format={formatCompact}
-      />
+      <Chart title="Depth" unit="waiting + running, since opened" series={sampleSeries(samples, groups, 'depth')} format={formatCompact} />
       <Chart title="Oldest waiting" unit="since this page was opened" series={sampleSeries(samples, groups, 'oldest')} format={seconds} />
     </div>
   );
