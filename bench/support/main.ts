@@ -33,6 +33,8 @@ const NAMES = [
   'http-append',
   'http-query',
   'sse-fanout',
+  'page-open',
+  'page-scroll',
 ];
 
 interface FigureFile {

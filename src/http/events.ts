@@ -2,11 +2,11 @@
  * Live: Server-Sent Events of a log. A client that loses its connection, or the server, goes on where it was by `Last-Event-ID` or `from`, and
  * misses nothing.
  *
- * A stream ends with the token or session that allowed it, at the next heartbeat. LISTEN gives hints; once a second all logs that somebody follows are looked at in one round trip, four times as often where work is pending.
+ * A stream ends with the token or session that allowed it (open-requests.ts). LISTEN gives hints; once a second all logs that somebody follows are
+ * looked at in one round trip, four times as often where work is pending.
  */
 import { z } from 'zod';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
-import { hasScope, mayReachLog } from './access.ts';
 import { LogEvent } from './event-schemas.ts';
 import { OPENING } from './event-text.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
@@ -34,11 +34,10 @@ const RETRY_AFTER_MS = 5_000;
 const EVENTS = 'text/event-stream';
 const DESCRIPTION = `Events: \`entries\` (new entries, with who wrote them), \`metadata\` (what the metadata of an entry is now), \`marked\` (at the beginning: the entries that have metadata), \`truncated\` (the log begins later than \`from\`). The id of each is the next sequence id: where to resume. A comment every 15 seconds says that the stream is alive. A reader that is too slow is cut off, and resumes.`;
 
-export function eventRoutes(app: HttpApp, { tidemark, db, authorize, closing, events = {} }: HttpContext): void {
+export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }: HttpContext): void {
   const { maxStreams = 2_000, maxWaitingBytes = 1_048_576, heartbeatMs = 15_000, pollMs = 1_000, pendingPollMs = 250 } = events;
   const hubs = new Map<string, { hub: LogHub; stopHints: () => void; users: number }>();
-  /** With whether they may still read. */
-  const readers = new Map<StreamReader, () => Promise<boolean>>();
+  const readers = new Set<StreamReader>();
   let streams = 0;
 
   /** Gone with the last who uses it. */
@@ -94,19 +93,14 @@ export function eventRoutes(app: HttpApp, { tidemark, db, authorize, closing, ev
     isComparing = false;
   }, pendingPollMs).unref();
   const heartbeat = setInterval(() => {
-    for (const [reader, mayRead] of readers) {
+    for (const reader of readers) {
       reader.heartbeat();
-      // Whoever cannot be asked now is asked again.
-      mayRead().then(
-        (may) => may || reader.end(),
-        () => {},
-      );
     }
   }, heartbeatMs).unref();
   const end = () => {
     clearInterval(poll);
     clearInterval(heartbeat);
-    for (const reader of readers.keys()) {
+    for (const reader of readers) {
       reader.end();
     }
   };
@@ -166,10 +160,7 @@ export function eventRoutes(app: HttpApp, { tidemark, db, authorize, closing, ev
           leave();
         },
       });
-      readers.set(reader, async () => {
-        const caller = await authorize(request.raw);
-        return caller !== undefined && hasScope(caller, 'read') && mayReachLog(caller, logId);
-      });
+      readers.add(reader);
       const headers = { 'content-type': EVENTS, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
       response.writeHead(200, { ...reply.getHeaders(), ...headers } as Record<string, string>);
       response.socket?.setNoDelay(true);

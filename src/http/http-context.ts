@@ -4,7 +4,6 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Database } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
-import type { Authorize } from './access.ts';
 import type { EventOptions } from './events.ts';
 
 export interface HttpContext {
@@ -16,8 +15,6 @@ export interface HttpContext {
   namespace?: string | undefined;
   /** Limits of streams. */
   events?: EventOptions | undefined;
-  /** Asked again while a stream goes on: it ends with what allowed it. */
-  authorize: Authorize;
   /** Aborted when the server begins to stop: a route that holds a stream open ends it then. */
   closing: AbortSignal;
 }

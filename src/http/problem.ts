@@ -11,7 +11,7 @@ import { TooManyRequestsError } from './refusals.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-export const Problem = z
+const Problem = z
   .object({
     type: z.string().describe('urn:tidemark:problem:<code>'),
     title: z.string(),
@@ -82,7 +82,7 @@ const NUL_SQLSTATE = new Set(['22021', '22P05']);
 
 export interface ProblemBody extends z.infer<typeof Problem> {}
 
-export function problemOf(error: unknown): ProblemBody {
+function problemOf(error: unknown): ProblemBody {
   const code = codeOf(error);
   const [status, title] = STATUS[code] ?? [500, 'Unexpected error'];
   const isOurs = status !== 500;

@@ -126,7 +126,7 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
     case 413:
       return { answer: await ask(strict, method, path, { ...usual, body: JSON.stringify('x'.repeat(BODY_LIMIT)) }) };
     case 414:
-      return { answer: await ask(server, method, path, { ...usual, at: path.replaceAll(/\{\w+\}/g, 'a'.repeat(9_000)) }) };
+      return { answer: await ask(server, method, path, { ...usual, at: path.replace(/\{\w+\}/, 'a'.repeat(9_000)) }) };
     case 415:
       return {
         answer: await ask(server, method, path, { ...usual, body: 'x', headers: { ...usual.headers, 'content-type': 'text/css' } }),

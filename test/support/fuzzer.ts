@@ -16,7 +16,8 @@ export interface FuzzOptions {
   seconds?: number | undefined;
   /** Values that are often taken for a parameter (such as 'path.logId'): made-up ones would find nothing. */
   known?: Record<string, readonly string[]>;
-  headers?: Record<string, string>;
+  /** By operation ('GET /logs'), values that its parameters always have. */
+  fixed?: Record<string, Record<string, string>>;
 }
 
 export interface FuzzValue {
@@ -38,7 +39,7 @@ interface Report {
 }
 
 /** @throws where it cannot be installed or run */
-export async function fuzz({ url, examples, seconds, known = {}, headers = {} }: FuzzOptions): Promise<FuzzValue> {
+export async function fuzz({ url, examples, seconds, known = {}, fixed = {} }: FuzzOptions): Promise<FuzzValue> {
   const python = await installPythonTool({
     name: 'schemathesis',
     usedFor: 'The REST API is fuzzed by schemathesis',
@@ -47,14 +48,13 @@ export async function fuzz({ url, examples, seconds, known = {}, headers = {} }:
   const directory = await createTestDirectory();
   try {
     const report = join(directory.path, 'report.json');
-    await writeFile(join(directory.path, 'schemathesis.toml'), settings(known));
+    await writeFile(join(directory.path, 'schemathesis.toml'), settings(known, fixed));
     const args = ['run', `${url}/openapi.json`, '--checks', CHECKS.join(','), '--seed', SEED];
     args.push(...(seconds === undefined ? ['--max-examples', String(examples)] : ['--max-time', String(seconds)]));
     args.push('--generation-database', 'none', '--no-shrink', '--continue-on-failure', '--no-color', '--warnings', 'off');
     // A cookie of nobody's would be refused each time.
     args.push('--generation-with-security-parameters', 'false');
     args.push('--report', 'json', '--report-json-path', report);
-    args.push(...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]));
     // Not the program beside it: that names the place where the environment was made.
     const child = spawn(python, ['-c', 'from schemathesis.cli import schemathesis; schemathesis()', ...args], {
       cwd: directory.path,
@@ -70,7 +70,7 @@ export async function fuzz({ url, examples, seconds, known = {}, headers = {} }:
   }
 }
 
-function settings(known: Record<string, readonly string[]>): string {
+function settings(known: Record<string, readonly string[]>, fixed: Record<string, Record<string, string>>): string {
   const names = Object.keys(known);
   return [
     // Streams go on for ever.
@@ -78,6 +78,10 @@ function settings(known: Record<string, readonly string[]>): string {
     ...names.map((name, index) => `[dictionaries.known${index}]\nvalues = ${JSON.stringify(known[name])}`),
     '[parameters]',
     ...names.map((name, index) => `${JSON.stringify(name)} = { dictionary = "known${index}", probability = 0.7 }`),
+    ...Object.entries(fixed).flatMap(([operation, parameters]) => [
+      `[[operations]]\ninclude-name = ${JSON.stringify(operation)}\n[operations.parameters]`,
+      ...Object.entries(parameters).map(([name, value]) => `${JSON.stringify(name)} = ${JSON.stringify(value)}`),
+    ]),
     '',
   ].join('\n');
 }

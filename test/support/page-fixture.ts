@@ -1,6 +1,5 @@
 /** The page in a real browser, over a server of the test's own, with the scripted application of tidemark-fixture.ts behind it. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import type { HttpAppOptions } from '../../src/http/http-app.ts';
@@ -55,15 +54,13 @@ export async function createPageFixture(options: Partial<HttpAppOptions> = {}): 
   };
 }
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
 /**
  * What axe-core finds wrong for people who use it by keyboard, with a screen reader, or with little sight (WCAG 2.2 AA).
  * @param options `rules`: only these of axe's; default: all of WCAG 2.2 A and AA, and its best practices. @returns one line each
  */
 export async function findBarriers(page: Page, { rules }: { rules?: readonly string[] } = {}): Promise<string[]> {
   // As an expression of the debugger it is not subject to the page's policy.
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const runOnly = rules ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
   return await page.evaluate(`
     axe.run(document, { runOnly: ${JSON.stringify(runOnly)} }).then(({ violations }) =>

@@ -1,11 +1,12 @@
 /** Where cells lie, what keys mean and where they go: the parts of the grid that need no browser. */
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createAxis } from '../../src/web/sheet/grid/axis.ts';
 import { edgeOfData } from '../../src/web/sheet/grid/edge-of-data.ts';
 import { commandOf } from '../../src/web/sheet/grid/keys.ts';
 import { createScrollMap, MAX_SCROLL_LENGTH } from '../../src/web/sheet/grid/scroll-map.ts';
 import { moveTo, rangeOf, select, selectRange, step } from '../../src/web/sheet/grid/selection.ts';
+import { createViewportRequests } from '../../src/web/sheet/grid/viewport-requests.ts';
 
 test('each place along an axis belongs to the column that is drawn there, whatever their widths', () => {
   const widths = fc.array(fc.tuple(fc.nat(40), fc.integer({ min: 10, max: 300 })), { maxLength: 8 });
@@ -114,4 +115,25 @@ test('keys mean what they mean in a spreadsheet, and what is none of its keys st
   ] as const) {
     expect(press(key, modifiers), key).toBeUndefined();
   }
+});
+
+test('cells are asked for while one scrolls on, and once at the end where one jumps', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const asked: number[] = [];
+  const requests = createViewportRequests(({ row }) => asked.push(row));
+  const want = (row: number) => {
+    requests.want({ row, column: 0, rowCount: 100, columnCount: 10 });
+    vi.advanceTimersByTime(20);
+  };
+  for (let row = 0; row < 10; row += 1) want(row);
+  expect(asked).toEqual([3, 7]);
+  asked.length = 0;
+  for (let row = 10_000; row < 20_000; row += 1_000) want(row);
+  expect(asked).toEqual([]);
+  vi.advanceTimersByTime(80);
+  expect(asked).toEqual([19_000]);
+  want(19_000);
+  vi.advanceTimersByTime(500);
+  expect(asked).toEqual([19_000]);
 });

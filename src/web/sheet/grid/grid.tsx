@@ -13,6 +13,7 @@ import { createPainter, type Seen } from './painter.ts';
 import { followPointer, type GridPlace } from './pointer.ts';
 import { createScroller, type Scroller } from './scroller.ts';
 import type { Place, Selection } from './selection.ts';
+import { createViewportRequests } from './viewport-requests.ts';
 
 export interface GridRef {
   focus(): void;
@@ -40,14 +41,13 @@ export interface GridProps {
   onSelect: (at: GridPlace, isExtended: boolean) => void;
   onEdit: (place: Place) => void;
   onKey: (event: KeyboardEvent) => void;
-  /** After scrolling, not more often than every 80 ms: what is seen, and a screen around it. */
+  /** What is seen, and a screen around it; not more often than viewport-requests.ts says. */
   onViewport: (range: CellRange) => void;
   onNearEnd: (end: 'rows' | 'columns') => void;
 }
 
 const HEAD_HEIGHT = 24;
 const COLUMN_WIDTH = 104;
-const VIEWPORT_MS = 80;
 
 export function Grid(props: GridProps) {
   const root = useRef<HTMLDivElement>(null);
@@ -146,8 +146,7 @@ function createGridView(parts: Parts, props: () => GridProps): GridView {
   let seenSize = { width: 0, height: 0 };
   let headWidth = 0;
   let frame: number | undefined;
-  let viewport = '';
-  let viewportTimer: ReturnType<typeof setTimeout> | undefined;
+  const viewport = createViewportRequests((range) => props().onViewport(range));
 
   function layOut(): void {
     const { rowCount, columnCount } = props();
@@ -203,12 +202,7 @@ function createGridView(parts: Parts, props: () => GridProps): GridView {
       rowCount: Math.min(MAX_ROWS - row, lastRow + down + 1 - row),
       columnCount: Math.min(MAX_COLUMNS - column, lastColumn + Math.ceil(across / 2) + 1 - column),
     };
-    const name = Object.values(wanted).join();
-    if (name !== viewport) {
-      viewport = name;
-      clearTimeout(viewportTimer);
-      viewportTimer = setTimeout(() => props().onViewport(wanted), VIEWPORT_MS);
-    }
+    viewport.want(wanted);
     if (lastRow >= rows.count - 2 && rows.count < MAX_ROWS) {
       props().onNearEnd('rows');
     }
@@ -266,7 +260,7 @@ function createGridView(parts: Parts, props: () => GridProps): GridView {
       sizes.disconnect();
       scroller.close();
       root.removeEventListener('scroll', onScroll);
-      clearTimeout(viewportTimer);
+      viewport.close();
       if (frame !== undefined) {
         cancelAnimationFrame(frame);
       }
