@@ -56,6 +56,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   idempotency_key_reused: [422, 'Idempotency key used for something else'],
   too_many_requests: [429, 'Too many requests'],
   header_too_large: [431, 'Path or headers too large'],
+  corrupt_blob: [500, 'Corrupt blob'],
   unavailable: [503, 'Unavailable'],
 };
 
@@ -84,8 +85,9 @@ export interface ProblemBody extends z.infer<typeof Problem> {}
 
 function problemOf(error: unknown): ProblemBody {
   const code = codeOf(error);
-  const [status, title] = STATUS[code] ?? [500, 'Unexpected error'];
-  const isOurs = status !== 500;
+  const known = STATUS[code];
+  const [status, title] = known ?? [500, 'Unexpected error'];
+  const isOurs = known !== undefined;
   return {
     type: `urn:tidemark:problem:${isOurs ? code : 'unexpected'}`,
     title,

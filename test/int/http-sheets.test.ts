@@ -1,6 +1,8 @@
 /** Sheets over REST: cells now and at an earlier moment, what was written to a cell, snapshots and their tiles. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BlobStore } from '../../src/blob-store/blob-store.ts';
+import { blobsOfLog } from '../../src/blob-store/blobs-of-log.ts';
 import { eraseCells, sheet } from '../../src/index.ts';
 import { cellName, parseCellName } from '../../src/spreadsheet/a1.ts';
 import { readCellWrites } from '../../src/spreadsheet/cell-writes.ts';
@@ -126,6 +128,20 @@ describe('a range of cells', () => {
     for (const path of ['cells?range=A1', 'sheet', 'cells/A1/history', 'snapshots/0/tiles', 'export']) {
       expect(await get(`${account}/${path}`)).toMatchObject({ status: 400, body: { detail: expect.stringContaining('not a sheet') } });
     }
+  });
+
+  test('of a tile that is corrupt is an error that names the blob', async () => {
+    const id = newId();
+    await append(id, [cell('A1', 'kept')]);
+    await take(id, 'snapshot', cell('A2', 'x'));
+    const dir = await blobsOfLog(server.tidemark.blobs as BlobStore, id);
+    const tile = (await dir.query()).blobs.find((name) => name.startsWith('tile-')) as string;
+    await dir.writeBlob(tile, Buffer.from('no gzip'));
+    expect(await get(`${id}/cells?range=A1`)).toMatchObject({
+      status: 500,
+      body: { code: 'corrupt_blob', detail: expect.stringContaining(tile) },
+    });
+    expect((await get(`${id}/cells?range=ZZ900`)).status).toBe(200);
   });
 
   test('is read again from newer snapshots when the blobs of the one under an open view are gone', async () => {
