@@ -99,9 +99,11 @@ export function createHttpEventLog<T extends LogEntry>(
       },
       subject: { logId, ...(typeof start === 'bigint' ? { sequenceId: start } : {}) },
     });
+    const endSequenceId = BigInt(page.endSequenceId);
+    tail.reached(endSequenceId);
     return {
       startSequenceId: BigInt(page.startSequenceId),
-      endSequenceId: BigInt(page.endSequenceId),
+      endSequenceId,
       isComplete: page.isComplete,
       ...snapshotIn(page),
       entries: page.entries as unknown as T[],

@@ -4,25 +4,17 @@
  */
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import { type FastifyBaseLogger, type FastifyServerOptions, fastify, LogController } from 'fastify';
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler,
-  type ZodTypeProvider,
-} from 'fastify-type-provider-zod';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { checkBlobs, checkPostgres, createReadiness } from '../health/readiness.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
-import { type Access, type Authorize, requireAccess } from './access.ts';
-import { type Authorizer, SESSION_COOKIE } from './authorizer.ts';
+import { type Authorize, requireAccess } from './access.ts';
+import type { Authorizer } from './authorizer.ts';
 import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts';
 import { blobRoutes } from './blobs.ts';
 import { answerClientError } from './client-error.ts';
 import { refuseWhenClosing } from './closing.ts';
-import { documentedAnswers } from './documented-answers.ts';
+import { DOCS_PATH, documentApi } from './document-api.ts';
 import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
@@ -67,7 +59,6 @@ export interface HttpAppOptions
   serverFactory?: FastifyServerOptions['serverFactory'];
 }
 
-const DOCS = '/docs';
 /** The page needs nothing of anybody else, and no inline code or style. */
 const CONTENT_POLICY = {
   'default-src': ["'self'"],
@@ -77,16 +68,9 @@ const CONTENT_POLICY = {
   'form-action': ["'self'"],
   'frame-ancestors': ["'none'"],
 };
-/** Swagger's page has a style element of its own. */
-const DOCS_CONTENT_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 const BODY_LIMIT = 4 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 const RECHECK_MS = 10_000;
-const DESCRIPTION = `Facts in event logs, and the durable work that they ask for.
-
-Errors are problem+json with a stable \`code\`. Sequence ids are decimal strings. Clients cannot ask for workflows: the server decides.`;
-
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   const { authorize, auth = 'own', sessions, readOnly = false, recheckMs = RECHECK_MS, logger, serverFactory } = options;
   const { bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, requestsPerMinute, maxConnections, trustProxy } = options;
@@ -130,8 +114,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   const closing = refuseWhenClosing(app);
   redirectToSlash(app, basePath);
   refuseSlowRequests(app, requestTimeoutMs);
-  // The documentation describes the API and holds no data.
-  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS], requestsPerMinute, recheckMs });
+  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS_PATH], requestsPerMinute, recheckMs });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       Object.assign(new Error(`There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. See /openapi.json.`), {
@@ -157,42 +140,4 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
   operationsRoutes(app, { metrics, readiness });
   return app;
-}
-
-async function documentApi(app: HttpApp, version: string, basePath: string): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Tidemark', version, description: DESCRIPTION },
-      servers: [{ url: basePath === '' ? '/' : basePath }],
-      components: {
-        securitySchemes: { token: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE } },
-      },
-    },
-    // A hidden route has no schema of its own.
-    transform: ({ schema, route, ...rest }) =>
-      jsonSchemaTransform({
-        ...rest,
-        route,
-        schema: {
-          ...schema,
-          ...(schema?.response ? { response: documentedAnswers(schema, route.config?.access) } : {}),
-          security: securityOf(route.config?.access),
-        },
-      }),
-    transformObject: jsonSchemaTransformObject,
-  });
-  await app.register(swaggerUi, {
-    routePrefix: DOCS,
-    staticCSP: DOCS_CONTENT_POLICY,
-    // Not somebody else's validator.
-    uiConfig: { validatorUrl: null },
-  });
-  app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger({ yaml: false }));
-}
-
-/** What a route needs, as OpenAPI says it. */
-function securityOf(access: Access | undefined): Record<string, string[]>[] {
-  const scopes = access === undefined || access === 'public' || access === 'caller' ? [] : [access];
-  return access === 'public' ? [] : [{ token: scopes }, { session: scopes }];
 }

@@ -67,7 +67,12 @@ const ImportQuery = z.object({
     .default(',')
     .describe('Between the fields of a CSV file'),
   types: z.enum(['on', 'off']).default('on').describe('off: every field of a CSV file is text'),
-  text: z.string().max(1_000).optional().describe("Columns of a CSV file that stay text: 'B,D'"),
+  text: z
+    .string()
+    .max(1_000)
+    .regex(/^[A-Za-z]{1,5}(,[A-Za-z]{1,5})*$/, 'no column: use letters with commas between them, for example B,D')
+    .optional()
+    .describe("Columns of a CSV file that stay text: 'B,D'"),
   worksheet: z.string().max(100).optional().describe('Of an XLSX file; default: its first one'),
   rowsPerEntry: z.coerce.number().int().min(1).max(100_000).default(500),
 });

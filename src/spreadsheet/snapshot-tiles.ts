@@ -33,17 +33,26 @@ export interface SnapshotTiles {
   bytes?: number;
 }
 
-const MAX_BLOCKS = 10_000;
-/** Each is a blob; 128 tiles at most. */
-const MAX_PAGES = 256;
+export interface SnapshotTilesLimits {
+  maxBlocks: number;
+  /** That are read for their tiles: each is a blob, of 128 tiles at most. */
+  maxPages: number;
+}
+
+const LIMITS: SnapshotTilesLimits = { maxBlocks: 10_000, maxPages: 256 };
 
 /** @param before the snapshot to compare with; undefined: all is new */
-export async function readSnapshotTiles(blobId: BlobId, before: BlobId | undefined, options: ListsOptions): Promise<SnapshotTiles> {
+export async function readSnapshotTiles(
+  blobId: BlobId,
+  before: BlobId | undefined,
+  options: ListsOptions,
+  { maxBlocks, maxPages }: SnapshotTilesLimits = LIMITS,
+): Promise<SnapshotTiles> {
   const lists = await readRootLists(options.blobs, blobId, options.cache);
   const older = before === undefined ? undefined : await readRootLists(options.blobs, before, options.cache);
   const { tiles, cells } = totalsOf((lists.tiles ?? lists.pages).values());
-  if (lists.tiles === undefined && (tiles > MAX_BLOCKS || lists.pages.size > MAX_PAGES)) {
-    return { ...joined(blocksOfPages(lists.pages, older)), tiles, cells };
+  if (lists.tiles === undefined && (tiles > maxBlocks || lists.pages.size > maxPages)) {
+    return { ...joined(blocksOfPages(lists.pages, older), maxBlocks), tiles, cells };
   }
   const blocks = await blocksOfTiles(lists, older, options);
   const bytes = blocks.reduce((sum, block) => sum + (block.bytes ?? 0), 0);
@@ -78,11 +87,11 @@ function blockAt(row: number, column: number, { rows, columns }: { rows: number;
   return { row, column, rowCount: rows - row, columnCount: columns - column };
 }
 
-function joined(ofPages: SnapshotBlock[]): Pick<SnapshotTiles, 'blocks' | 'blockRows' | 'blockColumns'> {
+function joined(ofPages: SnapshotBlock[], maxBlocks: number): Pick<SnapshotTiles, 'blocks' | 'blockRows' | 'blockColumns'> {
   let blocks = ofPages;
   let blockRows = PAGE_TILE_ROWS * TILE_ROWS;
   let blockColumns = PAGE_TILE_COLUMNS * TILE_COLUMNS;
-  while (blocks.length > MAX_BLOCKS) {
+  while (blocks.length > maxBlocks) {
     blockRows *= 2;
     blockColumns *= 2;
     blocks = joinBlocks(blocks, blockRows, blockColumns);
