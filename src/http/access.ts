@@ -121,11 +121,11 @@ async function whoAsks(authorize: Authorize, request: FastifyRequest): Promise<C
   }
 }
 
-export function hasScope({ scopes }: Caller, scope: Scope): boolean {
+function hasScope({ scopes }: Caller, scope: Scope): boolean {
   return scopes.includes(scope) || scopes.includes('admin');
 }
 
-export function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
+function mayReachLog({ logPrefixes }: Caller, logId: string): boolean {
   return logPrefixes === undefined || logPrefixes.some((prefix) => logId.startsWith(prefix));
 }
 

@@ -42,6 +42,7 @@ test('it holds what is run and what is read, and nothing of the making', () => {
     'dist/cli.js',
     'dist/index.d.ts',
     'dist/workflow-bundle.js',
+    'dist/web/index.html',
     'docs/operations.md',
   ]) {
     expect(packed).toContain(path);
