@@ -247,14 +247,15 @@ describe('whoever is there', () => {
   test('is told while the server does not answer, and goes on when it does', async () => {
     const server = await fixture.serve();
     const port = Number(new URL(server.url).port);
-    const opened = await fixture.open('#/logs', { url: server.url });
+    const opened = await fixture.open('#/work', { url: server.url });
     const { page } = opened;
-    await page.getByRole('row', { name: /budget-2027/ }).waitFor();
+    const groups = page.getByRole('table', { name: 'Units by group' });
+    await groups.getByRole('link', { name: 'sheet' }).waitFor();
     await page.getByRole('status').filter({ hasText: 'Connected' }).waitFor();
     await server.close();
     await page.getByRole('status').filter({ hasText: 'Reconnecting' }).waitFor();
     // What was there is still to be seen.
-    await page.getByRole('row', { name: /budget-2027/ }).waitFor();
+    await groups.getByRole('link', { name: 'sheet' }).waitFor();
     await fixture.serve({ port });
     await page.getByRole('status').filter({ hasText: 'Connected' }).waitFor({ timeout: 20_000 });
     await opened.close();
