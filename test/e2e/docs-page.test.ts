@@ -1,7 +1,7 @@
 /** The API's documentation in a real browser, below a base path: it is shown, it can be tried, and it asks nobody else for anything. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '../support/browser.ts';
+import { BROWSER_DEADLINE_MS, launchBrowser, openPage } from '../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   server = await startTestServer(database, { basePath: '/tide' });
   browser = await launchBrowser();
-});
+}, BROWSER_DEADLINE_MS);
 afterAll(async () => {
   await browser?.close();
   await server?.close();

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vi
 import { SCOPES } from '../../src/http/access.ts';
 import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
-import { builtPage, launchBrowser, type OpenedPage, openPage, type PageOptions } from '../support/browser.ts';
+import { BROWSER_DEADLINE_MS, builtPage, launchBrowser, type OpenedPage, openPage, type PageOptions } from '../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   database = made;
   const authorize = () => (isReader ? { actor: 'reader', scopes: ['read' as const] } : { actor: 'ada', scopes: SCOPES });
   server = await startTestServer(database, { pageDir, authorize });
-}, 120_000);
+}, BROWSER_DEADLINE_MS);
 
 afterEach(async () => {
   isReader = false;

@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { findFreePort } from '../../src/embedded/ports.ts';
-import { launchBrowser, type OpenedPage, openPage } from '../support/browser.ts';
+import { BROWSER_DEADLINE_MS, launchBrowser, type OpenedPage, openPage } from '../support/browser.ts';
 import { createFolder, type RunningCli, startCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -16,7 +16,7 @@ const running = new Set<RunningCli>();
 
 beforeAll(async () => {
   [database, browser, port] = await Promise.all([createTestDatabase(), launchBrowser(), findFreePort()]);
-}, 120_000);
+}, BROWSER_DEADLINE_MS);
 
 afterAll(async () => {
   await browser?.close();

@@ -5,13 +5,14 @@ import { createAuthorizer } from '../../src/http/authorizer.ts';
 import { sheet } from '../../src/index.ts';
 import { createToken } from '../../src/tokens/create-token.ts';
 import type { OpenedPage } from '../support/browser.ts';
+import { BROWSER_DEADLINE_MS } from '../support/browser.ts';
 import { createPageFixture, findBarriers, type PageFixture, sidewaysPx, UI_URL } from '../support/page-fixture.ts';
 
 let fixture: PageFixture;
 
 beforeAll(async () => {
   fixture = await createPageFixture();
-}, 120_000);
+}, BROWSER_DEADLINE_MS);
 afterAll(() => fixture?.close());
 
 /** The part of the page that a heading names. */

@@ -1,8 +1,8 @@
 /**
  * A real browser, and the page as it is in the sources, built once for their state.
  *
- * The browser is one that is there (CHROME_PATH, Chrome, Chromium, one of Playwright's), else one that Playwright fetches, else Debian's where
- * we are root on Debian. None at all is an error that says what to install: without a browser nothing of the page is tested.
+ * The browser is one that is there (CHROME_PATH, Chrome, Chromium, one of Playwright's), else Debian's where we are root on Debian, else one that
+ * Playwright fetches. None at all is an error that says what to install: without a browser nothing of the page is tested.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,6 +12,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { oneAtATime } from './one-at-a-time.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const cache = join(root, 'node_modules/.cache/tidemark');
@@ -26,41 +27,44 @@ const PLACES = [
   'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
 ];
 const FETCH_MS = 300_000;
+const isRootOnDebian = process.getuid?.() === 0 && existsSync('/etc/debian_version');
+/** Debian's own first, where it can be had: Playwright's has to be told which libraries are missing. */
+const SOURCES: readonly [name: string, commands: readonly [program: string, ...args: string[]][]][] = [
+  ...(isRootOnDebian ? ([['apt-get install', aptInstall('chromium')]] as const) : []),
+  ['playwright-core install', [[process.execPath, join(root, 'node_modules/playwright-core/cli.js'), 'install', 'chromium']]],
+];
+/** For hooks that open a browser: it may have to be fetched. */
+export const BROWSER_DEADLINE_MS = 2 * FETCH_MS;
 /** For what a person would see at once, on a machine that is busy. */
 const WAIT_MS = 15_000;
 
 /** @throws where there is none and none can be had */
 async function findBrowser(): Promise<string> {
-  const path = present();
-  if (path) return path;
+  return present() ?? (await oneAtATime('browser', async () => present() ?? (await fetchBrowser()), 2 * FETCH_MS));
+}
+
+async function fetchBrowser(): Promise<string> {
   const tried: string[] = [];
-  const attempt = async (what: string, commands: readonly [string, ...string[]][]): Promise<string | undefined> => {
+  for (const [what, commands] of SOURCES) {
     try {
       for (const [program, ...args] of commands) await run(program, args, { timeout: FETCH_MS });
     } catch (error) {
-      tried.push(
-        `${what}: ${String((error as { stderr?: string }).stderr || error)
-          .trim()
-          .split('\n')
-          .at(-1)}`,
-      );
+      const said = String((error as { stderr?: string }).stderr || error);
+      tried.push(`${what}: ${said.trim().split('\n').at(-1)}`);
     }
-    return present();
-  };
-  const playwright = join(root, 'node_modules/playwright-core/cli.js');
-  const fetched = await attempt('playwright-core install', [[process.execPath, playwright, 'install', 'chromium', '--with-deps']]);
-  if (fetched) return fetched;
-  if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
-    const options = ['-o', 'DPkg::Lock::Timeout=120', '-y', '--no-install-recommends'] as const;
-    const installed = await attempt('apt-get install', [
-      ['apt-get', 'update'],
-      ['apt-get', 'install', ...options, 'chromium'],
-    ]);
-    if (installed) return installed;
+    const path = present();
+    if (path) return path;
   }
   throw new Error(
     `The page's tests need Chrome or Chromium, and none was found or could be fetched (${tried.join('; ')}). Install one, for example with "apt-get install chromium" or "npx playwright-core install chromium", or set CHROME_PATH to its program.`,
   );
+}
+
+function aptInstall(name: string): [program: string, ...args: string[]][] {
+  return [
+    ['apt-get', 'update'],
+    ['apt-get', 'install', '-o', 'DPkg::Lock::Timeout=120', '-y', '--no-install-recommends', name],
+  ];
 }
 
 function present(): string | undefined {
