@@ -29,10 +29,10 @@ const PLACES = [
 const FETCH_MS = 300_000;
 const isRootOnDebian = process.getuid?.() === 0 && existsSync('/etc/debian_version');
 /** Debian's own first, where it can be had: Playwright's has to be told which libraries are missing. */
-const SOURCES: readonly [name: string, commands: readonly [program: string, ...args: string[]][]][] = [
-  ...(isRootOnDebian ? ([['apt-get install', aptInstall('chromium')]] as const) : []),
+const SOURCES: [name: string, commands: [program: string, ...args: string[]][]][] = [
   ['playwright-core install', [[process.execPath, join(root, 'node_modules/playwright-core/cli.js'), 'install', 'chromium']]],
 ];
+if (isRootOnDebian) SOURCES.unshift(['apt-get install', aptInstall('chromium')]);
 /** For hooks that open a browser: it may have to be fetched. */
 export const BROWSER_DEADLINE_MS = 2 * FETCH_MS;
 /** For what a person would see at once, on a machine that is busy. */
