@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CliOptions, createFolder, runCli } from '../support/cli.ts';
+import { type CliOptions, createFolder, helpOf, runCli } from '../support/cli.ts';
 
 let folder: ReturnType<typeof createFolder>;
 beforeEach(() => {
@@ -46,11 +46,16 @@ describe('help', () => {
     'doctor',
   ];
 
-  test.each(commands)('of %s has examples and says what exit codes mean', async (command) => {
-    const { code, stdout, stderr } = await runCli([...command.split(' '), '--help']);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('Examples:\n  $ ');
-    expect(stdout).toContain('Exit codes: 0 done, 1 failed, 2 called wrongly.');
+  test('of each command has examples and says what exit codes mean', async () => {
+    const answers = await helpOf(commands.map((command) => command.split(' ')));
+    for (const [index, { code, stdout }] of answers.entries()) {
+      const command = commands[index];
+      expect({ command, code }).toEqual({ command, code: 0 });
+      expect(stdout, command).toContain(`Usage: tidemark ${command} `);
+      expect(stdout, command).toContain('Examples:\n  $ ');
+      expect(stdout, command).toContain('Exit codes: 0 done, 1 failed, 2 called wrongly.');
+    }
+    expect(answers).toHaveLength(commands.length);
   });
 
   test('of the whole names every command', async () => {

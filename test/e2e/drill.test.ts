@@ -35,7 +35,7 @@ function drill(...args: string[]): Promise<Ended> {
 test('thousands of appends, every process and server killed again and again: nothing is lost, nothing is done twice', {
   timeout: 900_000,
 }, async () => {
-  const { code, stdout, stderr } = await drill('--minutes', '0.75', '--json');
+  const { code, stdout, stderr } = await drill('--minutes', '0.5', '--json');
   console.log(stderr);
   expect(code, stderr).toBe(0);
   const report: DrillReport = JSON.parse(stdout);

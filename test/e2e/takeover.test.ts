@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { measureTakeover, type TakeoverShape } from '../support/takeover.ts';
 import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';
 
-const KILLS = 3;
+const KILLS = 2;
 /** The goal is 6 s where nothing else runs; while other tests share the processors this is no more than a bound. */
 const BOUND_SECONDS = 20;
 

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -75,6 +76,25 @@ export function startCli(args: readonly string[], { cwd = root, env = {}, input,
       return all();
     },
   };
+}
+
+/** The help of commands, of all of them in one process. @returns what each printed, and its exit code */
+export async function helpOf(commands: readonly (readonly string[])[]): Promise<{ code: number; stdout: string }[]> {
+  const program = pathToFileURL(join(cliPath(), '../cli/program.js')).href;
+  const script = `
+    import { runCommandLine } from ${JSON.stringify(program)};
+    const write = process.stdout.write.bind(process.stdout);
+    const answers = [];
+    for (const command of ${JSON.stringify(commands)}) {
+      let stdout = '';
+      process.stdout.write = (text) => ((stdout += text), true);
+      answers.push({ code: await runCommandLine(['node', 'tidemark', ...command, '--help']), stdout });
+    }
+    write(JSON.stringify(answers));`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { env: quietEnvironment(), timeout: 60_000 });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  if (stderr !== '') throw new Error(stderr);
+  return JSON.parse(stdout);
 }
 
 /** A folder of the test's own; removed by the returned function. The account that Postgres runs as can enter it. */
