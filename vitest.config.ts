@@ -5,8 +5,7 @@ const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 60_000, allowO
 /** Two projects: what needs no server starts none. `npx vitest run test/int/some.test.ts` runs one file of either. */
 export default defineConfig({
   test: {
-    // Many of them wait for what they have killed.
-    maxWorkers: 3,
+    maxWorkers: 2,
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       { test: { ...shared, name: 'alone', include: ['test/unit/**/*.test.ts'] } },
