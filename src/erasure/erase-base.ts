@@ -12,17 +12,12 @@ import { type EraseSnapshotOptions, takeErasedSnapshot } from './erase-snapshot.
 export async function takeErasedBase<EntryT extends LogEntry, StateT>(
   options: EraseSnapshotOptions<EntryT, StateT>,
 ): Promise<SnapshotValue | undefined> {
+  if ((await options.log.query('start', 0n)).startSequenceId === 0n) {
+    return undefined;
+  }
   const newestFirst: SnapshotValue[] = [];
-  const walk = walkBackSnapshots(options.log, options.sequenceId - 1n);
-  for (;;) {
-    const step = await walk.next();
-    if (!step.done) {
-      newestFirst.push(step.value);
-    } else if (step.value === 0n) {
-      return undefined;
-    } else {
-      break;
-    }
+  for await (const snapshot of walkBackSnapshots(options.log, options.sequenceId - 1n)) {
+    newestFirst.push(snapshot);
   }
   for (const { sequenceId } of newestFirst.reverse()) {
     try {

@@ -3,8 +3,7 @@
  * are in its history.
  */
 import type { BlobDir } from '../blob-store/blob-store.ts';
-import { archivedSnapshots } from '../history/history-references.ts';
-import { readHistoryRoot } from '../history/history-root.ts';
+import { historyRoots } from '../history/history-references.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { Retention } from './retention.ts';
 
@@ -48,14 +47,18 @@ export async function dropSnapshots(db: Database, logId: string, sequenceIds: re
  */
 export async function* archivedToKeep(blobs: BlobDir, history: string, isKept: Retention): AsyncGenerator<string, void, undefined> {
   let passed: string | undefined;
-  for await (const { blobId, committedAt } of archivedSnapshots(blobs, history)) {
-    const keep = isKept(committedAt === undefined ? undefined : new Date(committedAt));
-    passed = keep ? undefined : blobId;
-    if (keep) {
-      yield blobId;
+  let start = 0n;
+  for await (const { root } of historyRoots(blobs, history)) {
+    start = root.start;
+    for (const { blobId, committedAt } of root.snapshots.toReversed()) {
+      const keep = isKept(committedAt === undefined ? undefined : new Date(committedAt));
+      passed = keep ? undefined : blobId;
+      if (keep) {
+        yield blobId;
+      }
     }
   }
-  if (passed !== undefined && (await readHistoryRoot(blobs, history)).start > 0n) {
+  if (passed !== undefined && start > 0n) {
     yield passed;
   }
 }

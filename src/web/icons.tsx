@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import type { ThemeChoice } from './theme.ts';
 
-function Icon({ children }: { children: ReactNode }) {
+export function Icon({ children }: { children: ReactNode }) {
   return (
     <svg
       viewBox="0 0 20 20"
@@ -12,6 +12,7 @@ function Icon({ children }: { children: ReactNode }) {
       stroke="currentColor"
       strokeWidth="1.6"
       strokeLinecap="round"
+      strokeLinejoin="round"
       aria-hidden="true"
     >
       {children}

@@ -9,7 +9,7 @@ import { followLog } from '../../src/event-log/follow-log.ts';
 import { createMemoryEventLog, type MemoryEventLog } from '../../src/event-log/memory-event-log.ts';
 import { archiveEntries } from '../../src/history/archive.ts';
 import { type CompactProgress, compactLog } from '../../src/history/compact-log.ts';
-import { archivedSnapshots, historyReferences } from '../../src/history/history-references.ts';
+import { historyReferences, historyRoots } from '../../src/history/history-references.ts';
 import { readHistoryRoot, writeHistoryRoot } from '../../src/history/history-root.ts';
 import { readSegment, writeSegment } from '../../src/history/segment.ts';
 import { storedEntriesOf } from '../../src/history/stored-entry.ts';
@@ -224,7 +224,9 @@ describe('after a compaction', () => {
     }
     const history = (await compactAt(account, 50n, {})) as string;
     const archived: bigint[] = [];
-    for await (const { sequenceId } of archivedSnapshots(account.blobs, history)) archived.push(sequenceId);
+    for await (const { root } of historyRoots(account.blobs, history)) {
+      archived.push(...root.snapshots.toReversed().map(({ sequenceId }) => sequenceId));
+    }
     expect(archived).toEqual([30n, 20n, 10n]);
 
     const readsAt = async (at: bigint) => {

@@ -1,5 +1,7 @@
 /** What can be done with the sheet and the selected cells. */
+
 import { type ReactNode, useRef } from 'react';
+import { Icon } from '../icons.tsx';
 import { formatKind } from './values/format-value.ts';
 import { FORMATS } from './values/number-formats.ts';
 
@@ -116,21 +118,7 @@ function Tool({ name, isOff = false, isOn, text, children, onClick }: ToolProps)
       data-text={text}
       onClick={onClick}
     >
-      {text === undefined && (
-        <svg
-          viewBox="0 0 20 20"
-          width="18"
-          height="18"
-          fill="none"
-          stroke="currentColor"
-          strokeWidth="1.6"
-          strokeLinecap="round"
-          strokeLinejoin="round"
-          aria-hidden="true"
-        >
-          {children}
-        </svg>
-      )}
+      {text === undefined && <Icon>{children}</Icon>}
     </button>
   );
 }
