@@ -18,7 +18,8 @@ export default async function startServers(project: TestProject): Promise<() => 
   };
 
   const results = await Promise.allSettled([
-    started(startTestPostgres(directory.path)).then(async (postgres) => {
+    // Whoever kills a Postgres has one of their own: what this one holds need not outlive the machine.
+    started(startTestPostgres(directory.path, { settings: { fsync: 'off', full_page_writes: 'off' } })).then(async (postgres) => {
       await createTemplateDatabase(postgres.url);
       return postgres;
     }),
