@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { removeAtTheEnd } from './leftovers.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -146,7 +147,7 @@ async function evaluate<T>(script: string): Promise<T> {
 export function createFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'tidemark-cli-'));
   spawnSync('chmod', ['755', path]);
-  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
+  return { path, remove: () => removeAtTheEnd(path) };
 }
 
 function quietEnvironment(): Record<string, string> {
