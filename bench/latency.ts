@@ -59,7 +59,7 @@ async function prepareOurs(environment: Environment): Promise<Side> {
   const { database, cleared, blobs } = await prepareDatabase(environment);
   const tidemark = createTidemark({ db: database.pool, blobs, connectionString: database.url });
   const worker = await startWorker({
-    registry: createRegistry([sheet], []),
+    registry: createRegistry({ logTypes: [sheet] }),
     pool: database.pool,
     schema: 'tidemark',
     blobs,

@@ -78,6 +78,22 @@ export type {
   ViewBase,
   ViewCounts,
 } from './live-sheet/types.ts';
+export { applySubscriptions, planSubscriptions, type SubscriptionChange } from './messages/apply-subscriptions.ts';
+export { defineWorker, type TypedWorker, type WorkerDefinition } from './messages/define-worker.ts';
+export type { Message, MessageContext, MessageLogger } from './messages/message.ts';
+export type { Publish, PublishOptions, PublishValue } from './messages/publish.ts';
+export type { DeliveredData, PublishedData, Register, TopicName } from './messages/register.ts';
+export { NonRetryableError, RetryAfterError, type RetryPolicy } from './messages/retry-policy.ts';
+// Messages.
+export {
+  type DataOf,
+  defineTopics,
+  type MessageType,
+  type PayloadOf,
+  type Topic,
+  type TopicDefinition,
+  type Topics,
+} from './messages/topic.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
 export type { SnapshotFallback } from './snapshots/find-base.ts';

@@ -10,6 +10,9 @@ import { collectGarbageJob } from './garbage/collect-job.ts';
 import { compactHandler } from './history/compact-work.ts';
 import { jobHandler } from './jobs/job-handler.ts';
 import { onDeadJob } from './jobs/on-dead-job.ts';
+import { type AnyWorker, checkWorker } from './messages/define-worker.ts';
+import { deliveryHandler } from './messages/delivery-handler.ts';
+import type { Topics } from './messages/topic.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
@@ -18,14 +21,31 @@ import type { UnitHandler } from './work/unit.ts';
 export interface Registry {
   readonly logTypes: ReadonlyMap<string, AnyLogType>;
   readonly entryWork: ReadonlyMap<string, EntryWork>;
+  readonly topics: Topics;
+  /** By subscription. */
+  readonly workers: ReadonlyMap<string, AnyWorker>;
 }
 
-/** @throws InvalidInputError where two definitions share a name */
-export function createRegistry(logTypes: readonly AnyLogType[], entryWork: readonly EntryWork[]): Registry {
-  return {
-    logTypes: uniqueByName('log type', logTypes, (logType) => logType.type),
-    entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
-  };
+export interface Definitions {
+  logTypes?: readonly AnyLogType[];
+  entryWork?: readonly EntryWork[];
+  topics?: Topics;
+  workers?: readonly AnyWorker[];
+}
+
+/** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
+export function createRegistry({ logTypes = [], entryWork = [], topics = {}, workers = [] }: Definitions): Registry {
+  const byType = uniqueByName('log type', logTypes, (logType) => logType.type);
+  const bySubscription = uniqueByName('subscription', workers, (worker) => worker.subscription);
+  for (const worker of workers) {
+    checkWorker(worker, topics);
+    if (byType.has(worker.subscription)) {
+      throw new InvalidInputError(
+        `'${worker.subscription}' is a subscription and a log type: both name a group of work. Rename one of them.`,
+      );
+    }
+  }
+  return { logTypes: byType, entryWork: uniqueByName('entry work', entryWork, (work) => work.name), topics, workers: bySubscription };
 }
 
 function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) => string): ReadonlyMap<string, T> {
@@ -40,8 +60,8 @@ function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) =>
   return map;
 }
 
-/** Handlers by the name of their workflow: `snapshot`, `compact`, `erase`, `job`, and a user's own entry work. */
-export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): ReadonlyMap<string, UnitHandler> {
+/** What carries out `snapshot`, `compact`, `erase`, `job`, a user's own entry work, and the deliveries of each subscription. */
+export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): readonly UnitHandler[] {
   const { cacheBytes } = dependencies;
   const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
   const handlers: UnitHandler[] = [
@@ -53,5 +73,8 @@ export function unitHandlers(registry: Registry, dependencies: HandlerDependenci
   for (const work of registry.entryWork.values()) {
     handlers.push(entryWorkHandler(work, dependencies));
   }
-  return new Map(handlers.map((handler) => [handler.workflow, handler]));
+  for (const worker of registry.workers.values()) {
+    handlers.push(deliveryHandler(worker, registry.topics, dependencies));
+  }
+  return handlers;
 }

@@ -18,6 +18,10 @@ import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postg
 import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
 import { readLog } from './event-log/read-log.ts';
 import type { TypedLog } from './event-log/typed-log.ts';
+import type { AnyWorker } from './messages/define-worker.ts';
+import type { Publish } from './messages/publish.ts';
+import { publishMessage } from './messages/publish.ts';
+import type { Topics } from './messages/topic.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
@@ -34,6 +38,10 @@ export interface TidemarkOptions {
   schema?: string;
   logTypes?: readonly AnyLogType[];
   entryWork?: readonly EntryWork[];
+  /** What may be published: see defineTopics. */
+  topics?: Topics;
+  /** Who gets it. `tidemark subscriptions apply` tells the database. */
+  workers?: readonly AnyWorker[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -49,6 +57,8 @@ export interface TidemarkTransaction {
   readonly tx: Queryable;
   /** A log in this transaction. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): TypedLog<EntryT, StateT>;
+  /** Publishes a message in this transaction. */
+  readonly publish: Publish;
 }
 
 export interface JoinedTransaction extends TidemarkTransaction {
@@ -70,6 +80,8 @@ export interface Tidemark {
   transaction<T>(body: (transaction: TidemarkTransaction) => Promise<T>, provenance?: Provenance): Promise<T>;
   /** Joins a transaction that the caller begins and commits. */
   in(tx: Queryable, provenance?: Provenance): JoinedTransaction;
+  /** Publishes a message in a transaction of its own. */
+  readonly publish: Publish;
   /** A log by itself: each append is a transaction of its own. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
   /**
@@ -88,10 +100,25 @@ const POLL_ALONE_MS = 200;
 
 /** @throws InvalidInputError for two definitions of one name, or a bad schema name */
 export function createTidemark(options: TidemarkOptions): Tidemark {
-  const { db, schema = DEFAULT_SCHEMA, logTypes = [], entryWork = [], blobs, defaults = {}, cacheBytes } = options;
+  const {
+    db,
+    schema = DEFAULT_SCHEMA,
+    logTypes = [],
+    entryWork = [],
+    topics = {},
+    workers = [],
+    blobs,
+    defaults = {},
+    cacheBytes,
+  } = options;
   const database = inSchema(db, schema);
   // Every worker knows sheets.
-  const registry = createRegistry(logTypes.some((logType) => logType.type === sheet.type) ? logTypes : [...logTypes, sheet], entryWork);
+  const registry = createRegistry({
+    logTypes: logTypes.some((logType) => logType.type === sheet.type) ? logTypes : [...logTypes, sheet],
+    entryWork,
+    topics,
+    workers,
+  });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);
   const connectionString = options.connectionString ?? connectionStringOf(db);
@@ -124,23 +151,27 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
 
   function join(tx: Queryable, provenance: Provenance) {
     const appended: AppendHint[] = [];
+    let published = false;
     let over = false;
     // Late, a statement would run in whatever transaction has the connection by then.
     const whileOpen =
       <ArgsT extends unknown[], T>(send: (...args: ArgsT) => Promise<T>) =>
       async (...args: ArgsT) => {
         if (over) {
-          throw new InvalidInputError('This transaction is over. Await everything that uses its log() before its body returns.');
+          throw new InvalidInputError(
+            'This transaction is over. Await everything that uses its log() and publish() before its body returns.',
+          );
         }
         return send(...args);
       };
     const open = inSchema(tx, schema);
     const txDatabase: Database = { schema: open.schema, query: whileOpen(open.query), prepared: whileOpen(open.prepared) };
+    const provenanceHere = () => mergeProvenance(provenance, defaultProvenance());
     const joined: TypedLogDatabase = {
       ...shared,
       db: txDatabase,
       isTransaction: true,
-      provenance: () => mergeProvenance(provenance, defaultProvenance()),
+      provenance: provenanceHere,
       async beforeAppend(workflow) {
         if (workflow !== undefined) {
           await registration.ensureWithin(txDatabase, workflow);
@@ -152,11 +183,25 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
       transaction: {
         tx,
         log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
+        async publish(topic, payload, options = {}) {
+          const value = await publishMessage(txDatabase, topics, topic, payload, {
+            ...options,
+            ...mergeProvenance(options, provenanceHere()),
+          });
+          published ||= value.deliveries > 0;
+          return value;
+        },
       } satisfies TidemarkTransaction,
       end() {
         over = true;
       },
-      wake: () => sendHints(appended.splice(0)),
+      wake() {
+        sendHints(appended.splice(0));
+        if (published) {
+          published = false;
+          hints.work();
+        }
+      },
     };
   }
 
@@ -180,6 +225,16 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     in(tx, provenance = {}) {
       const { transaction, wake } = join(tx, provenance);
       return { ...transaction, wake };
+    },
+    async publish(topic, payload, options = {}) {
+      const value = await publishMessage(database, topics, topic, payload, {
+        ...options,
+        ...mergeProvenance(options, defaultProvenance()),
+      });
+      if (value.deliveries > 0) {
+        hints.work();
+      }
+      return value;
     },
     log(logType, id) {
       const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);

@@ -11,6 +11,7 @@ import { countWrites } from '../../src/snapshots/counting-dir.ts';
 import { snapshotHandler } from '../../src/snapshots/snapshot-work.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { runClaimable } from '../../src/testing/run-here.ts';
+import { findHandlers } from '../../src/work/unit.ts';
 import { DENSE_COLUMNS, denseLog } from './dense-sheet.ts';
 import { cellEntry, numberOf } from './sized-sheet.ts';
 
@@ -31,7 +32,7 @@ export async function editSheet(pool: Pool, folder: string, edits: number): Prom
   const options = {
     pool,
     schema,
-    handlers: new Map([['snapshot', snapshotHandler(new Map([['sheet', sheet]]), { pool, schema, blobs, cache: createSnapshotCache() })]]),
+    handlerOf: findHandlers([snapshotHandler(new Map([['sheet', sheet]]), { pool, schema, blobs, cache: createSnapshotCache() })]),
     signal: new AbortController().signal,
   };
   const log = denseLog(pool, logId);

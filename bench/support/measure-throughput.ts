@@ -31,7 +31,7 @@ export async function measureThroughput(environment: Environment, { claim, basel
   const ourBlobs = createDirectoryBlobStore({ path: await environment.folder() });
   const plain = await baseline(theirs, createDirectoryBlobStore({ path: await environment.folder() }));
   const worker = startWorker({
-    registry: createRegistry([sheet], []),
+    registry: createRegistry({ logTypes: [sheet] }),
     pool: ours.pool,
     schema: 'tidemark',
     blobs: ourBlobs,

@@ -32,8 +32,7 @@ async function attempt(
   epoch: number,
   long: boolean,
 ): Promise<CarryOutOutcome> {
-  const workflow = workId.slice(0, workId.indexOf('/'));
-  const handler = handlerOf(workflow);
+  const handler = handlerOf(workId);
   if (handler?.long && !long) {
     return { type: 'long' };
   }
@@ -67,6 +66,8 @@ async function attempt(
     case 'finished':
     case 'long':
       return { type: outcome.type };
+    case 'released':
+      return { type: 'nothing' };
     case 'dead':
       return { type: 'dead', code: outcome.error.code, message: outcome.error.message };
     case 'fenced':

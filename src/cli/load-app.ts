@@ -39,7 +39,7 @@ export function findAppFile(given: string | undefined, directory: string = proce
 export async function loadApp(given: string | undefined, schema: string, directory: string = process.cwd()): Promise<App> {
   const file = findAppFile(given, directory);
   if (file === undefined) {
-    return { registry: createRegistry([sheet], []) };
+    return { registry: createRegistry({ logTypes: [sheet] }) };
   }
   let loaded: { default?: unknown };
   try {
@@ -64,7 +64,9 @@ export async function loadApp(given: string | undefined, schema: string, directo
 /** By its shape: an app may bring a copy of this package of its own. */
 function isTidemark(value: unknown): value is Tidemark {
   const { registry, schema } = (value ?? {}) as Partial<Tidemark>;
-  return registry?.logTypes instanceof Map && registry.entryWork instanceof Map && typeof schema === 'string';
+  return (
+    registry?.logTypes instanceof Map && registry.entryWork instanceof Map && registry.workers instanceof Map && typeof schema === 'string'
+  );
 }
 
 function whyNot(error: unknown, file: string): string {

@@ -4,7 +4,8 @@
  * What is wrong with a definition is refused when it is defined, what is wrong with an entry before it is stored. Stored entries are not
  * checked again when they are folded: an older shape is what `upcast` is for.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
+import { describeIssues } from '../describe-issues.ts';
 import { InvalidInputError } from '../errors.ts';
 import { createJsonFormat } from '../snapshots/json-format.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
@@ -148,14 +149,4 @@ function parseEntry<SchemaT extends EntrySchema>(type: string, schema: SchemaT, 
     }
   }
   return result as z.output<SchemaT> & LogMetadata;
-}
-
-const MAX_ISSUES = 3;
-
-function describeIssues({ issues }: z.core.$ZodError): string {
-  const described = issues.slice(0, MAX_ISSUES).map(({ path, message }) => {
-    const place = z.core.toDotPath(path);
-    return place === '' ? message : `${place}: ${message}`;
-  });
-  return described.join('; ') + (issues.length > MAX_ISSUES ? `; and ${issues.length - MAX_ISSUES} more` : '');
 }

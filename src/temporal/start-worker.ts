@@ -15,6 +15,7 @@ import { type Registry, unitHandlers } from '../registry.ts';
 import type { StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
 import { installationId, registerWorkflows } from '../work/register.ts';
+import { findHandlers } from '../work/unit.ts';
 import { connectWorker, type TemporalOptions } from './connection.ts';
 import { type StarterOptions, startStarter } from './start-starter.ts';
 import { taskQueueOf } from './task-queue.ts';
@@ -58,10 +59,10 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     ...(warn === undefined ? {} : { warn }),
     onDead,
   });
-  await registerWorkflows(db, [...handlers.keys()]);
+  await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
   const { connection, client } = await connectWorker(temporal);
-  const dependencies = { pool, schema, handlerOf: (workflow: string) => handlers.get(workflow), observe };
+  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {

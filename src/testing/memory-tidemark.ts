@@ -55,7 +55,7 @@ const noDatabase: Queryable = {
 /** @example const tidemark = createMemoryTidemark({ logTypes: [order], entryWork: [sendInvoice] }); … await runUntilIdle(tidemark) */
 export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTidemark {
   const { logTypes, entryWork = [], blobs = createMemoryBlobStore(), db = noDatabase, defaults = {} } = options;
-  const registry = createRegistry(logTypes, entryWork);
+  const registry = createRegistry({ logTypes, entryWork });
   const logs = new Map<string, MemoryLog>();
   const blobsOf = (id: string) => blobsOfLog(blobs, id);
   const work = createMemoryWork({ registry, db, logOf: (id) => logs.get(id), blobsOf });

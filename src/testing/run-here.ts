@@ -12,14 +12,14 @@ import { inSchema } from '../postgres/queryable.ts';
 import { beginWork } from '../work/begin.ts';
 import { type ClaimedExecution, claimWork, releaseClaim, renewWork } from '../work/claim.ts';
 import { runUnit } from '../work/run-unit.ts';
-import type { UnitHandler } from '../work/unit.ts';
+import type { HandlerOf } from '../work/unit.ts';
 import { MAX_INFRASTRUCTURE_ERRORS, refuseToWait } from './infrastructure-error.ts';
 import { compareIds } from './work-view.ts';
 
 export interface RunHereOptions {
   pool: Pool;
   schema: string;
-  handlers: ReadonlyMap<string, UnitHandler>;
+  handlerOf: HandlerOf;
   signal: AbortSignal;
 }
 
@@ -63,10 +63,13 @@ export async function runClaimable(options: RunHereOptions): Promise<number> {
 
 type ClaimedUnit = NonNullable<ClaimedExecution['unit']> & Pick<ClaimedExecution, 'execution' | 'workflow'>;
 
-async function carryOut({ id, epoch, workflow }: ClaimedUnit, { pool, schema, handlers, signal }: RunHereOptions): Promise<void> {
-  const handler = handlers.get(workflow);
+async function carryOut({ id, epoch }: ClaimedUnit, { pool, schema, handlerOf, signal }: RunHereOptions): Promise<void> {
+  const handler = handlerOf(id);
   if (!handler) {
-    throw new TidemarkError('unknown_workflow', `${id} cannot run here: this application defines no '${workflow}'. Add it to entryWork.`);
+    throw new TidemarkError(
+      'unknown_workflow',
+      `${id} cannot run here: this application defines no '${id.slice(0, id.lastIndexOf('/'))}'. Add it to createTidemark.`,
+    );
   }
   for (let infrastructureErrors = 0; ; ) {
     const unit = await beginWork(inSchema(pool, schema), id, epoch);
@@ -84,7 +87,7 @@ async function carryOut({ id, epoch, workflow }: ClaimedUnit, { pool, schema, ha
       signal,
       deadlineMs: handler.long ? LONG_SILENCE_MS : handler.deadlineMs,
     });
-    if (outcome.type === 'finished' || outcome.type === 'dead') {
+    if (outcome.type === 'finished' || outcome.type === 'dead' || outcome.type === 'released') {
       return;
     }
     if (outcome.type === 'failed' && outcome.kind === 'infrastructure') {

@@ -12,6 +12,7 @@ import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { unitHandlers } from '../registry.ts';
 import type { Tidemark } from '../tidemark.ts';
+import { findHandlers } from '../work/unit.ts';
 import type { MemoryTidemark } from './memory-tidemark.ts';
 import { readLiveWork } from './read-work.ts';
 import { runClaimable } from './run-here.ts';
@@ -98,6 +99,6 @@ function runHere(
       "runUntilIdle needs connections: the application's db is no pg Pool, so give it { pool }, or { by: 'workers' }.",
     );
   }
-  const handlers = unitHandlers(registry, { pool, schema, blobs });
-  return (signal) => runClaimable({ pool, schema, handlers, signal });
+  const handlerOf = findHandlers(unitHandlers(registry, { pool, schema, blobs }));
+  return (signal) => runClaimable({ pool, schema, handlerOf, signal });
 }

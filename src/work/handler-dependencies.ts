@@ -12,6 +12,8 @@ export interface HandlerDependencies {
   cacheBytes?: number;
   /** Takes what a person should know although the work went on. */
   warn?: (message: string) => void;
+  /** Takes the lines that handlers log. */
+  log?: ((level: 'debug' | 'info' | 'warn' | 'error', text: string, fields: Record<string, unknown>) => void) | undefined;
   /** Who is told of units that became dead. */
   onDead?: OnDead | undefined;
 }

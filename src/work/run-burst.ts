@@ -14,13 +14,13 @@ import { unitError } from './classify-error.ts';
 import { failWork, releaseWork } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import { runUnit } from './run-unit.ts';
-import type { Unit, UnitHandler } from './unit.ts';
+import type { HandlerOf, Unit } from './unit.ts';
 
 export interface BurstOptions {
   pool: Pool;
   schema: string;
   /** @returns undefined where this worker does not know the workflow */
-  handlerOf: (workflow: string) => UnitHandler | undefined;
+  handlerOf: HandlerOf;
   signal: AbortSignal;
   /** Units side by side. */
   width: number;
@@ -73,7 +73,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   };
 
   const runOne = async (unit: Unit): Promise<void> => {
-    const handler = handlerOf(unit.workflow);
+    const handler = handlerOf(unit.id);
     if (!handler || handler.long) {
       await releaseWork(db, unit);
       counts.released += 1;
@@ -90,6 +90,8 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     });
     if (outcome.type === 'finished') {
       counts.finished += 1;
+    } else if (outcome.type === 'released') {
+      counts.released += 1;
     } else if (outcome.type === 'long') {
       await releaseWork(db, unit);
       counts.released += 1;

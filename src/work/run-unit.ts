@@ -2,20 +2,21 @@
  * Carries out one begun unit: handler, then its end, fenced. Knows no Temporal.
  *
  * Outcomes: 'finished'; 'long' (go on elsewhere, from the recorded progress); 'dead' (it gave up, its error is kept);
- * 'failed' (the attempt is over and another one may succeed: `error` says why; `kind` says whose fault it was).
+ * 'failed' (the attempt is over and another one may succeed: `error` says why; `kind` says whose fault it was);
+ * 'released' (the same, and the unit is claimable again later: this execution is over).
  * A fenced attempt has changed nothing and ends as 'fenced'.
  */
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
-import { endFencedAttempt, failWork, finishWork, recordProgress, type UnitError } from './end.ts';
+import { endFencedAttempt, failWork, finishWork, recordProgress, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
 
 export type AttemptOutcome =
-  | { type: 'finished' | 'long' | 'fenced' }
+  | { type: 'finished' | 'long' | 'fenced' | 'released' }
   | { type: 'dead'; error: UnitError }
   | { type: 'failed'; error: UnitError; kind: ErrorKind; cause: unknown };
 
@@ -33,7 +34,7 @@ export interface AttemptOptions {
   observe?: ObserveEnd | undefined;
 }
 
-const OBSERVED = { finished: 'done', dead: 'dead', failed: 'failed' } as const;
+const OBSERVED = { finished: 'done', dead: 'dead', failed: 'failed', released: 'failed' } as const;
 
 export async function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
   const beganAt = performance.now();
@@ -75,14 +76,20 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
       await endFencedAttempt(database, unit);
       return { type: 'fenced' };
     }
-    const kind = options.signal.aborted ? 'infrastructure' : classifyError(cause);
+    const verdict = options.signal.aborted ? undefined : handler.onError?.(cause, unit);
+    const kind = options.signal.aborted ? 'infrastructure' : verdict ? (verdict.fatal ? 'fatal' : 'handler') : classifyError(cause);
     const error = unitError(cause, options.signal.aborted ? 'interrupted' : 'handler_failed');
     const own = kind === 'handler';
     const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
-    if (inBurst && kind !== 'infrastructure') {
+    const retryInMs = dead ? undefined : verdict?.retryInMs;
+    if (inBurst && kind !== 'infrastructure' && retryInMs === undefined) {
       return { type: 'failed', error, kind, cause };
     }
     try {
+      if (retryInMs !== undefined) {
+        await releaseWork(database, unit, { error, delayMs: retryInMs });
+        return { type: 'released' };
+      }
       await failWork(database, unit, error, { dead, own });
     } catch (recordError) {
       if (recordError instanceof FencedError) {

@@ -4,7 +4,7 @@
  * - A running unit without progress for a minute: its execution is described by its id (never by visibility), at growing
  *   intervals; where it is over or unknown, the unit gets a new epoch.
  * - A pending entry without a unit, or whose unit ended without clearing it.
- * - Units past `expires_at`; finished units beyond what their group keeps; keys without units.
+ * - Units past `expires_at`; finished units beyond what their group keeps; keys without units; messages that nobody waits for.
  * Every finding is counted in `sweep_counter`: 0 where nothing was killed.
  */
 import type { Database } from '../postgres/queryable.ts';
@@ -29,6 +29,7 @@ export async function sweep(db: Database, options: SweepOptions): Promise<void> 
   await count(db, 'expired', `${db.schema}.expire_work(${LIMIT})`);
   await count(db, 'pruned', `${db.schema}.prune_work(${LIMIT * 10})`);
   await db.query(`select ${db.schema}.prune_work_keys(${LIMIT * 10})`);
+  await count(db, 'pruned_messages', `${db.schema}.prune_messages(interval '7 days', ${LIMIT * 10})`);
   await countUnclaimedWorkflows(db);
   // Last: it fails while Temporal does not answer, and the rest needs no Temporal.
   await sweepExecutions(db, options);

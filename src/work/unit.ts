@@ -49,9 +49,19 @@ export interface UnitOutcome {
   history?: BlobId;
 }
 
+/** What the handler says of an error: it counts as the handler's own. */
+export interface ErrorVerdict {
+  /** Gives up at once, whatever attempts are left. */
+  fatal?: boolean;
+  /** The unit is claimable again after so long, in a new execution; absent: its execution waits and tries again. */
+  retryInMs?: number;
+}
+
 export interface UnitHandler {
   /** Registered name. */
   readonly workflow: string;
+  /** Units of this group alone; absent: all of the workflow. The second part of their ids. */
+  readonly group?: string;
   /** Runs in a heartbeating activity from the start. */
   readonly long?: boolean;
   /** How long one attempt may go without an end or progress before it is aborted, in ms; long ones get at least 15 minutes. */
@@ -60,6 +70,19 @@ export interface UnitHandler {
   readonly maxAttempts: number;
   /** Must be safe to run again from the start. 'long': go on from the recorded progress in a heartbeating activity. */
   run(unit: Unit, context: UnitContext): Promise<UnitOutcome | 'long'>;
+  /** Asked before what an error is by itself; undefined: that. */
+  onError?(error: unknown, unit: Unit): ErrorVerdict | undefined;
+}
+
+/** Finds the handler of a unit by its id. */
+export type HandlerOf = (workId: string) => UnitHandler | undefined;
+
+export function findHandlers(handlers: readonly UnitHandler[]): HandlerOf {
+  const byPrefix = new Map(handlers.map((handler) => [handler.group ? `${handler.workflow}/${handler.group}` : handler.workflow, handler]));
+  return (workId) => {
+    const [workflow = '', group] = workId.split('/', 2);
+    return byPrefix.get(`${workflow}/${group}`) ?? byPrefix.get(workflow);
+  };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it

@@ -20,7 +20,7 @@ const pool = createPool({
 });
 await untilServersAnswer(pool, temporal);
 const worker = await startWorker({
-  registry: createRegistry([sheet, bankAccount], []),
+  registry: createRegistry({ logTypes: [sheet, bankAccount] }),
   pool,
   schema: SCHEMA,
   blobs: openBlobPlace(blobs),

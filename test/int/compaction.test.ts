@@ -22,7 +22,7 @@ import { unitHandlers } from '../../src/registry.ts';
 import { expectWork, runUntilIdle } from '../../src/testing.ts';
 import { failWork, finishWork } from '../../src/work/end.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
-import type { UnitHandler } from '../../src/work/unit.ts';
+import { findHandlers, type UnitHandler } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { type WorkRows, workRows } from '../support/work-rows.ts';
@@ -180,7 +180,7 @@ describe('the end of a compaction', () => {
   test('of an attempt that another has taken over changes nothing, and of the one that took over everything', async () => {
     const { id, at, unit } = await askedAt(30);
     const options = { pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 };
-    const handler = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }).get('compact') as UnitHandler;
+    const handler = findHandlers(unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }))(unit) as UnitHandler;
     const zombie = await work.begin(unit);
     const successor = await work.begin(unit);
     expect(await runUnit(zombie, handler, options)).toEqual({ type: 'fenced' });
@@ -248,7 +248,9 @@ describe('the end of a compaction', () => {
       await holder.query('begin');
       await createPostgresEventLog({ pool: database.pool, logId: id }).within(holder).addEntry({ type: 'Counted' }, 30n);
       const options = { pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 };
-      const handler = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }).get('compact') as UnitHandler;
+      const handler = findHandlers(unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }))(
+        unit,
+      ) as UnitHandler;
       const outcome = await runUnit(await work.begin(unit), handler, options);
       expect(outcome).toMatchObject({ type: 'failed', kind: 'infrastructure', error: { code: '55P03' } });
       await holder.query('rollback');
@@ -268,7 +270,9 @@ describe('the end of a compaction', () => {
       // Adds a unit behind it, so it has the key.
       await createPostgresEventLog({ pool: database.pool, logId: id }).within(holder).setMetadata(30n, { pending: 'mail' });
       const options = { pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 };
-      const handler = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }).get('compact') as UnitHandler;
+      const handler = findHandlers(unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs }))(
+        unit,
+      ) as UnitHandler;
       const running = runUnit(await work.begin(unit), handler, options);
       expect(await running).toMatchObject({ type: 'failed', kind: 'infrastructure', error: { code: '55P03' } });
       await logOf(id).append(counted(31, 32), { expect: 31n });

@@ -28,7 +28,7 @@ import { readCells } from '../../src/spreadsheet/read-cells.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { failWork, recordProgress } from '../../src/work/end.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
-import type { UnitHandler } from '../../src/work/unit.ts';
+import { findHandlers, type UnitHandler } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { findTexts } from '../support/erased.ts';
 import { until } from '../support/until.ts';
@@ -463,7 +463,7 @@ describe('others at the sheet meanwhile', () => {
 
 const attemptOptions = () => ({ pool: database.pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 });
 const eraseHandler = (store: BlobStore = blobs) =>
-  unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: store }).get('erase') as UnitHandler;
+  findHandlers(unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: store }))('erase/any/0') as UnitHandler;
 
 type Call = 'read' | 'write' | 'remove' | 'list';
 

@@ -7,7 +7,7 @@ import { createRegistry, unitHandlers } from '../../src/registry.ts';
 import { openSheet } from '../../src/spreadsheet/open-sheet.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
-import type { UnitHandler } from '../../src/work/unit.ts';
+import { findHandlers, type UnitHandler } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CollectedSheet, collectedSheet } from '../support/garbage.ts';
 import { type WorkRows, workRows } from '../support/work-rows.ts';
@@ -39,7 +39,9 @@ beforeEach(async () => {
 async function compact(id: string, value: string): Promise<void> {
   const unit = await work.begin(`compact/${id}/${await log.set(0, value, { pending: 'compact' })}`);
   const { pool } = database;
-  const handler = unitHandlers(createRegistry([sheet], []), { pool, schema: 'tidemark', blobs: store }).get('compact') as UnitHandler;
+  const handler = findHandlers(unitHandlers(createRegistry({ logTypes: [sheet] }), { pool, schema: 'tidemark', blobs: store }))(
+    unit.id,
+  ) as UnitHandler;
   const signal = new AbortController().signal;
   expect(await runUnit(unit, handler, { pool, schema: 'tidemark', signal, deadlineMs: 10_000 })).toEqual({ type: 'finished' });
 }

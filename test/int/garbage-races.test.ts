@@ -6,7 +6,7 @@ import { inTransaction } from '../../src/postgres/transaction.ts';
 import { createRegistry, unitHandlers } from '../../src/registry.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { type AttemptOutcome, runUnit } from '../../src/work/run-unit.ts';
-import type { Unit, UnitHandler } from '../../src/work/unit.ts';
+import { findHandlers, type Unit, type UnitHandler } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CollectedSheet, collectedSheet } from '../support/garbage.ts';
 import { until } from '../support/until.ts';
@@ -55,7 +55,9 @@ async function askForSnapshot(): Promise<string> {
 
 function run(unit: Unit, blobs: BlobStore = store): Promise<AttemptOutcome> {
   const { pool } = database;
-  const handler = unitHandlers(createRegistry([sheet], []), { pool, schema: 'tidemark', blobs }).get(unit.workflow) as UnitHandler;
+  const handler = findHandlers(unitHandlers(createRegistry({ logTypes: [sheet] }), { pool, schema: 'tidemark', blobs }))(
+    unit.id,
+  ) as UnitHandler;
   return runUnit(unit, handler, { pool, schema: 'tidemark', signal: new AbortController().signal, deadlineMs: 10_000 });
 }
 

@@ -90,14 +90,14 @@ export function scriptedRegistry(pool: Queryable, elsewhere: boolean): Registry 
     }
   }
 
-  return createRegistry(
-    [ledger, bankAccount, sheet],
-    [
+  return createRegistry({
+    logTypes: [ledger, bankAccount, sheet],
+    entryWork: [
       defineEntryWork({ name: 'step', logType: ledger, handler, deadlineMs: 60_000, maxAttempts: 3 }),
       defineEntryWork({ name: 'other-step', logType: ledger, handler, deadlineMs: 60_000, maxAttempts: 3 }),
       defineEntryWork({ name: 'long-step', logType: ledger, handler, long: true, maxAttempts: 3 }),
     ],
-  );
+  });
 }
 
 function burn(ms: number): void {

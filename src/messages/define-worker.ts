@@ -1,0 +1,95 @@
+/**
+ * A worker of a subscription: what a message of its topic makes happen, and how it is delivered. What is wrong with a definition is refused when the
+ * application is made, before anything runs.
+ */
+import { InvalidInputError } from '../errors.ts';
+import type { Message, MessageContext } from './message.ts';
+import type { DeliveredData, TopicName } from './register.ts';
+import { checkRetry, type RetryPolicy } from './retry-policy.ts';
+import type { DataOf, Topics } from './topic.ts';
+
+export interface WorkerDefinition<DataT, NameT extends string = string> {
+  /** `[a-z0-9][a-z0-9._-]{0,99}`; names the group of its deliveries. */
+  readonly subscription: string;
+  readonly topic: NameT;
+  /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
+  readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
+  /** At most so many run at once, over all processes. Default: no limit of its own. */
+  readonly maxMessages?: number;
+  /** How long one attempt may go without an end or a heartbeat. Default 10,000. */
+  readonly ackDeadlineMs?: number;
+  /** When a failed attempt is followed by another. */
+  readonly retry?: RetryPolicy;
+  readonly deadLetter?: {
+    /** Failed attempts before a message is dead. Default 5. */
+    readonly maxDeliveryAttempts?: number;
+    /** Where a dead message is published too, in the transaction of its death. It stays among the dead ones whether or not it is. */
+    readonly topic?: string;
+  };
+  /** Messages with one ordering key run one after another, in the order of their commits. Default false. */
+  readonly enableMessageOrdering?: boolean;
+  /** What a dead message does to those behind it in its key: 'skip' (the default) lets them run, 'block' holds them until it is redriven or discarded. */
+  readonly onPoison?: 'block' | 'skip';
+  /** What has not begun so long after it was published (or after `notBefore`) is not delivered any more. */
+  readonly messageTtlMs?: number;
+  /** Without a worker that knows it, and without a backlog, the subscription is removed after so long. */
+  readonly expirationPolicy?: { readonly ttlMs: number };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: of whatever topic
+export type AnyWorker = WorkerDefinition<any>;
+
+/** A worker of a registered topic: see Register. */
+export type TypedWorker<NameT extends TopicName> = WorkerDefinition<DeliveredData<NameT>, NameT>;
+
+export const DEFAULT_ACK_DEADLINE_MS = 10_000;
+export const DEFAULT_MAX_DELIVERY_ATTEMPTS = 5;
+
+/**
+ * @example defineWorker(topics, { topic: 'order-placed', subscription: 'order-placed-mail', handler: async ({ data }) => { … } });
+ * @throws InvalidInputError
+ */
+export function defineWorker<TopicsT extends Topics, NameT extends keyof TopicsT & string>(
+  topics: TopicsT,
+  worker: WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>,
+): WorkerDefinition<DataOf<TopicsT[NameT]>, NameT> {
+  checkWorker(worker, topics);
+  return worker;
+}
+
+const SUBSCRIPTION_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
+const DAY_MS = 86_400_000;
+
+/** @throws InvalidInputError naming the subscription, the option and its limits */
+export function checkWorker(worker: AnyWorker, topics: Topics): void {
+  const { subscription, topic, maxMessages, ackDeadlineMs, retry, deadLetter = {}, messageTtlMs, expirationPolicy, onPoison } = worker;
+  if (typeof subscription !== 'string' || !SUBSCRIPTION_NAME.test(subscription)) {
+    throw new InvalidInputError(
+      `'${String(subscription).slice(0, 120)}' is not a subscription: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
+    );
+  }
+  for (const name of [topic, ...(deadLetter.topic === undefined ? [] : [deadLetter.topic])]) {
+    if (topics[name] === undefined) {
+      throw new InvalidInputError(
+        `Subscription '${subscription}' is of topic '${name}', which is not defined (${Object.keys(topics).join(', ') || 'there are none'}). Add it to defineTopics.`,
+      );
+    }
+  }
+  if (typeof worker.handler !== 'function') {
+    throw new InvalidInputError(`Subscription '${subscription}' has no handler. Give it a function of the message.`);
+  }
+  const check = (option: string, value: number | undefined, least: number, most: number) => {
+    if (value !== undefined && (!Number.isInteger(value) || value < least || value > most)) {
+      throw new InvalidInputError(`${option} of subscription '${subscription}' is ${value}: use a whole number from ${least} to ${most}.`);
+    }
+  };
+  check('maxMessages', maxMessages, 1, 10_000);
+  check('ackDeadlineMs', ackDeadlineMs, 10, DAY_MS);
+  check('deadLetter.maxDeliveryAttempts', deadLetter.maxDeliveryAttempts, 1, 1_000);
+  check('messageTtlMs', messageTtlMs, 1, 366 * DAY_MS);
+  check('expirationPolicy.ttlMs', expirationPolicy?.ttlMs, 1_000, 3_660 * DAY_MS);
+  if (onPoison !== undefined && onPoison !== 'block' && onPoison !== 'skip') {
+    throw new InvalidInputError(`onPoison of subscription '${subscription}' is '${onPoison}': use 'block' or 'skip'.`);
+  }
+  checkRetry(subscription, retry);
+}

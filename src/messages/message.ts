@@ -1,0 +1,47 @@
+/** A message as its worker gets it, and what it can do while it has it. */
+import type { Queryable } from '../postgres/queryable.ts';
+import type { Publish } from './publish.ts';
+
+export interface Message<DataT = unknown> {
+  /** As the topic's type reads it. */
+  data: DataT;
+  /** A decimal string; the same for every subscription and every attempt. */
+  messageId: string;
+  topic: string;
+  publishedAt: Date;
+  attributes: Readonly<Record<string, string>>;
+  orderingKey?: string;
+  /** Who published it, as far as they said. */
+  actor?: string;
+  correlationId?: string;
+  causationId?: string;
+}
+
+export interface MessageContext {
+  /** Statements here commit together with the end of the delivery, or not at all: effects on this database happen once. */
+  readonly db: Queryable;
+  /** Publishes in the same transaction as `db`. */
+  readonly publish: Publish;
+  /**
+   * For an effect in a transaction of the handler's own: true the first time, false where it was committed before.
+   * @param tx the transaction that the effect is in
+   */
+  once(tx: Queryable): Promise<boolean>;
+  /** Aborted at the deadline, on shutdown, or when another attempt has taken over. */
+  readonly signal: AbortSignal;
+  /** Still at it: the deadline counts from here. @throws FencedError when another attempt has taken over */
+  heartbeat(): Promise<void>;
+  readonly logger: MessageLogger;
+  /** Which delivery of this message to this subscription it is, from 1; of a burst that was interrupted the next one has the next number. */
+  readonly attempt: number;
+  /** The same for every attempt, and after a redrive: for services that take one. */
+  readonly idempotencyKey: string;
+}
+
+/** Every line holds messageId, subscription and attempt. */
+export interface MessageLogger {
+  debug(text: string, fields?: Record<string, unknown>): void;
+  info(text: string, fields?: Record<string, unknown>): void;
+  warn(text: string, fields?: Record<string, unknown>): void;
+  error(text: string, fields?: Record<string, unknown>): void;
+}

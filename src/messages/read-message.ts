@@ -1,0 +1,32 @@
+import type { Database } from '../postgres/queryable.ts';
+import type { Message } from './message.ts';
+
+/** As it was published: `payload` is the value of its JSON, or its bytes. */
+export interface StoredMessage extends Omit<Message, 'data'> {
+  payload: unknown;
+}
+
+/** @param messageId a decimal string. @returns undefined where there is none */
+export async function readMessage(db: Database, messageId: string): Promise<StoredMessage | undefined> {
+  const { rows } = await db.prepared(
+    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id
+     from ${db.schema}.message where id = $1::bigint`,
+    [messageId],
+  );
+  return rows[0] && messageFromRow(rows[0]);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
+export function messageFromRow(row: any): StoredMessage {
+  return {
+    messageId: String(row.id),
+    topic: row.topic,
+    payload: row.bytes === null ? row.data : new Uint8Array(row.bytes),
+    publishedAt: row.published_at,
+    attributes: row.attributes ?? {},
+    ...(row.ordering_key === null ? {} : { orderingKey: row.ordering_key }),
+    ...(row.actor === null ? {} : { actor: row.actor }),
+    ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
+    ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
+  };
+}
