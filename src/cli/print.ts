@@ -6,7 +6,7 @@
 /** Columns as wide as their content; numbers to the right. The last column may be any length. */
 export function formatTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const isNumber = head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'));
-  const texts = [head, ...rows].map((row) => row.map((cell) => visible(String(cell)).replaceAll(/[\t\n]/g, escapeOf)));
+  const texts = [head, ...rows].map((row) => row.map((cell) => visibleLine(String(cell))));
   const widths = head.map((_, column) => Math.max(...texts.map((row) => [...(row[column] ?? '')].length)));
   return texts
     .map((row) =>
@@ -39,6 +39,11 @@ const SHORT: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n' };
 /** Without what a terminal would obey: an escape character stands there as \\u001b. */
 export function visible(text: string): string {
   return text.replaceAll(CONTROLS, escapeOf);
+}
+
+/** The same on one line, where a second one could be taken for ours. */
+export function visibleLine(text: string): string {
+  return visible(text).replaceAll(/[\t\n]/g, escapeOf);
 }
 
 function escapeOf(character: string): string {

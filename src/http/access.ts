@@ -13,7 +13,10 @@ export { SCOPES, type Scope } from '../tokens/scopes.ts';
 export { ForbiddenError } from './refusals.ts';
 
 export interface Caller {
-  /** What limits are counted by, and whose idempotency keys are whose. Default: the actor; limits without one: the address. */
+  /**
+   * What limits are counted by, and whose idempotency keys are whose. Default: the actor. Without either limits go by the address, and an append with such a
+   * key, as the page and `tidemark/client` send it, is refused.
+   */
   id?: string | undefined;
   /** Kept with what they write. */
   actor?: string | undefined;
