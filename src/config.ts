@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { blobLocation, blobLocationProblem } from './blob-store/blob-location.ts';
 import { durationMs } from './duration.ts';
 import { SetupError } from './errors.ts';
+import { webhookSecretProblem } from './jobs/webhook-signature.ts';
 import { type TemporalSettings, temporalSettings } from './temporal/settings.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -142,7 +143,10 @@ const VARIABLES = z.object({
     .optional(),
   TIDEMARK_ON_DEAD_SECRET: z
     .string()
-    .regex(/^\S{16,200}$/, 'use 16 to 200 characters without spaces')
+    .superRefine((value, context) => {
+      const message = webhookSecretProblem(value);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
     .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CI: z.string().optional(),

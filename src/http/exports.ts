@@ -9,7 +9,7 @@ import { parseSequenceId } from '../event-log/sequence-id.ts';
 import { exportCsv } from '../spreadsheet/export-csv.ts';
 import { exportXlsx } from '../spreadsheet/export-xlsx.ts';
 import { RangeText, rangeOf } from './cell-places.ts';
-import { At } from './cells.ts';
+import { At, EscapeFormulas } from './cells.ts';
 import { fewAtOnce } from './few-at-once.ts';
 import { CSV_TYPE, XLSX_TYPE } from './file-types.ts';
 import type { HttpApp } from './http-context.ts';
@@ -40,10 +40,7 @@ export function exportRoutes(app: HttpApp, sheets: SheetReader): void {
         at: At,
         range: RangeText.optional(),
         delimiter: z.enum([',', ';', '|', '\t']).default(',').describe('Between the fields of a CSV file'),
-        escapeFormulas: z
-          .enum(['true', 'false'])
-          .default('false')
-          .describe('In CSV, an apostrophe before text that a spreadsheet program would run as a formula'),
+        escapeFormulas: EscapeFormulas,
       }),
       response: {
         200: { description: 'The file', content: { [CSV_TYPE]: { schema: Bytes }, [XLSX_TYPE]: { schema: Bytes } } },

@@ -32,7 +32,7 @@ import { workRoutes } from './work.ts';
 
 export interface HttpAppOptions
   extends Omit<HttpContext, 'closing'>,
-    Partial<Pick<Authorizer, 'auth' | 'sessions'>>,
+    Partial<Pick<Authorizer, 'auth' | 'sessions' | 'remembers'>>,
     PageOptions,
     UploadOptions {
   authorize: Authorize;
@@ -72,7 +72,7 @@ const BODY_LIMIT = 4 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 const RECHECK_MS = 10_000;
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { authorize, auth = 'own', sessions, readOnly = false, recheckMs = RECHECK_MS, logger, serverFactory } = options;
+  const { authorize, remembers, auth = 'own', sessions, readOnly = false, recheckMs = RECHECK_MS, logger, serverFactory } = options;
   const { bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, requestsPerMinute, maxConnections, trustProxy } = options;
   const basePath = checkBasePath(options.basePath ?? '');
   const app: HttpApp = fastify({
@@ -114,7 +114,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   const closing = refuseWhenClosing(app);
   redirectToSlash(app, basePath);
   refuseSlowRequests(app, requestTimeoutMs);
-  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS_PATH], requestsPerMinute, recheckMs });
+  requireAccess(app, { authorize, remembers, readOnly, publicPaths: [DOCS_PATH], requestsPerMinute, recheckMs });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       Object.assign(new Error(`There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. See /openapi.json.`), {
@@ -130,14 +130,15 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   const context: HttpContext = { ...options, closing };
   sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
   logRoutes(app, context);
-  entryRoutes(app, context);
+  entryRoutes(app, context, auth);
   eventRoutes(app, context);
   blobRoutes(app, context);
   notExposedRoutes(app);
   workRoutes(app, context);
   sheetRoutes(app, context, options);
   const { db, tidemark } = options;
-  const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
+  const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];
+  const readiness = createReadiness(checks, { warn: (message) => logger?.warn(message) });
   operationsRoutes(app, { metrics, readiness });
   return app;
 }

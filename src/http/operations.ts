@@ -88,7 +88,9 @@ export function operationsRoutes(app: HttpApp, { metrics, readiness }: { metrics
         200: z.object({ status: z.literal('ready') }),
         503: z.object({
           status: z.literal('not ready'),
-          missing: z.array(z.string()).describe('`<dependency>: <why>`, of postgres and blobs'),
+          missing: z
+            .array(z.string())
+            .describe('`<dependency>: does not answer` or `<dependency>: needs setup`, of postgres and blobs; the log says why'),
         }),
       },
     },

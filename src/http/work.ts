@@ -79,11 +79,16 @@ export function workRoutes(app: HttpApp, context: HttpContext): void {
     schema: {
       tags: [TAGS.work],
       summary: 'How much work there is, and how old the oldest of it is, by group',
+      description: 'A caller who reaches only some logs gets the groups that have a unit of theirs.',
       querystring: z.object({ group: Selection.group }),
       response: {
         200: z.object({
           groups: z.array(GroupStats),
-          sweep: z.record(z.string(), z.int()).describe('What the sweep has found since the installation; 0 where nothing was killed'),
+          sweep: z
+            .record(z.string(), z.int())
+            .describe(
+              'What the sweep has found since the installation; 0 where nothing was killed. Empty for a caller who reaches only some logs',
+            ),
         }),
         ...problems(),
       },

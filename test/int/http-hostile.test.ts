@@ -238,6 +238,43 @@ describe('without authentication', () => {
     expect(createAuthorizer({ auth: 'off', host: '127.0.0.1' }, database.db)).toMatchObject({ auth: 'off' });
   });
 
+  test('a server that is told of a proxy does not start, and says which setting it is', () => {
+    const off = { auth: 'off', host: '127.0.0.1' } as const;
+    expect(() => createAuthorizer({ ...off, trustProxy: ['127.0.0.1'] }, database.db)).toThrow(
+      /^TIDEMARK_HTTP_TRUST_PROXY .*TIDEMARK_AUTH=tokens/,
+    );
+    expect(() => createAuthorizer({ ...off, basePath: '/tidemark' }, database.db)).toThrow(
+      /^TIDEMARK_HTTP_BASE_PATH .*TIDEMARK_AUTH=tokens/,
+    );
+    expect(createAuthorizer({ ...off, trustProxy: undefined, basePath: '' }, database.db)).toMatchObject({ auth: 'off' });
+    expect(createAuthorizer({ ...off, auth: 'tokens', trustProxy: ['127.0.0.1'], basePath: '/t' }, database.db)).toMatchObject({
+      auth: 'tokens',
+    });
+  });
+
+  test('what came through a proxy is refused: its headers, its version of HTTP, its name in a page', async () => {
+    const open = await startTestServer(database, createAuthorizer({ auth: 'off', host: '127.0.0.1' }, database.db));
+    for (const headers of [
+      { 'x-forwarded-for': '203.0.113.9' },
+      { 'x-forwarded-proto': 'https' },
+      { 'x-forwarded-host': 'sheets.example' },
+      { 'x-real-ip': '203.0.113.9' },
+      { forwarded: 'for=203.0.113.9' },
+      { via: '1.1 proxy' },
+      { origin: 'https://sheets.example' },
+    ] as Record<string, string>[]) {
+      const answer = await open.request('GET', '/logs', undefined, headers);
+      expect(answer, JSON.stringify(headers)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+      expect(answer.body.detail).toContain('TIDEMARK_AUTH=tokens');
+    }
+    // As nginx sends it on unless it is told more.
+    const byNginx = await sendRaw(open.url, `GET /logs HTTP/1.0\r\nHost: ${new URL(open.url).host}\r\nConnection: close\r\n\r\n`);
+    expect(byNginx.status).toBe(403);
+    const here = await open.request('GET', '/logs', undefined, { origin: open.url, 'sec-fetch-site': 'same-origin' });
+    expect(here.status).toBe(200);
+    await open.close();
+  });
+
   test('it answers neither to a name of somebody else that leads here, nor to a page of theirs', async () => {
     const open = await startTestServer(database, createAuthorizer({ auth: 'off', host: '127.0.0.1' }, database.db));
     const statusFor = (host: string, method = 'GET', headers = {}) =>

@@ -195,7 +195,7 @@ describe('what is shown and told', () => {
 
   test('whom to tell of dead units; address and secret are not repeated', () => {
     const TIDEMARK_ON_DEAD_URL = 'https://hooks.example/x?key=hunter2';
-    const TIDEMARK_ON_DEAD_SECRET = 'whsec_hunter2hunter2';
+    const TIDEMARK_ON_DEAD_SECRET = 'whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==';
     expect(load({ TIDEMARK_ON_DEAD_URL, TIDEMARK_ON_DEAD_SECRET }).onDead).toEqual({
       url: TIDEMARK_ON_DEAD_URL,
       secret: TIDEMARK_ON_DEAD_SECRET,
