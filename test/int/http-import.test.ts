@@ -104,6 +104,13 @@ describe('an import', () => {
     ['no bytes', '', {}, 400, 'is empty'],
     ['a picture', '\x89PNG\r\n', {}, 400, 'is a PNG image and no CSV'],
     ['a ZIP archive', 'PK\x03\x04', {}, 400, 'is a ZIP archive'],
+    [
+      'a few KB of gzip that are a record of commas',
+      gzipSync(','.repeat(2_000_000)),
+      {},
+      400,
+      'ends at 1073741824 rows and 1048576 columns',
+    ],
     ['a worksheet of a CSV file', 'a\n', { query: '?worksheet=One' }, 400, 'has no worksheets'],
     ['a delimiter of two characters', 'a\n', { query: '?delimiter=ab' }, 400, 'use one character'],
     ['columns that are none', 'a\n', { query: '?text=1' }, 400, 'no column'],
