@@ -22,7 +22,7 @@ export interface Caller {
   logPrefixes?: readonly string[] | undefined;
 }
 
-/** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then while a stream stays open. */
+/** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then, with the same request, while one stays open. */
 export type Authorize = (request: IncomingMessage) => Promise<Caller | undefined> | Caller | undefined;
 
 /** What a route needs; 'public': nothing, 'caller': that it is known who is there. */
@@ -77,7 +77,7 @@ export function requireAccess(app: FastifyInstance, options: AccessOptions): voi
     reply.header('cache-control', 'no-store');
     const caller = await whoAsks(authorize, request);
     const isKnown = !(caller instanceof UnauthenticatedError);
-    const retryAfterMs = limit.take(isKnown ? `caller ${caller.id ?? caller.actor ?? request.ip}` : `address ${request.ip}`);
+    const retryAfterMs = limit.take(isKnown ? limitKey({ caller, ip: request.ip }) : `address ${request.ip}`);
     if (retryAfterMs !== undefined) {
       throw new TooManyRequestsError(retryAfterMs);
     }
@@ -92,6 +92,11 @@ export function requireAccess(app: FastifyInstance, options: AccessOptions): voi
     if (caller instanceof UnauthenticatedError) throw caller;
     requireAllowed(caller, request, readOnly);
   });
+}
+
+/** What is counted together. */
+export function limitKey({ caller, ip }: Pick<FastifyRequest, 'caller' | 'ip'>): string {
+  return `caller ${caller.id ?? caller.actor ?? ip}`;
 }
 
 /** @throws ForbiddenError */
