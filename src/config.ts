@@ -59,6 +59,8 @@ export interface HttpConfig {
   /** Of one caller; undefined: as many as they like. */
   readonly requestsPerMinute: number | undefined;
   readonly maxConnections: number;
+  /** How long an answer waits for a reader who takes nothing of it. */
+  readonly stallTimeoutMs: number;
 }
 
 export const DEFAULT_HTTP_PORT = 7420;
@@ -135,6 +137,10 @@ const VARIABLES = z.object({
     .optional(),
   TIDEMARK_HTTP_REQUESTS_PER_MINUTE: whole(0, 10_000_000).default(12_000),
   TIDEMARK_HTTP_MAX_CONNECTIONS: whole(1, 1_000_000).default(5_000),
+  TIDEMARK_HTTP_STALL_TIMEOUT: z
+    .string()
+    .default('60s')
+    .refine((text) => between(durationMs(text), 1_000, 86_400_000), 'use a duration from 1s to 1d, such as 60s or 5m'),
   TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").optional(),
   TIDEMARK_METRICS: z.string().transform(metricsAddress).optional(),
   TIDEMARK_ON_DEAD_URL: z
@@ -204,6 +210,7 @@ export function loadConfig(environment: Environment = process.env, directory: st
       trustProxy: variables.TIDEMARK_HTTP_TRUST_PROXY,
       requestsPerMinute: variables.TIDEMARK_HTTP_REQUESTS_PER_MINUTE || undefined,
       maxConnections: variables.TIDEMARK_HTTP_MAX_CONNECTIONS,
+      stallTimeoutMs: durationMs(variables.TIDEMARK_HTTP_STALL_TIMEOUT) as number,
     }),
     metrics: variables.TIDEMARK_METRICS && Object.freeze(variables.TIDEMARK_METRICS),
     onDead: onDeadOf(variables),
@@ -229,6 +236,10 @@ function isPostgresUrl(value: string): boolean {
   } catch {
     return false;
   }
+}
+
+function between(value: number | undefined, least: number, most: number): boolean {
+  return value !== undefined && value >= least && value <= most;
 }
 
 function isHttpUrl(value: string): boolean {

@@ -25,7 +25,7 @@ export interface Caller {
   logPrefixes?: readonly string[] | undefined;
 }
 
-/** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then while a stream stays open. */
+/** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then, with the same request, while one stays open. */
 export type Authorize = (request: IncomingMessage) => Promise<Caller | undefined> | Caller | undefined;
 
 /** What a route needs; 'public': nothing, 'caller': that it is known who is there. */
@@ -98,7 +98,7 @@ export function requireAccess(app: FastifyInstance, options: AccessOptions): voi
       throw caller;
     }
     if (isStranger) limit.giveBack(address);
-    take(`caller ${caller.id ?? caller.actor ?? request.ip}`);
+    take(limitKey({ caller, ip: request.ip }));
     request.caller = caller;
     requireAllowed(caller, request, readOnly);
   });
@@ -107,6 +107,11 @@ export function requireAccess(app: FastifyInstance, options: AccessOptions): voi
     if (caller instanceof UnauthenticatedError) throw caller;
     requireAllowed(caller, request, readOnly);
   });
+}
+
+/** What is counted together. */
+export function limitKey({ caller, ip }: Pick<FastifyRequest, 'caller' | 'ip'>): string {
+  return `caller ${caller.id ?? caller.actor ?? ip}`;
 }
 
 /** @throws ForbiddenError */

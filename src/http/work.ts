@@ -15,6 +15,7 @@ import { workThroughput } from '../work/throughput.ts';
 import { type Caller, requireLog } from './access.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
+import { untilOver } from './response-over.ts';
 import { pageSize, TAGS } from './schemas.ts';
 import {
   DeadGroup,
@@ -173,10 +174,11 @@ function decisionRoute(app: HttpApp, { db, tidemark }: HttpContext, verb: 'redri
       body: Decision,
       response: { 200: z.object({ units: z.int().describe('How many it was done with') }), ...problems() },
     },
-    async handler(request) {
+    async handler(request, reply) {
       const { log } = request.body;
       if (log !== undefined) requireLog(request, log);
-      const units = await (verb === 'redrive' ? redriveWork : discardWork)(db, within(request.caller, request.body));
+      const signal = untilOver(request.raw, reply.raw);
+      const units = await (verb === 'redrive' ? redriveWork : discardWork)(db, within(request.caller, request.body), { signal });
       // Also a discarded unit may have been in the way of another one.
       if (units > 0) await notify(db, WORK_HINT, tidemark.schema);
       return { units };

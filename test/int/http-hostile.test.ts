@@ -7,11 +7,12 @@ import { SetupError } from '../../src/errors.ts';
 import { createAuthorizer } from '../../src/http/authorizer.ts';
 import { sendProblem } from '../../src/http/problem.ts';
 import { refuseSlowRequests } from '../../src/http/slow-requests.ts';
+import { sheet } from '../../src/index.ts';
 import { createLogger } from '../../src/logging.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
-import { openSocket, readToEnd, sendRaw } from '../support/raw-http.ts';
+import { askAndLeave, openSocket, readToEnd, sendRaw } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
 
 const BODY_LIMIT = 10_000;
@@ -296,6 +297,42 @@ describe('without authentication', () => {
 });
 
 describe('an answer', () => {
+  /** More than the machine keeps of a connection by itself. */
+  async function askForMuch(stallTimeoutMs: number) {
+    const own = await startTestServer(database, { stallTimeoutMs });
+    const log = own.tidemark.log(sheet, 'much');
+    const values = Array.from({ length: 30 }, () => ['x'.repeat(32_000)]);
+    if ((await own.request('GET', '/logs/much')).status === 404) {
+      for (let row = 0; row < 12; row += 1) await log.append({ type: 'SetCellRange', row, column: 0, values }, { expect: 'any' });
+    }
+    return { own, ...(await askAndLeave(own.app.server, own.url, '/logs/much/entries?start=start')) };
+  }
+
+  test('that nobody takes is cut off', async () => {
+    const { own, socket, accepted } = await askForMuch(200);
+    await until('it is cut off', () => accepted.destroyed, 3_000);
+    socket.destroy();
+    await own.close();
+  });
+
+  test('that is taken slowly is not', async () => {
+    const { own, socket, accepted } = await askForMuch(600);
+    let taken = 0;
+    // The first half takes longer than may pass without progress.
+    socket.on('data', ({ length }) => {
+      taken += length;
+      if (taken < 6_000_000) {
+        socket.pause();
+        setTimeout(() => socket.resume(), 10);
+      }
+    });
+    socket.resume();
+    await until('it is whole', () => taken > 12 * 950_000 || accepted.destroyed);
+    expect(accepted.destroyed).toBe(false);
+    socket.destroy();
+    await own.close();
+  });
+
   test('lets nobody else frame, read or run it, and is not kept', async () => {
     for (const [path, status] of [
       ['/logs', 200],

@@ -1,9 +1,11 @@
 /** Work over REST: list, inspect, count, group by error, decide; and who sees what. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Caller } from '../../src/http/access.ts';
+import type { Database } from '../../src/postgres/queryable.ts';
 import { failWork, finishWork, type UnitError } from '../../src/work/end.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { until } from '../support/until.ts';
 import { type WorkRows, workRows } from '../support/work-rows.ts';
 
 let database: TestDatabase;
@@ -140,6 +142,39 @@ describe('an error that no text can hold', () => {
     await finishWork(work.db, await work.begin('mail/1'), {});
     expect(idsOf(await get('/work?error=half'))).toEqual([]);
   });
+});
+
+test('a decision about many ends with the token that allowed it, and those that it has not come to stay dead', async () => {
+  const ids = Array.from({ length: 8 }, (_, index) => `mail/${index}`);
+  for (const id of ids) {
+    await work.add({ id });
+    await dies(id);
+  }
+  let isKnown = true;
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let begun = 0;
+  const db: Database = {
+    ...database.db,
+    async query(text, values) {
+      if (text.includes('redrive_work(')) {
+        begun += 1;
+        await held;
+      }
+      return database.db.query(text, values);
+    },
+  };
+  const own = await startTestServer(database, { db, recheckMs: 30, authorize: () => (isKnown ? caller : undefined) });
+  const answer = own.request('POST', '/work/redrive', { ids }).catch(() => 'cut off');
+  await until('some are on their way', () => begun === 4);
+  isKnown = false;
+  expect(await answer).toBe('cut off');
+  letGo();
+  await until('those have ended', async () => idsOf(await get('/work?state=dead')).length === 4);
+  await own.close();
+  expect({ begun, dead: idsOf(await get('/work?state=dead')).length }).toEqual({ begun: 4, dead: 4 });
 });
 
 describe('figures', () => {
