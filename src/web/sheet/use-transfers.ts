@@ -4,7 +4,7 @@ import { errorMessage } from '../../errors.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { toast } from '../toasts.tsx';
 import { formatOfFile, upload } from '../upload.ts';
-import { exportAddress, importAddress } from './sheet-requests.ts';
+import { type ExportFormat, exportAddress, importAddress } from './sheet-requests.ts';
 
 export interface Transfer {
   text: string;
@@ -17,7 +17,7 @@ export interface Transfers {
   importing: Transfer | undefined;
   exporting: Transfer | undefined;
   importFile(file: File): Promise<void>;
-  exportAs(format: 'csv' | 'xlsx', at: bigint | undefined): Promise<void>;
+  exportAs(format: ExportFormat, at: bigint | undefined): Promise<void>;
 }
 
 export function useTransfers(sheetId: string): Transfers {
@@ -82,8 +82,9 @@ export function useTransfers(sheetId: string): Transfers {
           bytes += value.byteLength;
           show(`Exporting, ${formatBytes(bytes)}`);
         }
-        save(new Blob(parts), `${sheetId}${at === undefined ? '' : `-${at}`}.${format}`);
-        return `${sheetId}.${format} is saved: ${formatBytes(bytes)}.`;
+        const name = `${sheetId}${at === undefined ? '' : `-${at}`}.${format === 'xlsx' ? 'xlsx' : 'csv'}`;
+        save(new Blob(parts), name);
+        return `${name} is saved: ${formatBytes(bytes)}.`;
       }),
   };
 }
