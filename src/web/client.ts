@@ -40,6 +40,11 @@ const logPath = (id: string, rest: string) => `logs/${encodeURIComponent(id)}/${
 export const api = {
   entries: (id: string, query: { start: string; end: string; limit: number }, signal?: AbortSignal) =>
     client.request<EntriesPage>('GET', logPath(id, 'entries'), { query: { ...query, provenance: true }, signal }),
+  /** Whether anything was ever written to it. Of a log that is not there that is no error: the list begins with it, or does not have it. */
+  async hasEntries(id: string): Promise<boolean> {
+    const { logs } = await client.logs.list({ prefix: id, limit: 1 });
+    return logs[0]?.id === id && logs[0].nextSequenceId !== '0';
+  },
   /** @param name of the file: an upload of the same name goes on where the last one stopped */
   importAddress: (id: string, format: string, name: string) =>
     new URL(`${logPath(id, 'import')}?${new URLSearchParams({ format, name: name.slice(-140) })}`, BASE).href,

@@ -394,6 +394,15 @@ test('a file that is dropped on the sheet is imported, and the sheet is exported
   // Whoever opens it in another program runs nothing that somebody has put into a cell, unless that is asked for.
   expect(await exportAs('csv')).toBe("name,price\ntea,2\n'=cmd,3\n");
   expect(await exportAs('csv-exact')).toBe('name,price\ntea,2\n=cmd,3\n');
+  // The sheet is not empty any more.
+  const choice = page.getByRole('dialog', { name: 'files is not empty' });
+  await page.getByRole('grid').dispatchEvent('drop', { dataTransfer: dropped });
+  await choice.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('grid').dispatchEvent('drop', { dataTransfer: dropped });
+  expect(await choice.getByLabel('Name of the new sheet').inputValue()).toBe('prices');
+  await choice.getByRole('button', { name: 'Make a new sheet' }).click();
+  await page.waitForURL('**/#/sheets/prices');
+  await shows(page, 'B3', '3');
 });
 
 test('a part that cannot be loaded says so beside what can, and is there after another try', async () => {

@@ -2,6 +2,7 @@
 import { type DragEvent, useRef, useState } from 'react';
 import { cellName } from '../../spreadsheet/a1.ts';
 import type { CellRange } from '../../spreadsheet/cell.ts';
+import { ImportChoice } from '../import-choice.tsx';
 import { useMay } from '../session-context.ts';
 import type { WatchedSheet } from '../unsaved-edits.ts';
 import { AddressBar } from './address-bar.tsx';
@@ -202,6 +203,14 @@ export function SheetDesk({ sheetId, opened, client }: { sheetId: string; opened
         )}
       </div>
       {[transfers.importing, transfers.exporting].map((transfer) => transfer && <TransferBar key={transfer.text} transfer={transfer} />)}
+      {transfers.waiting && (
+        <ImportChoice
+          fileName={transfers.waiting.name}
+          sheetId={sheetId}
+          onImport={transfers.importInto}
+          onCancel={transfers.cancelImport}
+        />
+      )}
       <StatusBar
         status={saveStatus(view.sync, work, undecided.isAny)}
         load={past.view ? undefined : view.load}

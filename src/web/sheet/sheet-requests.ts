@@ -71,10 +71,6 @@ export async function waitingWork(client: SheetClient, signal: AbortSignal): Pro
     );
 }
 
-export function importAddress(sheetId: string, format: 'csv' | 'xlsx'): string {
-  return new URL(`${logPath(sheetId, 'import')}?format=${format}`, document.baseURI).href;
-}
-
 /** In 'csv' a text that another program would run as a formula begins with an apostrophe; in 'csv-exact' all is as it is in the sheet. */
 export type ExportFormat = 'csv' | 'csv-exact' | 'xlsx';
 

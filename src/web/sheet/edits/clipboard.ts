@@ -8,7 +8,7 @@ import { parseTabbedText, toTabbedText } from './clipboard-text.ts';
 
 const CELLS_TYPE = 'application/x-tidemark-cells+json';
 
-export function textOfCells(cells: readonly (readonly Cell[])[]): string {
+function textOfCells(cells: readonly (readonly Cell[])[]): string {
   return toTabbedText(cells.map((line) => line.map(formatValue)));
 }
 
