@@ -3,7 +3,7 @@
  *
  * An edit is in the view from `add` on, until it is confirmed (then its entry is) or rolled back (then it is not, and its promise rejects).
  */
-import { errorMessage, type TidemarkError } from '../errors.ts';
+import { CellConflictError, type ConflictingCell, errorMessage, type TidemarkError } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import type { Cell } from '../spreadsheet/cell.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
@@ -83,7 +83,7 @@ export function createEditQueue(store: SheetStore): EditQueue {
     const touched = new Set([...saved, ...rolledBack.keys()].flatMap((edit) => [...edit.writes.keys()]));
     if (saved.length + rolledBack.size > 0) {
       edits = edits.slice(confirmed).filter((edit) => !rolledBack.has(edit));
-      rolledBackErrors = [...rolledBackErrors, ...rolledBack.values()].slice(-MAX_ROLLED_BACK);
+      rolledBackErrors = condensed([...rolledBackErrors, ...rolledBack.values()]);
     }
     const content = change.content ?? store.state.content;
     store.update({ ...change, content: touched.size === 0 ? content : pendingLayer(content, touched), sync: status() });
@@ -145,6 +145,20 @@ export function createEditQueue(store: SheetStore): EditQueue {
       }
     },
   };
+}
+
+/** Of conflicts every cell stays, the last value of each, in one error where there are many of them; of other reasons the newest. */
+function condensed(errors: readonly TidemarkError[]): readonly TidemarkError[] {
+  if (errors.length <= MAX_ROLLED_BACK) {
+    return errors;
+  }
+  const cells = new Map<string, ConflictingCell>();
+  for (const cell of errors.flatMap((error) => (error instanceof CellConflictError ? error.cells : []))) {
+    cells.set(`${cell.row} ${cell.column}`, cell);
+  }
+  const others = errors.filter((error) => !(error instanceof CellConflictError)).slice(1 - MAX_ROLLED_BACK);
+  const message = `${cells.size} cells were written by somebody else: what was set there was not saved. Set it again to replace theirs.`;
+  return cells.size === 0 ? others : [...others, new CellConflictError(message, [...cells.values()])];
 }
 
 /** The first edits of the queue, as many as go into one append. */

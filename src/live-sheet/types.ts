@@ -51,7 +51,7 @@ export interface SyncStatus {
   /** Edits that are in the view and not confirmed. */
   readonly waitingEdits: number;
   readonly error?: Error;
-  /** Why edits were rolled back, until `acknowledge`; the newest 100. */
+  /** Why edits were rolled back, until `acknowledge`; at most 100. Of conflicts each cell stays: of many of them one error names all. */
   readonly rolledBack: readonly TidemarkError[];
 }
 
