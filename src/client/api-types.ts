@@ -5,6 +5,7 @@ import type * as events from '../http/event-schemas.ts';
 import type * as logs from '../http/logs.ts';
 import type * as schemas from '../http/schemas.ts';
 import type * as session from '../http/session.ts';
+import type * as snapshots from '../http/snapshots.ts';
 import type * as work from '../http/work-schemas.ts';
 
 export type SnapshotBody = z.output<typeof schemas.Snapshot>;
@@ -12,6 +13,11 @@ export type LogBody = z.output<typeof logs.LogBody>;
 export type LogDetails = z.output<typeof logs.LogDetails>;
 export type EntriesPage = z.output<typeof entries.EntriesPage>;
 export type Appended = z.output<typeof entries.Appended>;
+
+export type SnapshotItem = z.output<typeof snapshots.SnapshotItem>;
+export type SnapshotsPage = z.output<typeof snapshots.SnapshotsPage>;
+export type TileBody = z.output<typeof snapshots.TileBody>;
+export type TilesBody = z.output<typeof snapshots.TilesBody>;
 
 /** One event of a log's stream, by its name. */
 export type LogEvent = {

@@ -14,9 +14,13 @@ import { problems } from './problem.ts';
 import { LogId, LogParams, pageSize, SequenceIdText, Snapshot, snapshotBody, TAGS, Timestamp } from './schemas.ts';
 import type { SheetReader } from './sheet-reader.ts';
 
-const SnapshotItem = Snapshot.extend({ committedAt: Timestamp.describe('When its entry was appended') }).meta({ id: 'SnapshotItem' });
+export const SnapshotItem = Snapshot.extend({ committedAt: Timestamp.describe('When its entry was appended') }).meta({
+  id: 'SnapshotItem',
+});
 
-const TileBody = z
+export const SnapshotsPage = z.object({ snapshots: z.array(SnapshotItem), next: SequenceIdText.optional() });
+
+export const TileBody = z
   .object({
     row: z.int().describe('Of its top left cell'),
     column: z.int(),
@@ -27,7 +31,7 @@ const TileBody = z
   })
   .meta({ id: 'Tile' });
 
-const TilesBody = z
+export const TilesBody = z
   .object({
     tiles: z.array(TileBody).describe('By row, then by column; at most 10,000. Of a sheet with more, one item stands for a block of them'),
     tileRows: z.int().describe('Rows that one item covers at most: 64, or more where it stands for several tiles'),
@@ -57,7 +61,7 @@ export function snapshotRoutes(app: HttpApp, context: HttpContext, sheets: Sheet
       summary: 'List the snapshots on entries that the log holds, newest first',
       params: LogParams,
       querystring: z.object({ limit: pageSize(1_000, 100), before: SequenceIdText.optional().describe('The `next` of the page before') }),
-      response: { 200: z.object({ snapshots: z.array(SnapshotItem), next: SequenceIdText.optional() }), ...problems(404) },
+      response: { 200: SnapshotsPage, ...problems(404) },
     },
     async handler({ params: { logId }, query: { limit, before } }) {
       await readLog(db, logId);

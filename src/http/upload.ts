@@ -6,6 +6,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InvalidInputError, TidemarkError } from '../errors.ts';
+import { whenOver } from './response-over.ts';
 
 export interface UploadLimits {
   limitBytes: number;
@@ -25,8 +26,6 @@ export interface Upload {
   end(): void;
 }
 
-/** For a client that still sends when it is answered. */
-const LINGER_MS = 5_000;
 const ENCODINGS = [undefined, 'identity', 'gzip'];
 
 /** Before anything of it is read. @throws TidemarkError, InvalidInputError */
@@ -42,21 +41,6 @@ export function checkUpload({ headers, body }: FastifyRequest, limitBytes: numbe
   }
 }
 
-/** Call it before anything is refused. */
-export function lingerAfter(request: FastifyRequest, reply: FastifyReply): void {
-  reply.raw.once('finish', () => {
-    if (request.raw.complete) {
-      return;
-    }
-    request.raw.resume();
-    setTimeout(() => {
-      if (!request.raw.complete) {
-        request.raw.destroy();
-      }
-    }, LINGER_MS).unref();
-  });
-}
-
 export function uploadOf(request: FastifyRequest, reply: FastifyReply, { limitBytes, timeoutMs }: UploadLimits): Upload {
   const payload = request.body as Readable;
   // Whoever reads finds it in the stream.
@@ -68,7 +52,7 @@ export function uploadOf(request: FastifyRequest, reply: FastifyReply, { limitBy
     refusal = new TidemarkError('request_timeout', `The upload has taken more than the ${Math.ceil(timeoutMs / 1_000)} s that it may.`);
     over.abort(refusal);
   }, timeoutMs);
-  reply.raw.once('close', () => {
+  whenOver(request.raw, reply.raw, () => {
     isGone ||= !reply.raw.writableFinished;
     over.abort(new Error('The client has gone.'));
   });

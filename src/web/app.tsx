@@ -11,6 +11,7 @@ import { SessionContext } from './session-context.ts';
 import { SignIn } from './sign-in.tsx';
 import { useStore } from './store.ts';
 import { Toasts } from './toasts.tsx';
+import { UnsavedNotice } from './unsaved-notice.tsx';
 import { usePolled } from './use-polled.ts';
 
 const SheetsPage = lazy(() => import('./sheets/sheets-page.tsx'));
@@ -72,6 +73,7 @@ function Signed({ session: who }: { session: Session }) {
           </Suspense>
         </ErrorBoundary>
       </main>
+      <UnsavedNotice />
       <Toasts />
     </SessionContext>
   );

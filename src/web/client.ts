@@ -3,7 +3,7 @@
  * Errors are the library's: an UnavailableError where nobody answers. A 401 ends the session wherever it is met.
  */
 import { connect } from '../client/connect.ts';
-import type { EntriesPage, Session, SnapshotListing, Tiles } from './api-types.ts';
+import type { EntriesPage, Session, SnapshotsPage, Tiles } from './api-types.ts';
 import { heardFromServer, lostServer } from './connection.ts';
 import { createStore } from './store.ts';
 
@@ -11,7 +11,7 @@ import { createStore } from './store.ts';
 export const session = createStore<Session | 'nobody' | undefined>(undefined);
 
 /** Where the page is. */
-const BASE = new URL('./', document.baseURI);
+export const BASE = new URL('./', document.baseURI);
 
 const watchedFetch: typeof fetch = async (...request) => {
   try {
@@ -40,11 +40,15 @@ const logPath = (id: string, rest: string) => `logs/${encodeURIComponent(id)}/${
 export const api = {
   entries: (id: string, query: { start: string; end: string; limit: number }, signal?: AbortSignal) =>
     client.request<EntriesPage>('GET', logPath(id, 'entries'), { query: { ...query, provenance: true }, signal }),
+  /** Whether anything was ever written to it. Of a log that is not there that is no error: the list begins with it, or does not have it. */
+  async hasEntries(id: string): Promise<boolean> {
+    const { logs } = await client.logs.list({ prefix: id, limit: 1 });
+    return logs[0]?.id === id && logs[0].nextSequenceId !== '0';
+  },
   /** @param name of the file: an upload of the same name goes on where the last one stopped */
   importAddress: (id: string, format: string, name: string) =>
     new URL(`${logPath(id, 'import')}?${new URLSearchParams({ format, name: name.slice(-140) })}`, BASE).href,
-  snapshots: (id: string, signal?: AbortSignal) =>
-    client.request<{ snapshots: SnapshotListing[]; next?: string }>('GET', logPath(id, 'snapshots'), { signal }),
+  snapshots: (id: string, signal?: AbortSignal) => client.request<SnapshotsPage>('GET', logPath(id, 'snapshots'), { signal }),
   tiles: (id: string, sequenceId: string, signal?: AbortSignal) =>
     client.request<Tiles>('GET', logPath(id, `snapshots/${sequenceId}/tiles`), { signal }),
 };

@@ -1,8 +1,8 @@
 import type { Session } from './api-types.ts';
-import { client, session } from './client.ts';
 import { connection } from './connection.ts';
 import { Logo, ThemeIcon } from './icons.tsx';
 import { links, type Route } from './router.ts';
+import { signOut } from './signing.ts';
 import { useStore } from './store.ts';
 import { chooseTheme, THEMES, useThemeChoice } from './theme.ts';
 import { toast } from './toasts.tsx';
@@ -60,10 +60,9 @@ export function ThemeSwitch() {
 
 function Account({ session: { actor, auth } }: { session: Session }) {
   if (auth !== 'tokens') return null;
-  const signOut = async () => {
+  const leave = async () => {
     try {
-      await client.session.end();
-      session.set('nobody');
+      await signOut();
     } catch (error) {
       toast(`You are still signed in. ${(error as Error).message}`, 'danger');
     }
@@ -75,7 +74,7 @@ function Account({ session: { actor, auth } }: { session: Session }) {
           {actor}
         </span>
       )}
-      <button type="button" className="button button--quiet" onClick={signOut}>
+      <button type="button" className="button button--quiet" onClick={leave}>
         Sign out
       </button>
     </span>

@@ -1,8 +1,9 @@
 import { type FormEvent, useState } from 'react';
 import { TidemarkError } from '../errors.ts';
-import { client, session } from './client.ts';
 import { ThemeSwitch } from './header.tsx';
 import { Logo } from './icons.tsx';
+import { signIn } from './signing.ts';
+import { UnsavedNotice } from './unsaved-notice.tsx';
 
 /** A token is exchanged for a session, whose cookie this page cannot read. The token itself is kept nowhere. */
 export function SignIn() {
@@ -15,8 +16,7 @@ export function SignIn() {
     setIsAsking(true);
     setProblem(undefined);
     try {
-      await client.session.start(token.trim());
-      session.set(await client.session.get());
+      await signIn(token.trim());
     } catch (error) {
       setProblem(explain(error));
       setIsAsking(false);
@@ -50,6 +50,7 @@ export function SignIn() {
           {isAsking ? 'Signing in …' : 'Sign in'}
         </button>
       </form>
+      <UnsavedNotice />
       <ThemeSwitch />
     </main>
   );

@@ -226,6 +226,53 @@ test.each([
   expect(await notice.count()).toBe(0);
 });
 
+test('an editor that was begun before somebody else wrote the cell never takes that back unseen', async () => {
+  await makeSheet('begun', [[10]]);
+  const { page } = await openSheet('begun');
+  await press(page, 'F2');
+  await writeCell('begun', 0, 0, 20);
+  await eventually(() => page.getByLabel('Content of the cell').inputValue()).toBe('20');
+  await press(page, 'Enter');
+  await shows(page, 'A1', '20');
+  await goTo(page, 'A1');
+  await press(page, 'F2');
+  await writeCell('begun', 0, 0, 30);
+  await eventually(() => page.getByLabel('Content of the cell').inputValue()).toBe('30');
+  await page.keyboard.type('5');
+  await press(page, 'Enter');
+  await says(page, 'conflict');
+  const notice = page.getByRole('alertdialog');
+  expect(await notice.getByRole('row').nth(1).getByRole('cell').allTextContents()).toEqual(['30', '205']);
+  await notice.getByRole('button', { name: 'Write mine' }).click();
+  await shows(page, 'A1', '205');
+  await saved(page);
+  const { body } = await server.request('GET', '/logs/begun/entries?start=1');
+  expect(body.entries.map(({ value }: { value: unknown }) => value)).toEqual([20, 30, 205]);
+});
+
+test('edits that wait when a person leaves a sheet hold the window, and what was not saved of them is told wherever they are', async () => {
+  await makeSheet('left');
+  const { page, context } = await openSheet('left');
+  await context.setOffline(true);
+  await page.keyboard.type('mine');
+  await press(page, 'Enter');
+  await says(page, 'reconnecting');
+  await page.evaluate(() => {
+    window.location.hash = '#/nowhere';
+  });
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+  const isHeld = () => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })));
+  expect(await isHeld()).toBe(true);
+  await writeCell('left', 0, 0, 'theirs');
+  await context.setOffline(false);
+  const notice = page.getByRole('alert').filter({ hasText: 'Not everything that you wrote in left was saved.' });
+  await notice.getByRole('link', { name: 'Decide in the sheet' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Write mine' }).click();
+  await shows(page, 'A1', 'mine');
+  await saved(page);
+  expect([await notice.count(), await isHeld()]).toEqual([0, false]);
+});
+
 test('it says that no worker is there, and how much waits', async () => {
   await makeSheet('away');
   const { ownerPool } = database;
@@ -327,7 +374,7 @@ test('a file that is dropped on the sheet is imported, and the sheet is exported
   const { page } = await openSheet('files');
   const dropped = await page.evaluateHandle(() => {
     const transfer = new DataTransfer();
-    transfer.items.add(new File(['name,price\ntea,2\nmilk,3\n'], 'prices.csv', { type: 'text/csv' }));
+    transfer.items.add(new File(['name,price\ntea,2\n=cmd,3\n'], 'prices.csv', { type: 'text/csv' }));
     return transfer;
   });
   await page.getByRole('grid').dispatchEvent('dragover', { dataTransfer: dropped });
@@ -337,11 +384,25 @@ test('a file that is dropped on the sheet is imported, and the sheet is exported
   await expect
     .poll(() => page.getByRole('status').allTextContents())
     .toContainEqual(expect.stringContaining('prices.csv is imported: 3 rows.'));
-  const download = page.waitForEvent('download');
-  await page.getByLabel('Export as').selectOption('csv');
-  const file = await download;
-  expect(file.suggestedFilename()).toBe('files.csv');
-  expect(await readFile(await file.path(), 'utf8')).toBe('name,price\ntea,2\nmilk,3\n');
+  const exportAs = async (format: string) => {
+    const download = page.waitForEvent('download');
+    await page.getByLabel('Export as').selectOption(format);
+    const file = await download;
+    expect(file.suggestedFilename()).toBe('files.csv');
+    return await readFile(await file.path(), 'utf8');
+  };
+  // Whoever opens it in another program runs nothing that somebody has put into a cell, unless that is asked for.
+  expect(await exportAs('csv')).toBe("name,price\ntea,2\n'=cmd,3\n");
+  expect(await exportAs('csv-exact')).toBe('name,price\ntea,2\n=cmd,3\n');
+  // The sheet is not empty any more.
+  const choice = page.getByRole('dialog', { name: 'files is not empty' });
+  await page.getByRole('grid').dispatchEvent('drop', { dataTransfer: dropped });
+  await choice.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('grid').dispatchEvent('drop', { dataTransfer: dropped });
+  expect(await choice.getByLabel('Name of the new sheet').inputValue()).toBe('prices');
+  await choice.getByRole('button', { name: 'Make a new sheet' }).click();
+  await page.waitForURL('**/#/sheets/prices');
+  await shows(page, 'B3', '3');
 });
 
 test('a part that cannot be loaded says so beside what can, and is there after another try', async () => {

@@ -227,6 +227,8 @@ describe('whoever is there', () => {
     const { token } = await createToken(db, { name: 'page', scopes: ['read'], actor: 'ines@example.org' });
     const opened = await fixture.open('#/work', { url: server.url });
     const { page } = opened;
+    await page.getByLabel('Access token').waitFor();
+    expect([await findBarriers(page), await sidewaysPx(page)]).toEqual([[], 0]);
     await page.getByLabel('Access token').fill('tmk_wrong');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('alert').filter({ hasText: 'token' }).waitFor();
@@ -239,8 +241,13 @@ describe('whoever is there', () => {
     await page.getByRole('link', { name: 'Sheets', exact: true }).click();
     await page.getByRole('heading', { name: 'Sheets' }).waitFor();
     expect(await page.getByRole('button', { name: 'Create' }).count()).toBe(0);
+    const another = await fixture.open('#/asks-nothing', { url: server.url, context: opened.context });
+    await another.page.getByRole('heading', { name: 'There is no such page' }).waitFor();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Access token').waitFor();
+    // The session is one for all tabs: none goes on in the name of somebody who is not there.
+    await another.page.getByLabel('Access token').waitFor();
+    await another.close();
     await page.reload();
     await page.getByLabel('Access token').waitFor();
     expect(opened.problems.filter((problem) => !/status of 401/.test(problem))).toEqual([]);
@@ -272,6 +279,7 @@ describe('the page', () => {
     '#/logs': 'logs',
     '#/logs/budget-2027': 'log',
     '#/work': 'work',
+    '#/work/job%2Fmail%2F100': 'unit',
   };
 
   test.each(Object.keys(names))('%s can be used by everybody: light and dark, on a desk and on a phone', async (hash) => {

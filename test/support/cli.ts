@@ -143,6 +143,11 @@ async function evaluate<T>(script: string): Promise<T> {
   return JSON.parse(stdout);
 }
 
+/** URL of a file of the compiled program, for what needs it: a thread. */
+export function distFile(path: string): string {
+  return pathToFileURL(join(cliPath(), '..', path)).href;
+}
+
 /** A folder of the test's own; removed by the returned function. The account that Postgres runs as can enter it. */
 export function createFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'tidemark-cli-'));

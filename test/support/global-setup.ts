@@ -22,8 +22,7 @@ export default async function startServers(project: TestProject): Promise<() => 
   };
 
   const results = await Promise.allSettled([
-    // Whoever kills a Postgres has one of their own: what this one holds need not outlive the machine.
-    started(startTestPostgres(directory.path, { settings: { fsync: 'off', full_page_writes: 'off' } })).then(async (postgres) => {
+    started(startTestPostgres(directory.path)).then(async (postgres) => {
       await createTemplateDatabase(postgres.url);
       return postgres;
     }),

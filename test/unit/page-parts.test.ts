@@ -64,6 +64,9 @@ describe('the tail of a log', () => {
       [undefined, 'h'],
       [undefined, undefined],
     ]);
+    const complete = applyEvent(before, { event: 'marked', entries: [{ sequenceId: '2', history: 'h' }], isComplete: true });
+    expect(complete.entries.map(({ pending }) => pending)).toEqual([undefined, undefined, undefined]);
+    expect(applyEvent(before, { event: 'marked', entries: [], isComplete: true }).entries[2]).not.toHaveProperty('pending');
   });
 
   test('begins where the log does, once that is truncated', () => {

@@ -63,7 +63,7 @@ export function applyEvent(tail: Tail, event: LogEvent): Tail {
     case 'metadata':
       return setMetadata(tail, [event]);
     case 'marked':
-      return setMetadata(tail, event.entries, event.entries[0]?.sequenceId);
+      return setMetadata(tail, event.entries, event.isComplete ? '0' : event.entries[0]?.sequenceId);
     case 'truncated':
       return truncateTail(tail, BigInt(event.startSequenceId));
   }

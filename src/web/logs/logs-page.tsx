@@ -1,6 +1,7 @@
 /** All logs, of every type. */
 import { useState } from 'react';
 import { formatCount } from '../format.ts';
+import { NamedListHead } from '../named-list-head.tsx';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
 import { Time } from '../time.tsx';
@@ -11,13 +12,7 @@ export default function LogsPage() {
   const { logs, hasMore, more, error, reload } = usePagedLogs({ prefix });
   return (
     <div className="page">
-      <div className="page-head">
-        <h1>Logs</h1>
-        <label className="field-inline">
-          <span>Name begins with</span>
-          <input type="search" value={prefix} onChange={(event) => setPrefix(event.target.value.trim())} />
-        </label>
-      </div>
+      <NamedListHead title="Logs" prefix={prefix} onPrefix={setPrefix} />
       {error && <Failure what="The logs could not be listed." error={error} retry={reload} />}
       {logs === undefined && !error && <Loading what="logs" />}
       {logs?.length === 0 && <Empty>{prefix === '' ? 'There are no logs yet.' : `No log begins with “${prefix}”.`}</Empty>}

@@ -3,6 +3,7 @@ import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { errorMessage } from '../../errors.ts';
 import { rangeName } from '../../spreadsheet/a1.ts';
 import type { Cell, CellRange } from '../../spreadsheet/cell.ts';
+import type { EditBeginning } from './edits/sheet-edits.ts';
 import type { Place } from './grid/selection.ts';
 import { textToEdit } from './values/recognise-input.ts';
 
@@ -16,7 +17,7 @@ export interface AddressBarProps {
   goToRequests: number;
   /** @throws InvalidInputError */
   onGoTo: (text: string) => void;
-  onEnter: (place: Place, text: string) => void;
+  onEnter: (place: Place, text: string, began: EditBeginning) => void;
   onLeave: () => void;
 }
 
@@ -27,7 +28,7 @@ export function AddressBar({ range, active, cell, isReadOnly, goToRequests, onGo
       <ValueField
         key={`${active.row} ${active.column}`}
         active={active}
-        text={cell === undefined ? '' : textToEdit(cell)}
+        cell={cell}
         isReadOnly={isReadOnly || cell === undefined}
         onEnter={onEnter}
         onLeave={onLeave}
@@ -97,20 +98,15 @@ function NameBox({ name, requests, onGoTo, onLeave }: NameBoxProps) {
   );
 }
 
-interface ValueFieldProps {
-  active: Place;
-  text: string;
-  isReadOnly: boolean;
-  onEnter: (place: Place, text: string) => void;
-  onLeave: () => void;
-}
+interface ValueFieldProps extends Pick<AddressBarProps, 'active' | 'cell' | 'isReadOnly' | 'onEnter' | 'onLeave'> {}
 
-function ValueField({ active, text, isReadOnly, onEnter, onLeave }: ValueFieldProps) {
-  const [draft, setDraft] = useState<string>();
+function ValueField({ active, cell, isReadOnly, onEnter, onLeave }: ValueFieldProps) {
+  const [draft, setDraft] = useState<{ text: string; began: EditBeginning }>();
+  const text = cell === undefined ? '' : textToEdit(cell);
 
   function commit(): void {
-    if (draft !== undefined && draft !== text) {
-      onEnter(active, draft);
+    if (draft !== undefined) {
+      onEnter(active, draft.text, draft.began);
     }
     setDraft(undefined);
   }
@@ -119,11 +115,11 @@ function ValueField({ active, text, isReadOnly, onEnter, onLeave }: ValueFieldPr
     <input
       className="sheet-value"
       aria-label="Content of the cell"
-      value={draft ?? text}
+      value={draft?.text ?? text}
       readOnly={isReadOnly}
       spellCheck={false}
       autoComplete="off"
-      onChange={(event) => setDraft(event.target.value)}
+      onChange={({ target }) => setDraft({ text: target.value, began: draft?.began ?? { cell: cell ?? { value: null }, text } })}
       onKeyDown={(event) => {
         if (event.key === 'Enter') {
           commit();

@@ -8,8 +8,8 @@ export interface CellEditorProps {
   text: string;
   mode: EditMode;
   label: string;
-  /** @param move where the selection goes then */
-  onCommit: (text: string, move: { rows: number; columns: number }) => void;
+  /** @param text undefined: nothing was written. @param move where the selection goes then */
+  onCommit: (text: string | undefined, move: { rows: number; columns: number }) => void;
   onCancel: () => void;
 }
 
@@ -24,6 +24,7 @@ const ARROWS: Readonly<Record<string, { rows: number; columns: number }>> = {
 export function CellEditor({ text, mode, label, onCommit, onCancel }: CellEditorProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const isDone = useRef(false);
+  const isWritten = useRef(false);
 
   // Before the key that began it is typed: it goes in here.
   useLayoutEffect(() => {
@@ -36,7 +37,7 @@ export function CellEditor({ text, mode, label, onCommit, onCancel }: CellEditor
   function commit(move: { rows: number; columns: number }): void {
     if (!isDone.current) {
       isDone.current = true;
-      onCommit(field.current?.value ?? text, move);
+      onCommit(isWritten.current ? field.current?.value : undefined, move);
     }
   }
 
@@ -50,6 +51,7 @@ export function CellEditor({ text, mode, label, onCommit, onCancel }: CellEditor
     if (key === 'Enter' && altKey) {
       event.preventDefault();
       field.current?.setRangeText('\n', field.current.selectionStart, field.current.selectionEnd, 'end');
+      isWritten.current = true;
     } else if (key === 'Enter' || key === 'Tab') {
       event.preventDefault();
       const by = shiftKey ? -1 : 1;
@@ -73,6 +75,9 @@ export function CellEditor({ text, mode, label, onCommit, onCancel }: CellEditor
       rows={1}
       spellCheck={false}
       autoComplete="off"
+      onInput={() => {
+        isWritten.current = true;
+      }}
       onKeyDown={onKeyDown}
       onPointerDown={(event) => event.stopPropagation()}
       onDoubleClick={(event) => event.stopPropagation()}

@@ -1,11 +1,15 @@
-/** Edits that were rolled back: both values, and the choice between them. It stays until a person has chosen. */
-import { CellConflictError, type ConflictingCell, type TidemarkError } from '../../errors.ts';
+/** Edits that were not written: both values, and the choice between them. It stays until a person has chosen. */
+import type { ConflictingCell } from '../../errors.ts';
 import { cellName } from '../../spreadsheet/a1.ts';
 import type { Cell } from '../../spreadsheet/cell.ts';
+import { formatCount } from '../format.ts';
 import { formatValue } from './values/format-value.ts';
 
 export interface ConflictNoticeProps {
-  rolledBack: readonly TidemarkError[];
+  /** Why, where that is not that others have written the same cells. */
+  reasons: readonly string[];
+  /** Each once. */
+  cells: readonly ConflictingCell[];
   /** Ours are written after all. */
   onKeepMine: (cells: readonly { row: number; column: number; cell: Cell }[]) => void;
   /** Nothing is written. */
@@ -15,22 +19,19 @@ export interface ConflictNoticeProps {
 
 const MAX_SHOWN = 6;
 
-export function ConflictNotice({ rolledBack, onKeepMine, onKeepTheirs, onShow }: ConflictNoticeProps) {
-  const cells = latest(rolledBack);
-  const others = rolledBack.filter((error) => !(error instanceof CellConflictError));
+export function ConflictNotice({ reasons, cells, onKeepMine, onKeepTheirs, onShow }: ConflictNoticeProps) {
   return (
     <section className="sheet-conflict" role="alertdialog" aria-labelledby="sheet-conflict-title">
-      <h2 id="sheet-conflict-title">{cells.length > 0 ? 'Somebody else wrote here too' : 'Not saved'}</h2>
-      {others.map((error, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: they have no name, and their order never changes
-        <p key={index}>{error.message}</p>
+      <h2 id="sheet-conflict-title">{cells.length > 0 && reasons.length === 0 ? 'Somebody else wrote here too' : 'Not saved'}</h2>
+      {reasons.map((reason) => (
+        <p key={reason}>{reason}</p>
       ))}
       {cells.length > 0 && (
         <table>
           <thead>
             <tr>
               <th scope="col">Cell</th>
-              <th scope="col">Theirs, in the sheet</th>
+              <th scope="col">{reasons.length === 0 ? 'Theirs, in the sheet' : 'In the sheet'}</th>
               <th scope="col">Yours, not saved</th>
             </tr>
           </thead>
@@ -49,7 +50,7 @@ export function ConflictNotice({ rolledBack, onKeepMine, onKeepTheirs, onShow }:
           </tbody>
         </table>
       )}
-      {cells.length > MAX_SHOWN && <p>and {cells.length - MAX_SHOWN} more cells.</p>}
+      {cells.length > MAX_SHOWN && <p>and {formatCount(cells.length - MAX_SHOWN)} more cells.</p>}
       <div className="sheet-choices">
         {cells.length > 0 ? (
           <>
@@ -72,17 +73,6 @@ export function ConflictNotice({ rolledBack, onKeepMine, onKeepTheirs, onShow }:
       </div>
     </section>
   );
-}
-
-/** The last of each cell. */
-function latest(rolledBack: readonly TidemarkError[]): ConflictingCell[] {
-  const cells = new Map<string, ConflictingCell>();
-  for (const error of rolledBack) {
-    for (const cell of error instanceof CellConflictError ? error.cells : []) {
-      cells.set(`${cell.row} ${cell.column}`, cell);
-    }
-  }
-  return [...cells.values()];
 }
 
 const shown = (cell: Cell) => (cell.value === null ? 'empty' : formatValue(cell));

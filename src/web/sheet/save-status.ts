@@ -20,9 +20,10 @@ export interface WaitingWork {
 
 const AWAY_AFTER_MS = 10_000;
 
-export function saveStatus(sync: SyncStatus, work: WaitingWork | undefined): SaveStatus {
+/** @param isUndecided something was not written, and the person has not said what is to become of it */
+export function saveStatus(sync: SyncStatus, work: WaitingWork | undefined, isUndecided = false): SaveStatus {
   const edits = sync.waitingEdits === 1 ? '1 edit' : `${sync.waitingEdits} edits`;
-  switch (sync.state) {
+  switch (isUndecided && sync.state !== 'reconnecting' ? 'conflict' : sync.state) {
     case 'reconnecting':
       return {
         word: 'reconnecting',
@@ -30,7 +31,7 @@ export function saveStatus(sync: SyncStatus, work: WaitingWork | undefined): Sav
         detail: `The server does not answer (${sync.error?.message ?? 'no reason given'}). ${sync.waitingEdits === 0 ? 'Nothing waits to be saved.' : `${edits} will be saved when it does.`}`,
       };
     case 'conflict':
-      return { word: 'conflict', text: 'conflict', detail: 'Somebody else has written the same cells. Choose which value stays.' };
+      return { word: 'conflict', text: 'conflict', detail: 'Not everything was written. Choose what stays.' };
     case 'saving':
       return { word: 'saving', text: 'saving', detail: `${edits} on the way.` };
     default:

@@ -1,9 +1,10 @@
 /** An open sheet: the grid, what is done with it, and what is known of it. Each part is a file of its own; here they meet. */
 import { type DragEvent, useRef, useState } from 'react';
-import type { LiveSheet } from '../../live-sheet/types.ts';
 import { cellName } from '../../spreadsheet/a1.ts';
 import type { CellRange } from '../../spreadsheet/cell.ts';
+import { ImportChoice } from '../import-choice.tsx';
 import { useMay } from '../session-context.ts';
+import type { WatchedSheet } from '../unsaved-edits.ts';
 import { AddressBar } from './address-bar.tsx';
 import { CellEditor } from './cell-editor.tsx';
 import { ConflictNotice } from './conflict-notice.tsx';
@@ -18,18 +19,21 @@ import { TimeTravel } from './time-travel.tsx';
 import { Toolbar } from './toolbar.tsx';
 import { TransferBar } from './transfer-bar.tsx';
 import { useExtent } from './use-extent.ts';
-import { type SheetClient, useSheetView, useUnsavedWarning } from './use-live-sheet.ts';
+import { type SheetClient, useSheetView } from './use-live-sheet.ts';
 import { usePast } from './use-past.ts';
 import { useSelection } from './use-selection.ts';
 import { useSheetActions } from './use-sheet-actions.ts';
 import { useSheetInput } from './use-sheet-input.ts';
 import { useTransfers } from './use-transfers.ts';
+import { useUndecided } from './use-undecided.ts';
 import { useWaitingWork } from './use-waiting-work.ts';
 import { changeDecimals } from './values/number-formats.ts';
 
-export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: LiveSheet; client: SheetClient }) {
+export function SheetDesk({ sheetId, opened, client }: { sheetId: string; opened: WatchedSheet; client: SheetClient }) {
+  const { live } = opened;
   const view = useSheetView(live);
-  const actions = useSheetActions(live);
+  const actions = useSheetActions(opened);
+  const undecided = useUndecided(opened, view);
   const past = usePast(client, sheetId);
   const transfers = useTransfers(sheetId);
   const work = useWaitingWork(client);
@@ -39,7 +43,6 @@ export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: Li
   const viewport = useRef<CellRange>(undefined);
   const [isHistoryOpen, setHistoryOpen] = useState(false);
   const [isDropping, setDropping] = useState(false);
-  useUnsavedWarning(view.sync.waitingEdits);
 
   const isReadOnly = !may.write || past.view !== undefined;
   const cellAt = past.view?.getCell ?? view.getCell;
@@ -56,7 +59,7 @@ export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: Li
       requestAnimationFrame(() => grid.current?.reveal(place));
     },
   });
-  const input = useSheetInput({ grid, selecting, actions, cellAt, isReadOnly });
+  const input = useSheetInput({ grid, selecting, actions, cellAt, isPast: past.view !== undefined, isReadOnly });
   const { active } = selecting.selection;
   const range = rangeOf(selecting.selection);
   const activeCell = cellAt(active.row, active.column);
@@ -154,7 +157,8 @@ export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: Li
               input.editing && (
                 <CellEditor
                   key={activeName}
-                  {...input.editing}
+                  mode={input.editing.mode}
+                  text={input.editing.began.text ?? ''}
                   label={`Content of ${activeName}`}
                   onCommit={input.commit}
                   onCancel={input.cancel}
@@ -175,14 +179,15 @@ export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: Li
             onNearEnd={extent.grow}
           />
           {isDropping && <p className="sheet-drop">Drop a CSV or XLSX file to import it into {sheetId}</p>}
-          {view.sync.state === 'conflict' && (
+          {undecided.isAny && (
             <ConflictNotice
-              rolledBack={view.sync.rolledBack}
+              reasons={undecided.reasons}
+              cells={undecided.cells}
               onKeepMine={(cells) => {
-                live.acknowledge();
+                undecided.decide();
                 actions.edits.write('your values', cells);
               }}
-              onKeepTheirs={() => live.acknowledge()}
+              onKeepTheirs={undecided.decide}
               onShow={(cell) => selecting.goTo(cellName(cell.row, cell.column))}
             />
           )}
@@ -198,8 +203,16 @@ export function SheetDesk({ sheetId, live, client }: { sheetId: string; live: Li
         )}
       </div>
       {[transfers.importing, transfers.exporting].map((transfer) => transfer && <TransferBar key={transfer.text} transfer={transfer} />)}
+      {transfers.waiting && (
+        <ImportChoice
+          fileName={transfers.waiting.name}
+          sheetId={sheetId}
+          onImport={transfers.importInto}
+          onCancel={transfers.cancelImport}
+        />
+      )}
       <StatusBar
-        status={saveStatus(view.sync, work)}
+        status={saveStatus(view.sync, work, undecided.isAny)}
         load={past.view ? undefined : view.load}
         counts={past.view ? undefined : view.counts}
         summary={selectionSummary(range, cellAt)}

@@ -29,6 +29,6 @@ export function SheetPage({ sheetId, client = beside }: SheetPageProps) {
         </div>
       );
     case 'open':
-      return <SheetDesk key={sheetId} sheetId={sheetId} live={opened.live} client={client} />;
+      return <SheetDesk key={sheetId} sheetId={sheetId} opened={opened.sheet} client={client} />;
   }
 }

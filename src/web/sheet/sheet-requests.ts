@@ -71,14 +71,13 @@ export async function waitingWork(client: SheetClient, signal: AbortSignal): Pro
     );
 }
 
-export function importAddress(sheetId: string, format: 'csv' | 'xlsx'): string {
-  return new URL(`${logPath(sheetId, 'import')}?format=${format}`, document.baseURI).href;
-}
+/** In 'csv' a text that another program would run as a formula begins with an apostrophe; in 'csv-exact' all is as it is in the sheet. */
+export type ExportFormat = 'csv' | 'csv-exact' | 'xlsx';
 
-export function exportAddress(sheetId: string, format: 'csv' | 'xlsx', at: bigint | undefined): string {
-  const address = new URL(`${logPath(sheetId, 'export')}?format=${format}`, document.baseURI);
+export function exportAddress(sheetId: string, format: ExportFormat, at: bigint | undefined): string {
+  const query = new URLSearchParams({ format: format === 'xlsx' ? 'xlsx' : 'csv', escapeFormulas: String(format === 'csv') });
   if (at !== undefined) {
-    address.searchParams.set('at', String(at));
+    query.set('at', String(at));
   }
-  return address.href;
+  return new URL(`${logPath(sheetId, 'export')}?${query}`, document.baseURI).href;
 }

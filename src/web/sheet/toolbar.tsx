@@ -2,6 +2,7 @@
 
 import { type ReactNode, useRef } from 'react';
 import { Icon } from '../icons.tsx';
+import type { ExportFormat } from './sheet-requests.ts';
 import { formatKind } from './values/format-value.ts';
 import { FORMATS } from './values/number-formats.ts';
 
@@ -21,7 +22,7 @@ export interface ToolbarProps {
   onHistory: () => void;
   onPast: () => void;
   onImport: (file: File) => void;
-  onExport: (format: 'csv' | 'xlsx') => void;
+  onExport: (format: ExportFormat) => void;
 }
 
 export function Toolbar(props: ToolbarProps) {
@@ -83,12 +84,13 @@ export function Toolbar(props: ToolbarProps) {
         aria-label="Export as"
         disabled={props.isExporting}
         value=""
-        onChange={(event) => props.onExport(event.target.value as 'csv' | 'xlsx')}
+        onChange={(event) => props.onExport(event.target.value as ExportFormat)}
       >
         <option value="" disabled hidden>
           Export
         </option>
         <option value="csv">CSV</option>
+        <option value="csv-exact">CSV, formulas not made harmless</option>
         <option value="xlsx">XLSX</option>
       </select>
     </div>

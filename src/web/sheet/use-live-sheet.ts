@@ -1,9 +1,11 @@
-/** A live sheet for as long as the page shows it. What waits to be saved when the page leaves it is still saved. */
+/** A live sheet for as long as the page shows it. What waits to be saved when the page leaves it is still saved: see unsaved-edits.ts. */
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import type { BlobDir } from '../../blob-store/blob-store.ts';
 import type { TidemarkClient } from '../../client/connect.ts';
 import type { LiveSheet, SheetLog, SheetView } from '../../live-sheet/types.ts';
 import { openSheet } from '../../spreadsheet/open-sheet.ts';
+import { unsaved } from '../unsaved.ts';
+import type { WatchedSheet } from '../unsaved-edits.ts';
 
 /** What the page needs of the client to its server. */
 export interface SheetClient {
@@ -12,7 +14,10 @@ export interface SheetClient {
   request: TidemarkClient['request'];
 }
 
-export type OpenedSheet = { state: 'opening' } | { state: 'failed'; error: Error; retry: () => void } | { state: 'open'; live: LiveSheet };
+export type OpenedSheet =
+  | { state: 'opening' }
+  | { state: 'failed'; error: Error; retry: () => void }
+  | { state: 'open'; sheet: WatchedSheet };
 
 export function useLiveSheet(client: SheetClient, sheetId: string): OpenedSheet {
   const [opened, setOpened] = useState<OpenedSheet>({ state: 'opening' });
@@ -20,19 +25,15 @@ export function useLiveSheet(client: SheetClient, sheetId: string): OpenedSheet 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt opens it again
   useEffect(() => {
     let isLeft = false;
-    let live: LiveSheet | undefined;
+    let watched: WatchedSheet | undefined;
     setOpened({ state: 'opening' });
-    const leave = () => {
-      isLeft = true;
-      void live?.close({ flush: true });
-    };
     void openSheet({ log: client.log(sheetId), blobs: client.blobs(sheetId), live: true, conflict: 'report' }).then(
-      (sheet) => {
-        live = sheet;
+      (live) => {
         if (isLeft) {
-          leave();
+          void live.close();
         } else {
-          setOpened({ state: 'open', live: sheet });
+          watched = unsaved.watch(sheetId, live);
+          setOpened({ state: 'open', sheet: watched });
         }
       },
       (error) => {
@@ -41,23 +42,14 @@ export function useLiveSheet(client: SheetClient, sheetId: string): OpenedSheet 
         }
       },
     );
-    return leave;
+    return () => {
+      isLeft = true;
+      watched?.leave();
+    };
   }, [client, sheetId, attempt]);
   return opened;
 }
 
 export function useSheetView(live: LiveSheet): SheetView {
   return useSyncExternalStore(live.subscribe, () => live.view);
-}
-
-/** Asks before the window is closed while edits are on their way. */
-export function useUnsavedWarning(waitingEdits: number): void {
-  useEffect(() => {
-    if (waitingEdits === 0) {
-      return;
-    }
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener('beforeunload', warn);
-    return () => window.removeEventListener('beforeunload', warn);
-  }, [waitingEdits]);
 }

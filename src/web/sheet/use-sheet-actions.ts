@@ -1,62 +1,63 @@
 /** The edits of a sheet as a page does them: on what is selected, with a word to the person where something could not be done. */
 import { type ClipboardEvent, useMemo } from 'react';
-import { errorMessage } from '../../errors.ts';
-import type { LiveSheet } from '../../live-sheet/types.ts';
+import { CellConflictError, errorMessage } from '../../errors.ts';
 import { cellName } from '../../spreadsheet/a1.ts';
-import type { Cell, CellRange } from '../../spreadsheet/cell.ts';
+import type { CellRange } from '../../spreadsheet/cell.ts';
 import { plural } from '../format.ts';
 import { toast } from '../toasts.tsx';
-import { putOnClipboard, takeFromClipboard, textOfCells } from './edits/clipboard.ts';
-import { createSheetEdits, type SheetEdits } from './edits/sheet-edits.ts';
+import type { WatchedSheet } from '../unsaved-edits.ts';
+import { takeFromClipboard } from './edits/clipboard.ts';
+import { type CopyOptions, copyCells } from './edits/copy-cells.ts';
+import { createSheetEdits, type EditBeginning, type SheetEdits } from './edits/sheet-edits.ts';
 import type { UndoPlan } from './edits/undo-stack.ts';
 import type { Place } from './grid/selection.ts';
 
 export interface SheetActions {
   edits: SheetEdits;
-  enter(place: Place, text: string): void;
+  /** Where somebody has written the cell since the editor began, the person is asked. */
+  enter(place: Place, text: string, began: EditBeginning): void;
   clear(range: CellRange): void;
   fill(range: CellRange, direction: 'down' | 'right'): void;
   setFormat(range: CellRange, change: (format: string | undefined) => string | undefined): void;
   undo(): void;
   redo(): void;
-  /** @param cellAt what is shown: now, or at an earlier moment */
-  copy(event: ClipboardEvent, range: CellRange, cellAt: (row: number, column: number) => Cell | undefined): void;
+  /** Copies or cuts, as the event says. */
+  copy(event: ClipboardEvent, range: CellRange, shown: Pick<CopyOptions, 'cellAt' | 'isPast' | 'isCut'>): void;
   /** @returns where it was pasted */
   paste(event: ClipboardEvent, range: CellRange): CellRange | undefined;
 }
 
-export function useSheetActions(live: LiveSheet): SheetActions {
-  return useMemo(() => createSheetActions(live), [live]);
+export function useSheetActions(opened: WatchedSheet): SheetActions {
+  return useMemo(() => createSheetActions(opened), [opened]);
 }
 
-function createSheetActions(live: LiveSheet): SheetActions {
+function createSheetActions({ live, unwritten }: WatchedSheet): SheetActions {
   const edits = createSheetEdits(live);
 
   async function say(action: () => unknown): Promise<void> {
     try {
       await action();
     } catch (error) {
-      toast(errorMessage(error), 'danger');
+      if (error instanceof CellConflictError) {
+        unwritten.set([...unwritten.get(), error]);
+      } else {
+        toast(errorMessage(error), 'danger');
+      }
     }
   }
 
   return {
     edits,
-    enter: (place, text) => void say(() => edits.enter(place, text)),
+    enter: (place, text, began) => void say(() => edits.enter(place, text, began)),
     clear: (range) => void say(() => edits.clear(range)),
     fill: (range, direction) => void say(() => edits.fill(range, direction)),
     setFormat: (range, change) => void say(() => edits.setFormat(range, change)),
-    undo: () => void say(() => report(edits.undo())),
-    redo: () => void say(() => report(edits.redo())),
-    copy(event, range, cellAt) {
+    undo: () => void say(async () => report(await edits.undo())),
+    redo: () => void say(async () => report(await edits.redo())),
+    copy(event, range, shown) {
       event.preventDefault();
-      const cells = cellsOf(range, cellAt);
-      if (cells) {
-        putOnClipboard(event.clipboardData, cells);
-      } else {
-        // What has to be loaded first comes too late for this event.
-        void say(async () => navigator.clipboard.writeText(textOfCells(await edits.read(range))));
-      }
+      const { clipboardData: data } = event;
+      void say(() => copyCells({ ...shown, edits, data, clipboard: navigator.clipboard, range }));
     },
     paste(event, range) {
       event.preventDefault();
@@ -69,19 +70,6 @@ function createSheetActions(live: LiveSheet): SheetActions {
       }
     },
   };
-}
-
-const MAX_COPIED_AT_ONCE = 100_000;
-
-/** undefined where some are not loaded. */
-function cellsOf(range: CellRange, cellAt: (row: number, column: number) => Cell | undefined): Cell[][] | undefined {
-  if (range.rowCount * range.columnCount > MAX_COPIED_AT_ONCE) {
-    return undefined;
-  }
-  const cells = Array.from({ length: range.rowCount }, (_, down) =>
-    Array.from({ length: range.columnCount }, (_, across) => cellAt(range.row + down, range.column + across)),
-  );
-  return cells.some((line) => line.includes(undefined)) ? undefined : (cells as Cell[][]);
 }
 
 /** What an undo has left alone. */

@@ -3,9 +3,10 @@ import { type ClipboardEvent, type KeyboardEvent, type RefObject, useRef, useSta
 import { flushSync } from 'react-dom';
 import type { Cell, CellRange } from '../../spreadsheet/cell.ts';
 import type { EditMode } from './cell-editor.tsx';
+import type { EditBeginning } from './edits/sheet-edits.ts';
 import type { GridRef } from './grid/grid.tsx';
 import { commandOf, type KeyCommand } from './grid/keys.ts';
-import { rangeOf, select } from './grid/selection.ts';
+import { type Place, rangeOf, select } from './grid/selection.ts';
 import type { SelectionState } from './use-selection.ts';
 import type { SheetActions } from './use-sheet-actions.ts';
 import { textToEdit } from './values/recognise-input.ts';
@@ -15,22 +16,25 @@ export interface SheetInputOptions {
   selecting: SelectionState;
   actions: SheetActions;
   cellAt(row: number, column: number): Cell | undefined;
+  /** It is of an earlier moment. */
+  isPast: boolean;
   isReadOnly: boolean;
 }
 
 export interface SheetInput {
-  /** Of the active cell; undefined while it is only selected. */
-  editing: { mode: EditMode; text: string } | undefined;
+  /** The cell that is edited, as it was when that began; undefined while it is only selected. */
+  editing: { mode: EditMode; place: Place; began: EditBeginning } | undefined;
   /** Counts up when the name of a cell is to be written. */
   goToRequests: number;
   edit(mode: EditMode): void;
-  commit(text: string, move: { rows: number; columns: number }): void;
+  /** @param text undefined: nothing was written */
+  commit(text: string | undefined, move: { rows: number; columns: number }): void;
   cancel(): void;
   onKey(event: KeyboardEvent): void;
   onClipboard(event: ClipboardEvent): void;
 }
 
-export function useSheetInput({ grid, selecting, actions, cellAt, isReadOnly }: SheetInputOptions): SheetInput {
+export function useSheetInput({ grid, selecting, actions, cellAt, isPast, isReadOnly }: SheetInputOptions): SheetInput {
   const [editing, setEditing] = useState<SheetInput['editing']>();
   const [goToRequests, setGoToRequests] = useState(0);
   const mayLeave = useRef(false);
@@ -42,7 +46,8 @@ export function useSheetInput({ grid, selecting, actions, cellAt, isReadOnly }: 
     if (!isReadOnly && cell !== undefined) {
       grid.current?.reveal(selection.active);
       // At once: the key that began it is typed into the editor.
-      flushSync(() => setEditing({ mode, text: mode === 'write' ? '' : textToEdit(cell) }));
+      const began = mode === 'write' ? { cell } : { cell, text: textToEdit(cell) };
+      flushSync(() => setEditing({ mode, place: selection.active, began }));
     }
   }
 
@@ -79,7 +84,9 @@ export function useSheetInput({ grid, selecting, actions, cellAt, isReadOnly }: 
     edit,
     cancel,
     commit(text, move) {
-      actions.enter(selection.active, text);
+      if (editing && text !== undefined) {
+        actions.enter(editing.place, text, editing.began);
+      }
       setEditing(undefined);
       if (move.rows !== 0 || move.columns !== 0) {
         selecting.press({ type: 'step', ...move });
@@ -105,10 +112,7 @@ export function useSheetInput({ grid, selecting, actions, cellAt, isReadOnly }: 
         return;
       }
       if (event.type !== 'paste') {
-        actions.copy(event, range, cellAt);
-      }
-      if (event.type === 'cut' && !isReadOnly) {
-        actions.clear(range);
+        actions.copy(event, range, { cellAt, isPast, isCut: event.type === 'cut' && !isReadOnly });
       }
       const pasted = event.type === 'paste' && !isReadOnly ? actions.paste(event, range) : undefined;
       if (pasted) {

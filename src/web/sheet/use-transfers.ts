@@ -1,10 +1,12 @@
 /** Files on their way into the sheet and out of it, with how far they are. One at a time in each direction. */
 import { useRef, useState } from 'react';
 import { errorMessage } from '../../errors.ts';
+import { api } from '../client.ts';
 import { formatBytes, formatCount } from '../format.ts';
+import { go, links } from '../router.ts';
 import { toast } from '../toasts.tsx';
 import { formatOfFile, upload } from '../upload.ts';
-import { exportAddress, importAddress } from './sheet-requests.ts';
+import { type ExportFormat, exportAddress } from './sheet-requests.ts';
 
 export interface Transfer {
   text: string;
@@ -16,13 +18,18 @@ export interface Transfer {
 export interface Transfers {
   importing: Transfer | undefined;
   exporting: Transfer | undefined;
+  /** A file for a sheet that is not empty: it waits for `importInto` or `cancelImport`. */
+  waiting: File | undefined;
   importFile(file: File): Promise<void>;
-  exportAs(format: 'csv' | 'xlsx', at: bigint | undefined): Promise<void>;
+  importInto(sheetId: string): void;
+  cancelImport(): void;
+  exportAs(format: ExportFormat, at: bigint | undefined): Promise<void>;
 }
 
 export function useTransfers(sheetId: string): Transfers {
   const [importing, setImporting] = useState<Transfer>();
   const [exporting, setExporting] = useState<Transfer>();
+  const [waiting, setWaiting] = useState<File>();
   const isBusy = useRef({ importing: false, exporting: false });
 
   async function run(
@@ -47,22 +54,45 @@ export function useTransfers(sheetId: string): Transfers {
     }
   }
 
+  const send = (file: File, into: string) =>
+    run('importing', async (show, signal) => {
+      const format = formatOfFile(file);
+      if (format === undefined) {
+        throw new Error(`'${file.name}' is neither CSV nor XLSX. Save it as one of these and try again.`);
+      }
+      show(`Sending ${file.name}`, 0);
+      const { rows } = await upload<{ rows: number }>(api.importAddress(into, format, file.name), file, {
+        signal,
+        onProgress: (part) => show(part < 1 ? `Sending ${file.name}` : `Importing ${file.name}`, part < 1 ? part : undefined),
+      });
+      if (into !== sheetId) {
+        go(links.sheet(into));
+      }
+      return `${file.name} is imported: ${formatCount(rows)} rows.`;
+    });
+
   return {
     importing,
     exporting,
-    importFile: (file) =>
-      run('importing', async (show, signal) => {
-        const format = formatOfFile(file);
-        if (format === undefined) {
-          throw new Error(`'${file.name}' is neither CSV nor XLSX. Save it as one of these and try again.`);
+    waiting,
+    async importFile(file) {
+      try {
+        if (formatOfFile(file) !== undefined && (await api.hasEntries(sheetId))) {
+          setWaiting(file);
+        } else {
+          await send(file, sheetId);
         }
-        show(`Sending ${file.name}`, 0);
-        const { rows } = await upload<{ rows: number }>(importAddress(sheetId, format), file, {
-          signal,
-          onProgress: (part) => show(part < 1 ? `Sending ${file.name}` : `Importing ${file.name}`, part < 1 ? part : undefined),
-        });
-        return `${file.name} is imported: ${formatCount(rows)} rows.`;
-      }),
+      } catch (error) {
+        toast(errorMessage(error), 'danger');
+      }
+    },
+    importInto(into) {
+      setWaiting(undefined);
+      if (waiting) {
+        void send(waiting, into);
+      }
+    },
+    cancelImport: () => setWaiting(undefined),
     exportAs: (format, at) =>
       run('exporting', async (show, signal) => {
         show('Exporting');
@@ -82,8 +112,9 @@ export function useTransfers(sheetId: string): Transfers {
           bytes += value.byteLength;
           show(`Exporting, ${formatBytes(bytes)}`);
         }
-        save(new Blob(parts), `${sheetId}${at === undefined ? '' : `-${at}`}.${format}`);
-        return `${sheetId}.${format} is saved: ${formatBytes(bytes)}.`;
+        const name = `${sheetId}${at === undefined ? '' : `-${at}`}.${format === 'xlsx' ? 'xlsx' : 'csv'}`;
+        save(new Blob(parts), name);
+        return `${name} is saved: ${formatBytes(bytes)}.`;
       }),
   };
 }

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../client.ts';
 import { formatBytes, plural } from '../format.ts';
+import { ImportChoice } from '../import-choice.tsx';
 import { go, links } from '../router.ts';
 import { toast } from '../toasts.tsx';
 import { formatOfFile, upload } from '../upload.ts';
@@ -18,10 +19,13 @@ export function ImportFile() {
   const [running, setRunning] = useState<Running>();
   const [isOver, setIsOver] = useState(false);
   const [problem, setProblem] = useState<string>();
+  const [choice, setChoice] = useState<{ file: File; sheetId: string }>();
   const input = useRef<HTMLInputElement>(null);
 
-  const start = async (file: File | undefined) => {
+  /** @param into a sheet that a person has named. Default: the one that the file's name makes, where that is empty */
+  const start = async (file: File | undefined, into?: string) => {
     setIsOver(false);
+    setChoice(undefined);
     if (file === undefined || running) return;
     const format = formatOfFile(file);
     if (format === undefined) {
@@ -29,11 +33,16 @@ export function ImportFile() {
       return;
     }
     setProblem(undefined);
-    const id = logIdOfFile(file.name);
+    const id = into ?? logIdOfFile(file.name);
     const controller = new AbortController();
     const state = { name: file.name, bytes: file.size, part: 0, controller };
     setRunning(state);
     try {
+      if (into === undefined && (await api.hasEntries(id))) {
+        setChoice({ file, sheetId: id });
+        setRunning(undefined);
+        return;
+      }
       const report = await upload<{ rows: number }>(api.importAddress(id, format, file.name), file, {
         onProgress: (part) => setRunning({ ...state, part }),
         signal: controller.signal,
@@ -111,6 +120,14 @@ export function ImportFile() {
       <p role="alert" className="form-problem">
         {problem}
       </p>
+      {choice && (
+        <ImportChoice
+          fileName={choice.file.name}
+          sheetId={choice.sheetId}
+          onImport={(id) => void start(choice.file, id)}
+          onCancel={() => setChoice(undefined)}
+        />
+      )}
     </section>
   );
 }

@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import type { Log } from '../api-types.ts';
 import { formatCount } from '../format.ts';
+import { NamedListHead } from '../named-list-head.tsx';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
 import { useMay } from '../session-context.ts';
@@ -17,13 +18,7 @@ export default function SheetsPage() {
 
   return (
     <div className="page">
-      <div className="page-head">
-        <h1>Sheets</h1>
-        <label className="field-inline">
-          <span>Name begins with</span>
-          <input type="search" value={prefix} onChange={(event) => setPrefix(event.target.value.trim())} />
-        </label>
-      </div>
+      <NamedListHead title="Sheets" prefix={prefix} onPrefix={setPrefix} />
       {may.write && (
         <div className="make">
           <CreateSheet />

@@ -24,7 +24,7 @@ function bands(cells: readonly (readonly Cell[])[]): { from: number; rows: (read
   const found: { from: number; rows: (readonly Cell[])[] }[] = [];
   let length = Number.POSITIVE_INFINITY;
   for (const [index, row] of cells.entries()) {
-    const ofRow = row.reduce((sum, { value }) => sum + (typeof value === 'string' ? JSON.stringify(value).length : 24), 0);
+    const ofRow = row.reduce((sum, cell) => sum + charactersOf(cell), 0);
     if (length + ofRow > MAX_CHARACTERS) {
       found.push({ from: index, rows: [] });
       length = 0;
@@ -47,9 +47,13 @@ function rectangles(row: number, column: number, cells: readonly (readonly Cell[
   const width = cells[0]?.length ?? 0;
   let from = 0;
   let runs = runsOf(cells, 0);
+  let characters = charactersOfColumn(cells, 0);
   for (let next = 1; next <= width; next += 1) {
     const its = next < width ? runsOf(cells, next) : [];
-    if (next < width && isSame(runs, its) && !isTooWide(cells, from, next)) {
+    const more = next < width ? charactersOfColumn(cells, next) : 0;
+    characters += more;
+    // One row can be over the limit by itself.
+    if (next < width && isSame(runs, its) && characters <= MAX_CHARACTERS * 2) {
       continue;
     }
     for (const { top, height, format } of runs) {
@@ -58,6 +62,7 @@ function rectangles(row: number, column: number, cells: readonly (readonly Cell[
     }
     from = next;
     runs = its;
+    characters = more;
   }
   return writes;
 }
@@ -80,13 +85,10 @@ function isSame(one: readonly Run[], other: readonly Run[]): boolean {
   return one.length === other.length && one.every(({ top, format }, index) => top === other[index]?.top && format === other[index]?.format);
 }
 
-/** One row can be over the limit by itself. */
-function isTooWide(cells: readonly (readonly Cell[])[], from: number, column: number): boolean {
-  let length = 0;
-  for (const line of cells) {
-    for (const { value } of line.slice(from, column + 1)) {
-      length += typeof value === 'string' ? JSON.stringify(value).length : 24;
-    }
-  }
-  return length > MAX_CHARACTERS * 2;
+function charactersOf({ value }: Cell): number {
+  return typeof value === 'string' ? JSON.stringify(value).length : 24;
+}
+
+function charactersOfColumn(cells: readonly (readonly Cell[])[], column: number): number {
+  return cells.reduce((sum, line) => sum + charactersOf(line[column] as Cell), 0);
 }

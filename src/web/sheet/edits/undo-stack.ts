@@ -4,7 +4,7 @@
  * A step remembers what each cell was before and what it was made. It is undone by writing what was before, as an edit like any other, and only
  * where the cell still is what the step made it: what somebody else has written since stays, and is reported.
  */
-import type { Cell } from '../../../spreadsheet/cell.ts';
+import type { Cell, CellValue } from '../../../spreadsheet/cell.ts';
 
 export interface CellChange {
   readonly row: number;
@@ -97,7 +97,9 @@ export function createUndoStack(): UndoStack {
 }
 
 export function isSameCell(one: Cell, other: Cell): boolean {
-  const [value, its] = [one.value, other.value];
-  const isSameValue = typeof value === 'object' && typeof its === 'object' ? value?.value === its?.value : value === its;
-  return isSameValue && (value === null || one.format === other.format);
+  return isSameValue(one.value, other.value) && (one.value === null || one.format === other.format);
+}
+
+export function isSameValue(one: CellValue, other: CellValue): boolean {
+  return typeof one === 'object' && typeof other === 'object' ? one?.value === other?.value : one === other;
 }
