@@ -81,7 +81,7 @@ export type {
 export { applySubscriptions, planSubscriptions, type SubscriptionChange } from './messages/apply-subscriptions.ts';
 export { defineWorker, type TypedWorker, type WorkerDefinition } from './messages/define-worker.ts';
 export type { Message, MessageContext, MessageLogger } from './messages/message.ts';
-export type { Publish, PublishOptions, PublishValue } from './messages/publish.ts';
+export type { Publisher, PublishOptions, PublishValue } from './messages/publish.ts';
 export type { DeliveredData, PublishedData, Register, TopicName } from './messages/register.ts';
 export { NonRetryableError, RetryAfterError, type RetryPolicy } from './messages/retry-policy.ts';
 // Messages.

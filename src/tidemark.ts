@@ -19,8 +19,8 @@ import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
 import { readLog } from './event-log/read-log.ts';
 import type { TypedLog } from './event-log/typed-log.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
-import type { Publish } from './messages/publish.ts';
-import { publishMessage } from './messages/publish.ts';
+import { type Publisher, publishMessage } from './messages/publish.ts';
+import type { RegisteredTopics } from './messages/register.ts';
 import type { Topics } from './messages/topic.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
@@ -31,7 +31,7 @@ import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
 
-export interface TidemarkOptions {
+export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   /** A pg Pool, or an adapter over another driver. */
   db: ApplicationDatabase;
   /** Where `tidemark migrate` has put its tables. Default `tidemark`. */
@@ -39,7 +39,7 @@ export interface TidemarkOptions {
   logTypes?: readonly AnyLogType[];
   entryWork?: readonly EntryWork[];
   /** What may be published: see defineTopics. */
-  topics?: Topics;
+  topics?: TopicsT;
   /** Who gets it. `tidemark subscriptions apply` tells the database. */
   workers?: readonly AnyWorker[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
@@ -52,21 +52,20 @@ export interface TidemarkOptions {
   cacheBytes?: number;
 }
 
-export interface TidemarkTransaction {
+export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT> {
   /** The transaction itself, for the application's own statements. */
   readonly tx: Queryable;
   /** A log in this transaction. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): TypedLog<EntryT, StateT>;
-  /** Publishes a message in this transaction. */
-  readonly publish: Publish;
 }
 
-export interface JoinedTransaction extends TidemarkTransaction {
+export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> extends TidemarkTransaction<TopicsT> {
   /** Call it after the commit: tells starters and followers at once what a poll would find later. Nothing is lost without it. */
   wake(): void;
 }
 
-export interface Tidemark {
+/** What it publishes outside of a transaction is in one of its own. */
+export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT> {
   readonly registry: Registry;
   readonly db: ApplicationDatabase;
   readonly schema: string;
@@ -77,11 +76,9 @@ export interface Tidemark {
    * Runs `body` in a transaction of its own: committed when it resolves, rolled back when it throws. Starters are woken after the commit.
    * @throws SetupError where `db` cannot begin one; what `body` throws; the driver's error where the commit failed
    */
-  transaction<T>(body: (transaction: TidemarkTransaction) => Promise<T>, provenance?: Provenance): Promise<T>;
+  transaction<T>(body: (transaction: TidemarkTransaction<TopicsT>) => Promise<T>, provenance?: Provenance): Promise<T>;
   /** Joins a transaction that the caller begins and commits. */
-  in(tx: Queryable, provenance?: Provenance): JoinedTransaction;
-  /** Publishes a message in a transaction of its own. */
-  readonly publish: Publish;
+  in(tx: Queryable, provenance?: Provenance): JoinedTransaction<TopicsT>;
   /** A log by itself: each append is a transaction of its own. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
   /**
@@ -99,7 +96,7 @@ const POLL_WITH_LISTEN_MS = 1_000;
 const POLL_ALONE_MS = 200;
 
 /** @throws InvalidInputError for two definitions of one name, or a bad schema name */
-export function createTidemark(options: TidemarkOptions): Tidemark {
+export function createTidemark<TopicsT extends Topics = RegisteredTopics>(options: TidemarkOptions<TopicsT>): Tidemark<TopicsT> {
   const {
     db,
     schema = DEFAULT_SCHEMA,
@@ -191,7 +188,7 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
           published ||= value.deliveries > 0;
           return value;
         },
-      } satisfies TidemarkTransaction,
+      } satisfies TidemarkTransaction<TopicsT>,
       end() {
         over = true;
       },

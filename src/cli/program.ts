@@ -3,7 +3,6 @@ import { Command, CommanderError } from 'commander';
 import { maskSecrets } from '../logging.ts';
 import { readVersion } from '../version.ts';
 import { addCompact } from './compact.ts';
-import { addWorker } from './worker.ts';
 import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
@@ -23,6 +22,7 @@ import { addStarter } from './starter.ts';
 import { addTokens } from './tokens.ts';
 import { UsageError } from './usage-error.ts';
 import { addWork } from './work.ts';
+import { addWorker } from './worker.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 called wrongly. An error is one line on standard error.`;

@@ -14,7 +14,7 @@ import { readMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
 
-export const DELIVERY_WORKFLOW = 'delivery';
+const DELIVERY_WORKFLOW = 'delivery';
 
 /** Attempts of more than this run in a heartbeating activity. */
 const SHORT_MS = 10_000;

@@ -1,6 +1,6 @@
 /** A message as its worker gets it, and what it can do while it has it. */
 import type { Queryable } from '../postgres/queryable.ts';
-import type { Publish } from './publish.ts';
+import type { Publisher } from './publish.ts';
 
 export interface Message<DataT = unknown> {
   /** As the topic's type reads it. */
@@ -21,7 +21,7 @@ export interface MessageContext {
   /** Statements here commit together with the end of the delivery, or not at all: effects on this database happen once. */
   readonly db: Queryable;
   /** Publishes in the same transaction as `db`. */
-  readonly publish: Publish;
+  readonly publish: Publisher['publish'];
   /**
    * For an effect in a transaction of the handler's own: true the first time, false where it was committed before.
    * @param tx the transaction that the effect is in

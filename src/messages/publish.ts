@@ -5,8 +5,8 @@
 import { InvalidInputError } from '../errors.ts';
 import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
-import type { PublishedData, TopicName } from './register.ts';
-import type { Topics } from './topic.ts';
+import type { RegisteredTopics } from './register.ts';
+import type { PayloadOf, Topics } from './topic.ts';
 
 export interface PublishOptions extends Provenance {
   /** Of subscriptions with `enableMessageOrdering`: messages of one key are delivered one after another. At most 500 characters. */
@@ -29,11 +29,17 @@ export interface PublishValue {
   isDuplicate: boolean;
 }
 
-export type Publish = <NameT extends TopicName>(
-  topic: NameT,
-  payload: PublishedData<NameT>,
-  options?: PublishOptions,
-) => Promise<PublishValue>;
+export interface Publisher<TopicsT extends Topics = RegisteredTopics> {
+  /**
+   * Publishes a message.
+   * @throws InvalidInputError for a payload that is not of the topic: nothing was written
+   */
+  publish<NameT extends keyof TopicsT & string>(
+    topic: NameT,
+    payload: PayloadOf<TopicsT[NameT]>,
+    options?: PublishOptions,
+  ): Promise<PublishValue>;
+}
 
 const MAX_TEXT = 500;
 const MAX_BYTES = 1024 * 1024;

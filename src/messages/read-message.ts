@@ -17,7 +17,7 @@ export async function readMessage(db: Database, messageId: string): Promise<Stor
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
-export function messageFromRow(row: any): StoredMessage {
+function messageFromRow(row: any): StoredMessage {
   return {
     messageId: String(row.id),
     topic: row.topic,

@@ -60,7 +60,7 @@ export function defineTopics<DefinitionsT extends Record<string, TopicDefinition
 }
 
 /** @throws InvalidInputError */
-export function checkTopicName(name: string): void {
+function checkTopicName(name: string): void {
   if (!TOPIC_NAME.test(name)) {
     throw new InvalidInputError(
       `'${name.slice(0, 120)}' is not a topic: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
