@@ -621,6 +621,17 @@ begin
 end
 $$;
 
+-- An error that can be read. What no text holds, a NUL character or half a character, makes all of it unreadable: then it is kept as it is written, with
+-- its escapes. Whatever an error says, it keeps no unit from ending.
+create function readable_error(p_error json) returns json immutable language plpgsql as $$
+begin
+  perform p_error ->> 'message';
+  return p_error;
+exception when others then
+  return json_build_object('code', 'unreadable_error', 'message', 'What it says holds characters that no text can: ' || left(p_error::text, 2000));
+end
+$$;
+
 -- An attempt ended in an error. Not dead: it is tried again by its execution, and only the error is kept. p_own: an error of the
 -- handler's own, which is counted.
 create function fail_work(p_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_error json, p_dead boolean, p_own boolean default false)
@@ -633,7 +644,7 @@ begin
     perform lock_work_key(v.group_name, v.ordering_key);
   end if;
   update work set
-    state = case when p_dead then 'dead' else 'started' end, error = p_error, unended = 0, fence = null,
+    state = case when p_dead then 'dead' else 'started' end, error = readable_error(p_error), unended = 0, fence = null,
     failures = failures + case when p_own then 1 else 0 end,
     finished_at = case when p_dead then clock_timestamp() end,
     check_after = case when not p_dead then clock_timestamp() + interval '1 minute' end,
@@ -664,7 +675,7 @@ begin
     if v.ordering_key is not null then
       perform lock_work_key(v.group_name, v.ordering_key);
     end if;
-    update work set state = 'dead', error = p_error, finished_at = clock_timestamp(), lease_until = null, burst_id = null
+    update work set state = 'dead', error = readable_error(p_error), finished_at = clock_timestamp(), lease_until = null, burst_id = null
     where id = v.id and claim_token = p_token and state = 'claimed';
     if found then
       v_count := v_count + 1;
@@ -685,7 +696,7 @@ create function release_work(
 returns text language plpgsql set search_path from current as $$
 begin
   update work set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, unended = 0,
-    claim_token = null, lease_until = null, check_after = null, error = coalesce(p_error, error),
+    claim_token = null, lease_until = null, check_after = null, error = coalesce(readable_error(p_error), error),
     not_before = greatest(not_before, clock_timestamp() + p_delay),
     failures = failures + case when p_error is null then 0 else 1 end
   where id = p_id and epoch = p_epoch and attempt = p_attempt and fence = p_fence and state = 'started';

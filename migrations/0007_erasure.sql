@@ -60,7 +60,7 @@ begin
   update work w set
     progress = null,
     result = case when w.sequence_id < p_sequence_id then null else w.result end,
-    error = case when w.error is null then null else json_build_object('code', w.error ->> 'code', 'message', 'What it said was erased.') end
+    error = case when w.error is null then null else json_build_object('code', readable_error(w.error) ->> 'code', 'message', 'What it said was erased.') end
   where w.log_id = p_log_id and w.id <> p_unit;
   return 'swapped';
 end

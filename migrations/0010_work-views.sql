@@ -5,6 +5,9 @@ create index work_created on work (group_name, created_at, id);
 -- The same of ends that are rare: among millions that are done they would be looked for one by one. Counted from here too.
 create index work_given_up on work (group_name, state, created_at, id) where state in ('dead', 'cancelled', 'expired');
 
+-- What has failed, by the text of its error: what succeeds is never in it, a unit that is done has no error.
+create index work_failed on work (group_name, created_at, id) where error is not null;
+
 -- ---------------------------------------------------------------------------------------------------------------
 -- Errors that are the same but for what they name
 -- ---------------------------------------------------------------------------------------------------------------
@@ -29,9 +32,10 @@ alter table work add column error_fingerprint text;
 comment on column work.error_fingerprint is 'While dead: the same for errors that differ only in what they name.';
 create index work_dead_error on work (error_fingerprint, finished_at, group_name) where state = 'dead';
 
--- However it became dead, and also when an erasure takes away what its error says.
+-- However it became dead, whatever its error says, and also when an erasure takes that away.
 create function set_error_fingerprint() returns trigger language plpgsql set search_path from current as $$
 begin
+  new.error := readable_error(new.error);
   new.error_fingerprint := case when new.state = 'dead' then error_fingerprint(new.error) end;
   return new;
 end

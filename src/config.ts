@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { blobLocation, blobLocationProblem } from './blob-store/blob-location.ts';
 import { durationMs } from './duration.ts';
 import { SetupError } from './errors.ts';
+import { webhookSecretProblem } from './jobs/webhook-signature.ts';
 import { type TemporalSettings, temporalSettings } from './temporal/settings.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -58,6 +59,8 @@ export interface HttpConfig {
   /** Of one caller; undefined: as many as they like. */
   readonly requestsPerMinute: number | undefined;
   readonly maxConnections: number;
+  /** How long an answer waits for a reader who takes nothing of it. */
+  readonly stallTimeoutMs: number;
 }
 
 export const DEFAULT_HTTP_PORT = 7420;
@@ -134,6 +137,10 @@ const VARIABLES = z.object({
     .optional(),
   TIDEMARK_HTTP_REQUESTS_PER_MINUTE: whole(0, 10_000_000).default(12_000),
   TIDEMARK_HTTP_MAX_CONNECTIONS: whole(1, 1_000_000).default(5_000),
+  TIDEMARK_HTTP_STALL_TIMEOUT: z
+    .string()
+    .default('60s')
+    .refine((text) => between(durationMs(text), 1_000, 86_400_000), 'use a duration from 1s to 1d, such as 60s or 5m'),
   TIDEMARK_AUTH: z.enum(['tokens', 'off'], "use 'tokens', or 'off' on 127.0.0.1").optional(),
   TIDEMARK_METRICS: z.string().transform(metricsAddress).optional(),
   TIDEMARK_ON_DEAD_URL: z
@@ -142,7 +149,10 @@ const VARIABLES = z.object({
     .optional(),
   TIDEMARK_ON_DEAD_SECRET: z
     .string()
-    .regex(/^\S{16,200}$/, 'use 16 to 200 characters without spaces')
+    .superRefine((value, context) => {
+      const message = webhookSecretProblem(value);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
     .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CI: z.string().optional(),
@@ -200,6 +210,7 @@ export function loadConfig(environment: Environment = process.env, directory: st
       trustProxy: variables.TIDEMARK_HTTP_TRUST_PROXY,
       requestsPerMinute: variables.TIDEMARK_HTTP_REQUESTS_PER_MINUTE || undefined,
       maxConnections: variables.TIDEMARK_HTTP_MAX_CONNECTIONS,
+      stallTimeoutMs: durationMs(variables.TIDEMARK_HTTP_STALL_TIMEOUT) as number,
     }),
     metrics: variables.TIDEMARK_METRICS && Object.freeze(variables.TIDEMARK_METRICS),
     onDead: onDeadOf(variables),
@@ -225,6 +236,10 @@ function isPostgresUrl(value: string): boolean {
   } catch {
     return false;
   }
+}
+
+function between(value: number | undefined, least: number, most: number): boolean {
+  return value !== undefined && value >= least && value <= most;
 }
 
 function isHttpUrl(value: string): boolean {

@@ -94,6 +94,7 @@ export type { ImportOptions, ImportProgress, ImportValue } from './spreadsheet/i
 export { type ImportXlsxOptions, type ImportXlsxValue, importXlsx } from './spreadsheet/import-xlsx.ts';
 export { type OpenSheetOptions, openSheet, type Sheet, type SheetLog } from './spreadsheet/open-sheet.ts';
 export { sheet } from './spreadsheet/sheet.ts';
+export type { UnpackLimits } from './spreadsheet/unpack-limits.ts';
 export type { WorkbookLimits } from './spreadsheet/xlsx/limits.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
 // Workers and their hosts.

@@ -52,7 +52,7 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
     const db = inSchema(pool, schema);
     const { http } = config;
     const at = { host: host ?? http.host, port: port ?? http.port ?? DEFAULT_HTTP_PORT };
-    const authorizer = createAuthorizer({ auth: http.auth ?? 'tokens', host: at.host }, db);
+    const authorizer = createAuthorizer({ ...http, auth: http.auth ?? 'tokens', host: at.host }, db);
     const ofTemporal = { uiUrl, namespace: temporal.namespace };
     // Where nobody says who they are, everybody would share one limit.
     const limits = authorizer.auth === 'off' ? { requestsPerMinute: undefined } : {};

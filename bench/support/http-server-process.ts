@@ -20,6 +20,8 @@ const app = await createHttpApp({
   db: inSchema(pool),
   authorize: () => ({ actor: 'bench', scopes: SCOPES }),
   version: '0.0.0',
+  // All readers are one caller.
+  events: { maxStreamsOfOne: 2_000 },
 });
 process.on('SIGUSR2', () => console.log(`memory ${process.memoryUsage().rss / 1024 / 1024}`));
 console.log(`address ${await app.listen({ host: '127.0.0.1', port: 0 })}`);

@@ -51,10 +51,10 @@ export async function startDevProcesses(options: DevProcessesOptions): Promise<{
   return { stop };
 }
 
-/** On this machine alone nobody is asked who they are, unless that is set. */
+/** On this machine alone nobody is asked who they are, unless that is set, or the settings say that others come by a proxy. */
 function serverEnvironment({ http }: Config, serverUrl: string): Record<string, string> {
   return {
     TIDEMARK_HTTP_PORT: new URL(serverUrl).port,
-    TIDEMARK_AUTH: http.auth ?? (isLoopback(http.host) ? 'off' : 'tokens'),
+    TIDEMARK_AUTH: http.auth ?? (isLoopback(http.host) && http.trustProxy === undefined && http.basePath === '' ? 'off' : 'tokens'),
   };
 }

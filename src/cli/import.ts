@@ -43,7 +43,7 @@ export function addImport(program: Command): void {
     .option('--delimiter <character>', 'between the fields of a CSV file', parseDelimiter, ',')
     .option('--types <on|off>', 'off: every field of a CSV file is text', parseTypes, 'on')
     .option('--text <columns>', 'columns of a CSV file that stay text: B,D', parseColumns)
-    .option('--limit <name=number>', 'for an XLSX file: unpackedBytes, ratio, parts or memoryMiB', parseLimit)
+    .option('--limit <name=number>', 'for a file in gzip: unpackedBytes or ratio; for an XLSX file also parts or memoryMiB', parseLimit)
     .option('--rows-per-entry <count>', 'rows that one log entry holds', parseWhole(1, 100_000), 500)
     .option('--json', 'print the result as JSON')
     .addHelpText('after', EXAMPLES)
@@ -125,5 +125,5 @@ async function openSource(file: string, { delimiter, types, text, worksheet, lim
     throw new UsageError(`'${file}' has no worksheets: --worksheet is for files whose name ends in .xlsx or .xlsm.`);
   }
   const csv = await openCsv(file);
-  return { name: csv.name, run: (into: Into) => importCsv({ ...into, ...csv, delimiter, types, textColumns: text }) };
+  return { name: csv.name, run: (into: Into) => importCsv({ ...into, ...csv, delimiter, types, textColumns: text, limits: limit }) };
 }

@@ -3,7 +3,7 @@ import { SequenceRangeError } from '../errors.ts';
 import type { LogEntry, SequenceId } from '../event-log/event-log.ts';
 import type { LogWithHistory } from '../history/with-history.ts';
 import { parseSequenceIdOption, parseWhole } from './parse-option.ts';
-import { formatJson, print } from './print.ts';
+import { formatJson, print, visibleLine } from './print.ts';
 import { UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
@@ -93,5 +93,5 @@ function writeLine(sequenceId: SequenceId, { type, snapshot, history, pending, .
     ...(history === undefined ? [] : [`history ${history}`]),
   ];
   const shown = text.length > DATA_WIDTH ? `${text.slice(0, DATA_WIDTH)}…` : text;
-  print([sequenceId.toString().padStart(7), type, shown, ...(marks.length > 0 ? [`[${marks.join(', ')}]`] : [])].join('  '));
+  print([sequenceId.toString().padStart(7), visibleLine(type), shown, ...(marks.length > 0 ? [`[${marks.join(', ')}]`] : [])].join('  '));
 }

@@ -40,12 +40,10 @@ export async function openOperations({ door, config, pool, schema, temporal, blo
       if (!isRunning) throw new SetupError('is not running yet, or not any more');
     },
   };
-  const readiness = createReadiness([
-    checkPostgres(pool, schema),
-    { name: 'temporal', look: () => probeTemporal(temporal) },
-    ...(blobs ? [checkBlobs(blobs)] : []),
-    itself,
-  ]);
+  const readiness = createReadiness(
+    [checkPostgres(pool, schema), { name: 'temporal', look: () => probeTemporal(temporal) }, ...(blobs ? [checkBlobs(blobs)] : []), itself],
+    { warn: (message) => log.warn(message) },
+  );
   const server = config.metrics && (await serveOperations({ ...config.metrics, metrics, readiness }));
   if (server) log.info(`metrics at ${server.url}/metrics`);
   return {

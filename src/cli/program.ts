@@ -14,6 +14,7 @@ import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
+import { visible } from './print.ts';
 import { addRetention } from './retention.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
@@ -45,9 +46,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     }
     const { message, isBug } = explainError(error);
     const hint = isBug && !debug ? ' (unexpected: --debug shows where)' : '';
-    process.stderr.write(`tidemark: ${maskSecrets(message)}${hint}\n`);
+    process.stderr.write(`tidemark: ${visible(maskSecrets(message))}${hint}\n`);
     if (debug && error instanceof Error) {
-      process.stderr.write(`${maskSecrets(error.stack ?? '')}\n`);
+      process.stderr.write(`${visible(maskSecrets(error.stack ?? ''))}\n`);
     }
     return error instanceof UsageError ? 2 : 1;
   }
@@ -62,7 +63,7 @@ function createProgram(): Command {
     // `work` and `work redrive` have options of the same names.
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`tidemark: ${oneLine(text)}\n`) });
+    .configureOutput({ outputError: (text, write) => write(`tidemark: ${visible(oneLine(text))}\n`) });
   for (const add of [
     addDev,
     addWorker,

@@ -6,6 +6,7 @@
 
 import type { WriteStream } from 'node:tty';
 import { log } from '@clack/prompts';
+import { visible } from './print.ts';
 
 export interface Screen {
   /** Something that is done. */
@@ -45,7 +46,7 @@ export function createScreen({ output, ci }: ScreenOptions): Screen {
 }
 
 function plainScreen(output: NodeJS.WriteStream): Screen {
-  const line = (text: string) => void output.write(`${text}\n`);
+  const line = (text: string) => void output.write(`${visible(text)}\n`);
   return {
     done: line,
     warn: (text) => line(`warning: ${text}`),
@@ -75,15 +76,15 @@ function plainScreen(output: NodeJS.WriteStream): Screen {
 
 function terminalScreen(output: WriteStream): Screen {
   return {
-    done: (text) => log.success(text, { output }),
-    warn: (text) => log.warn(text, { output }),
+    done: (text) => log.success(visible(text), { output }),
+    warn: (text) => log.warn(visible(text), { output }),
     begin: (text) => moving(output, text),
     // Without a frame, which wraps: an address that is broken over two lines cannot be clicked or copied.
     box(title, lines) {
-      log.step(title, { output });
-      log.message([...lines], { output, spacing: 0 });
+      log.step(visible(title), { output });
+      log.message(lines.map(visible), { output, spacing: 0 });
     },
-    line: (text) => log.message(text, { output }),
+    line: (text) => log.message(visible(text), { output }),
   };
 }
 
@@ -94,7 +95,7 @@ function moving(output: WriteStream, first: string): Activity {
   const erase = () => output.write('\r\x1b[2K');
   const draw = () => {
     const bar = share === undefined ? '' : `${barOf(share)} `;
-    const text = `${FRAMES[frame % FRAMES.length]}  ${bar}${shown}`;
+    const text = `${FRAMES[frame % FRAMES.length]}  ${bar}${visible(shown)}`;
     output.write(`\r\x1b[2K${text.slice(0, (output.columns || DEFAULT_COLUMNS) - 1)}`);
     frame += 1;
   };
@@ -111,7 +112,7 @@ function moving(output: WriteStream, first: string): Activity {
     },
     done(text) {
       end();
-      log.success(text, { output });
+      log.success(visible(text), { output });
     },
     clear: end,
   };

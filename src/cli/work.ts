@@ -6,7 +6,7 @@ import type { ListedUnit } from '../work/listed-unit.ts';
 import { parseShownState, type ShownState } from '../work/select.ts';
 import { workStats } from '../work/stats.ts';
 import { parseWhole } from './parse-option.ts';
-import { formatCount, formatDuration, formatJson, formatTable, print } from './print.ts';
+import { formatCount, formatDuration, formatJson, formatTable, print, visibleLine } from './print.ts';
 import { addSelectionOptions, type SelectionOptions, selectionOf } from './selection-options.ts';
 import type { Targets } from './targets.ts';
 import { asUsage, UsageError } from './usage-error.ts';
@@ -115,6 +115,9 @@ function formatErrors(groups: readonly DeadGroup[]): string {
   return formatTable(['fingerprint', 'units', 'groups', 'newest', 'error of the newest'], rows);
 }
 
+/** Below what it belongs to, so that no line of a message looks like one of ours. */
+const CONTINUED = `\n${' '.repeat(14)}`;
+
 function formatUnit(unit: ListedUnit, { uiUrl, temporal }: Targets): string {
   const lines = [
     unit.id,
@@ -123,9 +126,9 @@ function formatUnit(unit: ListedUnit, { uiUrl, temporal }: Targets): string {
   ];
   if (unit.begunAt) lines.push(`  last begun  ${unit.begunAt.toISOString()}`);
   if (unit.finishedAt) lines.push(`  ended       ${unit.finishedAt.toISOString()}`);
-  if (unit.orderingKey !== undefined) lines.push(`  key         ${unit.orderingKey}`);
-  if (unit.actor !== undefined) lines.push(`  actor       ${unit.actor}`);
-  if (unit.error) lines.push(`  error       ${unit.error.code}: ${unit.error.message}`);
+  if (unit.orderingKey !== undefined) lines.push(`  key         ${visibleLine(unit.orderingKey)}`);
+  if (unit.actor !== undefined) lines.push(`  actor       ${visibleLine(unit.actor)}`);
+  if (unit.error) lines.push(`  error       ${unit.error.code}: ${unit.error.message}`.replaceAll('\n', CONTINUED));
   if (unit.progress !== undefined) lines.push(`  progress    ${formatJson(unit.progress)}`);
   if (unit.result !== undefined) lines.push(`  result      ${formatJson(unit.result)}`);
   if (unit.execution !== undefined) {

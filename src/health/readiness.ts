@@ -1,10 +1,9 @@
 /**
  * Whether a process can do its work: what it needs answers. Asked by load balancers and health checks, by anybody, and often: each look is bounded, shared
- * by whoever asks meanwhile, and says which dependency is missing without saying where it is.
+ * by whoever asks meanwhile, and says which dependency is missing and nothing more. Why, and where it is, is for those who run the process.
  */
-
 import type { BlobStore } from '../blob-store/blob-store.ts';
-import { BlobNotFoundError, SetupError } from '../errors.ts';
+import { BlobNotFoundError, errorMessage, SetupError } from '../errors.ts';
 import { atMostEvery } from '../metrics/at-most-every.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { requireMigrated } from '../postgres/require-migrated.ts';
@@ -17,23 +16,35 @@ export interface Check {
   look: () => Promise<unknown>;
 }
 
-/** What is missing: `<name>: <why>`; nothing where all is there. */
+/** What is missing: `<name>: does not answer`, or `needs setup` where a person has to change something; nothing where all is there. */
 export type Readiness = () => Promise<string[]>;
 
 const LOOK_MS = 3_000;
 const FRESH_MS = 1_000;
 
-/** @param lookMs what takes longer does not answer */
-export function createReadiness(checks: readonly Check[], { lookMs = LOOK_MS } = {}): Readiness {
+export interface ReadinessOptions {
+  /** What takes longer does not answer. */
+  lookMs?: number | undefined;
+  /** Told what is wrong, in full, when that is new. */
+  warn?: ((message: string) => void) | undefined;
+}
+
+export function createReadiness(checks: readonly Check[], { lookMs = LOOK_MS, warn }: ReadinessOptions = {}): Readiness {
+  const said = new Map<string, string>();
   return atMostEvery(FRESH_MS, async () => {
     const missing = await Promise.all(
       checks.map(async ({ name, look }) => {
         try {
           await within(lookMs, name, look());
+          said.delete(name);
           return [];
         } catch (error) {
-          // What a person has to change is said; of anything else doctor and the log say more, to those who may know.
-          return [`${name}: ${error instanceof SetupError ? error.message : 'does not answer'}`];
+          const message = errorMessage(error);
+          if (said.get(name) !== message) {
+            said.set(name, message);
+            warn?.(`${name} is missing: ${message}`);
+          }
+          return [`${name}: ${error instanceof SetupError ? 'needs setup' : 'does not answer'}`];
         }
       }),
     );

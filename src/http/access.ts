@@ -13,7 +13,10 @@ export { SCOPES, type Scope } from '../tokens/scopes.ts';
 export { ForbiddenError } from './refusals.ts';
 
 export interface Caller {
-  /** What limits are counted by. Default: the actor, else the address. */
+  /**
+   * What limits are counted by, and whose idempotency keys are whose. Default: the actor. Without either limits go by the address, and an append with such a
+   * key, as the page and `tidemark/client` send it, is refused.
+   */
   id?: string | undefined;
   /** Kept with what they write. */
   actor?: string | undefined;
@@ -22,7 +25,7 @@ export interface Caller {
   logPrefixes?: readonly string[] | undefined;
 }
 
-/** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then while a stream stays open. */
+/** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then, with the same request, while one stays open. */
 export type Authorize = (request: IncomingMessage) => Promise<Caller | undefined> | Caller | undefined;
 
 /** What a route needs; 'public': nothing, 'caller': that it is known who is there. */
@@ -42,6 +45,8 @@ const NOBODY: Caller = { scopes: [] };
 
 export interface AccessOptions {
   authorize: Authorize;
+  /** Whether somebody was found by what a request carries before; undefined: `authorize` decides what it costs to ask it. */
+  remembers: ((request: IncomingMessage) => boolean) | undefined;
   /** Nothing can be written: every route that needs more than `read` is refused. */
   readOnly: boolean;
   /** Of plugins, whose routes do not say it themselves. */
@@ -53,7 +58,7 @@ export interface AccessOptions {
 }
 
 export function requireAccess(app: FastifyInstance, options: AccessOptions): void {
-  const { authorize, readOnly, publicPaths, requestsPerMinute, recheckMs } = options;
+  const { authorize, remembers, readOnly, publicPaths, requestsPerMinute, recheckMs } = options;
   const limit = createRateLimit({ most: requestsPerMinute, windowMs: 60_000 });
   app.decorateRequest('caller', undefined as unknown as Caller);
   app.addHook('onRoute', (route) => {
@@ -75,15 +80,25 @@ export function requireAccess(app: FastifyInstance, options: AccessOptions): voi
       return;
     }
     reply.header('cache-control', 'no-store');
-    const caller = await whoAsks(authorize, request);
-    const isKnown = !(caller instanceof UnauthenticatedError);
-    const retryAfterMs = limit.take(isKnown ? `caller ${caller.id ?? caller.actor ?? request.ip}` : `address ${request.ip}`);
-    if (retryAfterMs !== undefined) {
-      throw new TooManyRequestsError(retryAfterMs);
-    }
-    if (!isKnown) {
+    const take = (key: string) => {
+      const retryAfterMs = limit.take(key);
+      if (retryAfterMs !== undefined) throw new TooManyRequestsError(retryAfterMs);
+    };
+    const address = `address ${request.ip}`;
+    // Counted before it is asked, which costs a look into the database, and given back where that finds somebody: strangers cannot make it look more often
+    // than that, and beside them whoever was found before gets in.
+    const isStranger = remembers !== undefined && !remembers(request.raw);
+    if (isStranger) take(address);
+    const caller = await whoAsks(authorize, request).catch((error: unknown) => {
+      if (isStranger) limit.giveBack(address);
+      throw error;
+    });
+    if (caller instanceof UnauthenticatedError) {
+      if (!isStranger) take(address);
       throw caller;
     }
+    if (isStranger) limit.giveBack(address);
+    take(limitKey({ caller, ip: request.ip }));
     request.caller = caller;
     requireAllowed(caller, request, readOnly);
   });
@@ -92,6 +107,11 @@ export function requireAccess(app: FastifyInstance, options: AccessOptions): voi
     if (caller instanceof UnauthenticatedError) throw caller;
     requireAllowed(caller, request, readOnly);
   });
+}
+
+/** What is counted together. */
+export function limitKey({ caller, ip }: Pick<FastifyRequest, 'caller' | 'ip'>): string {
+  return `caller ${caller.id ?? caller.actor ?? ip}`;
 }
 
 /** @throws ForbiddenError */

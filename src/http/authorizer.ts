@@ -5,21 +5,21 @@
  * latest. Where the database does not answer, nobody who is not remembered gets in (503).
  */
 import type { IncomingMessage } from 'node:http';
-import { SetupError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { type Bearer, findToken, type Refusal } from '../tokens/find-token.ts';
 import { beginSession, endSession, findSession, type NewSession } from '../tokens/session.ts';
-import { type Authorize, type Caller, SCOPES } from './access.ts';
+import type { Authorize, Caller } from './access.ts';
 import { createBearerCache } from './bearer-cache.ts';
-import { isLoopback } from './loopback.ts';
-import { ForbiddenError, UnauthenticatedError } from './refusals.ts';
+import { authorizeEverybodyHere, type Listening } from './everybody-here.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { TooManyRequestsError, UnauthenticatedError } from './refusals.ts';
 
 export const SESSION_COOKIE = 'tidemark_session';
 const IN_COOKIES = new RegExp(`(?:^|; *)${SESSION_COOKIE}=([\\w-]{43})(?:;|$)`);
 
 /** What a browser holds in place of a token. */
 export interface Sessions {
-  /** @throws UnauthenticatedError for a token that is not good */
+  /** @throws UnauthenticatedError for a token that is not good, TooManyRequestsError for one that is exchanged too often */
   begin(token: string): Promise<NewSession>;
   end(request: IncomingMessage): Promise<void>;
 }
@@ -28,33 +28,22 @@ export interface Authorizer {
   /** `off`: nobody is asked. `own`: the application that this is mounted in decides. */
   auth: 'tokens' | 'off' | 'own';
   authorize: Authorize;
+  /** Whether somebody was found by what this request carries before; absent: it cannot be said without asking. */
+  remembers?: (request: IncomingMessage) => boolean;
   /** Absent: there is nothing to sign in to. */
   sessions?: Sessions;
 }
 
-/** @throws SetupError where everybody would be let in from elsewhere */
-export function createAuthorizer({ auth, host }: { auth: 'tokens' | 'off'; host: string }, db: Database): Authorizer {
-  return auth === 'off' ? authorizeEverybodyHere(host) : authorizeByToken(db);
+/** @throws SetupError where everybody would be let in from elsewhere: see `authorizeEverybodyHere` */
+export function createAuthorizer({ auth, ...at }: { auth: 'tokens' | 'off' } & Listening, db: Database): Authorizer {
+  return auth === 'off' ? authorizeEverybodyHere(at) : authorizeByToken(db);
 }
 
-function authorizeEverybodyHere(host: string): Authorizer {
-  if (!isLoopback(host)) {
-    throw new SetupError(`TIDEMARK_AUTH=off would let everybody in who reaches ${host}: listen on 127.0.0.1, or leave it on.`);
-  }
-  return {
-    auth: 'off',
-    authorize({ headers }) {
-      // A name of somebody else that leads here belongs to a page of theirs.
-      const name = headers.host?.replace(/:\d+$/, '') ?? '';
-      if (!isLoopback(name)) {
-        throw new ForbiddenError(`This server has no authentication and answers to localhost alone, not to '${name.slice(0, 100)}'.`);
-      }
-      return { scopes: SCOPES };
-    },
-  };
-}
+/** Of one token: people who share it, or a program that does not keep its cookie. */
+const SIGN_INS = { most: 30, windowMs: 60_000 };
 
 function authorizeByToken(db: Database): Authorizer {
+  const signIns = createRateLimit(SIGN_INS);
   const tokens = createBearerCache((text) => findToken(db, text));
   const sessions = createBearerCache((secret) => findSession(db, secret));
   return {
@@ -68,17 +57,31 @@ function authorizeByToken(db: Database): Authorizer {
           ? callerOf(await sessions.find(secret), 'session')
           : undefined;
     },
+    remembers(request) {
+      const token = tokenOf(request);
+      const secret = sessionOf(request);
+      return token !== undefined ? tokens.remembers(token) : secret !== undefined && sessions.remembers(secret);
+    },
     sessions: {
       async begin(token) {
         const bearer = await findToken(db, token);
         callerOf(bearer, 'token');
+        const { tokenId } = bearer as Bearer;
+        const retryAfterMs = signIns.take(tokenId);
+        if (retryAfterMs !== undefined) {
+          throw new TooManyRequestsError(
+            retryAfterMs,
+            'This token is exchanged for a session too often: keep the cookie, or send the token itself.',
+          );
+        }
         return beginSession(db, bearer as Bearer);
       },
       async end(request) {
         const secret = sessionOf(request);
         if (secret !== undefined) {
-          sessions.forget(secret);
           await endSession(db, secret);
+          // After it: a request beside this one may have found the session until then.
+          sessions.forget(secret);
         }
       },
     },

@@ -3,6 +3,8 @@ import { hashSecret } from '../tokens/token-text.ts';
 
 export interface BearerCache {
   find(secret: string): Promise<Bearer | Refusal>;
+  /** Whether somebody was found by it, however long ago: not whether they would be found again. */
+  remembers(secret: string): boolean;
   forget(secret: string): void;
 }
 
@@ -14,7 +16,7 @@ export function createBearerCache(
   find: (secret: string) => Promise<Bearer | Refusal>,
   { ttlMs = 5_000, most = 10_000, now = () => performance.now() }: { ttlMs?: number; most?: number; now?: () => number } = {},
 ): BearerCache {
-  const found = new Map<string, { until: number; bearer: Promise<Bearer | Refusal> }>();
+  const found = new Map<string, { until: number; isGood: boolean; bearer: Promise<Bearer | Refusal> }>();
   const keyOf = (secret: string) => hashSecret(secret).toString('base64');
 
   return {
@@ -25,7 +27,7 @@ export function createBearerCache(
         return known.bearer;
       }
       // Counted from before the question: what the answer says is at most this old.
-      const entry = { until: now() + ttlMs, bearer: find(secret) };
+      const entry = { until: now() + ttlMs, isGood: known?.isGood === true, bearer: find(secret) };
       const drop = () => {
         if (found.get(key) === entry) found.delete(key);
       };
@@ -33,11 +35,16 @@ export function createBearerCache(
       found.set(key, entry);
       if (found.size > most) found.delete(found.keys().next().value as string);
       entry.bearer.then((bearer) => {
-        if (typeof bearer === 'string') drop();
-        else if (bearer.expiresInMs !== undefined) entry.until = Math.min(entry.until, now() + bearer.expiresInMs);
+        if (typeof bearer === 'string') {
+          drop();
+          return;
+        }
+        entry.isGood = true;
+        if (bearer.expiresInMs !== undefined) entry.until = Math.min(entry.until, now() + bearer.expiresInMs);
       }, drop);
       return entry.bearer;
     },
+    remembers: (secret) => found.get(keyOf(secret))?.isGood === true,
     forget: (secret) => found.delete(keyOf(secret)),
   };
 }

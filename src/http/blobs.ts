@@ -75,12 +75,14 @@ export function blobRoutes(app: HttpApp, { tidemark: { blobs = missingBlobStore 
       const { logId, name } = request.params;
       const etag = `"${encodeURIComponent(name)}"`;
       reply.header('etag', etag).header('cache-control', IMMUTABLE).header('accept-ranges', 'bytes');
-      if (tagsIn(request.headers['if-none-match']).includes(etag)) {
-        return reply.code(304).send();
-      }
       const path = name.split('/');
       try {
-        return sendBytes(request, reply, await (await directoryOf(logId, path.slice(0, -1))).readBlob(path.at(-1) as string), etag);
+        const content = await (await directoryOf(logId, path.slice(0, -1))).readBlob(path.at(-1) as string);
+        // Only now: a blob that was erased or collected is gone, also for those who still have it.
+        if (tagsIn(request.headers['if-none-match']).includes(etag)) {
+          return reply.code(304).send();
+        }
+        return sendBytes(request, reply, content, etag);
       } catch (error) {
         reply.removeHeader('etag').header('cache-control', 'no-store');
         if (error instanceof RangeNotSatisfiableError) {

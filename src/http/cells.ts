@@ -17,6 +17,11 @@ const MAX_CELLS = 100_000;
 
 export const At = SequenceIdText.optional().describe('As the sheet was before this entry; default: now');
 
+export const EscapeFormulas = z
+  .enum(['true', 'false'])
+  .default('false')
+  .describe('In CSV, an apostrophe before text that a spreadsheet program would run as a formula');
+
 const Value = z
   .union([z.string(), z.number(), z.boolean(), z.null(), z.object({ type: z.literal('CellError'), value: z.enum(CELL_ERROR_VALUES) })])
   .meta({ id: 'CellValue' });
@@ -81,13 +86,14 @@ export function cellRoutes(app: HttpApp, { tidemark, db }: HttpContext, sheets: 
         range: RangeText,
         at: At,
         format: z.enum(['json', 'csv']).optional().describe('Default: what Accept says, else json'),
+        escapeFormulas: EscapeFormulas,
       }),
       response: {
         200: { description: 'The cells', content: { 'application/json': { schema: CellsBody }, 'text/csv': { schema: z.string() } } },
         ...problems(404, 410, 416),
       },
     },
-    async handler({ params: { logId }, query: { range: text, at, format }, headers: { accept } }, reply) {
+    async handler({ params: { logId }, query: { range: text, at, format, escapeFormulas }, headers: { accept } }, reply) {
       const range = rangeOf(text, MAX_CELLS);
       const { cells, sequenceId } = await sheets.read(logId, at === undefined ? undefined : parseSequenceId(at), async (view) => ({
         sequenceId: String(view.sequenceId),
@@ -95,7 +101,10 @@ export function cellRoutes(app: HttpApp, { tidemark, db }: HttpContext, sheets: 
       }));
       reply.header('vary', 'accept').header('tidemark-sequence-id', sequenceId);
       if (format === 'csv' || (format === undefined && prefersCsv(accept))) {
-        return reply.type('text/csv; charset=utf-8').serializer(asIs).send(csvOf(cells));
+        return reply
+          .type('text/csv; charset=utf-8')
+          .serializer(asIs)
+          .send(csvOf(cells, escapeFormulas === 'true'));
       }
       // Checked against its schema, cell by cell, it would take ten times as long.
       return reply
@@ -144,8 +153,8 @@ function prefersCsv(accept = ''): boolean {
   return place('text/csv') >= 0 && (place('application/json') < 0 || place('text/csv') < place('application/json'));
 }
 
-function csvOf(cells: readonly (readonly Cell[])[]): string {
-  return cells.map((row) => `${row.map((cell) => csvField(cell, { delimiter: ',', escapeFormulas: false })).join(',')}\n`).join('');
+function csvOf(cells: readonly (readonly Cell[])[], escapeFormulas: boolean): string {
+  return cells.map((row) => `${row.map((cell) => csvField(cell, { delimiter: ',', escapeFormulas })).join(',')}\n`).join('');
 }
 
 function rowBody(cells: readonly Cell[]): ({ value: CellValue; format?: string } | null)[] {

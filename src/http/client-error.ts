@@ -9,6 +9,7 @@ const BY_CODE: Record<string, readonly [status: number, code: string, title: str
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'request_timeout', 'Request Timeout', 'The head of the request did not come in time: send it again.'],
   HPE_HEADER_OVERFLOW: [431, 'header_too_large', 'Request Header Fields Too Large', 'Path and headers may have 16 KiB: send less.'],
 };
+const LINGER_MS = 5_000;
 const MALFORMED = [400, 'invalid_input', 'Bad Request', 'This is not an HTTP request.'] as const;
 
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -23,4 +24,6 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     );
   }
   socket.destroySoon();
+  // It waits until everything is taken.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

@@ -13,6 +13,7 @@ import { readVersion } from '../version.ts';
 import type { Authorize } from './access.ts';
 import { CLOSE_DEADLINE_MS } from './closing.ts';
 import { createHttpApp } from './http-app.ts';
+import { whenOver } from './response-over.ts';
 
 export interface HttpHandlerOptions {
   tidemark: Tidemark;
@@ -26,6 +27,13 @@ export interface HttpHandlerOptions {
   requestsPerMinute?: number;
   /** Most bytes of a JSON body. Default 4 MiB. */
   bodyLimit?: number;
+  /**
+   * `authorize` is asked again about a stream that stays open, with the request that it had at first. So a stream ends after this time, in ms, and whoever follows
+   * comes again through the hooks of the application. Default 5 minutes.
+   */
+  maxStreamMs?: number;
+  /** An answer of which bytes wait, and nobody takes any for so long, is cut off, in ms. Default 60,000. */
+  stallTimeoutMs?: number;
   /** Of Temporal's web UI, without a slash at its end, and of its namespace: for links to executions. */
   uiUrl?: string;
   namespace?: string;
@@ -36,40 +44,48 @@ export interface HttpHandlerOptions {
 export interface HttpHandler {
   /** Answers a request of Node's http, https or of what is built on them, such as Express. Never rejects. */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Ends streams, and waits until requests are over, at most 10 s. Not the application's server, nor its `tidemark`. */
-  close(): Promise<void>;
+  /** Ends streams, and waits until requests are over; after the deadline, in ms, they are cut off. Default 10,000. Not the application's server, nor its `tidemark`. */
+  close(deadlineMs?: number): Promise<void>;
 }
 
+const MAX_STREAM_MS = 5 * 60_000;
+
 /** Loaded before it answers. @throws SetupError for a base path that is none */
-export async function createHttpHandler({ tidemark, authorize, ...options }: HttpHandlerOptions): Promise<HttpHandler> {
+export async function createHttpHandler({
+  tidemark,
+  authorize,
+  maxStreamMs = MAX_STREAM_MS,
+  ...options
+}: HttpHandlerOptions): Promise<HttpHandler> {
   const db = inSchema(tidemark.db, tidemark.schema);
   const app = await createHttpApp({
     ...options,
     tidemark,
     db,
     authorize,
+    events: { maxStreamMs },
     version: readVersion(),
     // Never listens.
     serverFactory: (handler) => createServer(handler),
   });
   app.addHook('preParsing', async ({ raw, headers }, _reply, payload) => (raw.readableEnded ? readAlready(raw, headers) : payload));
   await app.ready();
-  let open = 0;
+  const open = new Set<IncomingMessage>();
 
   return {
     handle(request, response) {
-      open += 1;
-      response.once('close', () => {
-        open -= 1;
-      });
+      open.add(request);
+      whenOver(request, response, () => open.delete(request));
       const { originalUrl } = request as { originalUrl?: string };
       app.routing(request, response);
       // Express and what logs for it look there afterwards.
       if (originalUrl !== undefined) Object.assign(request, { originalUrl });
     },
-    async close() {
+    async close(deadlineMs = CLOSE_DEADLINE_MS) {
+      const deadline = performance.now() + deadlineMs;
       await app.close();
-      for (const deadline = performance.now() + CLOSE_DEADLINE_MS; open > 0 && performance.now() < deadline; ) await delay(20);
+      while (open.size > 0 && performance.now() < deadline) await delay(20);
+      for (const { socket } of open) socket.destroy();
     },
   };
 }

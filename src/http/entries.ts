@@ -17,6 +17,8 @@ import { readLog } from '../event-log/read-log.ts';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
 import { queryArchivedText } from '../history/query-archived-text.ts';
 import { createSnapshotCache } from '../snapshots/cache.ts';
+import type { Caller } from './access.ts';
+import type { Authorizer } from './authorizer.ts';
 import { AppendBody, Appended, EntriesPage, KnownSnapshot, MAX_PAGE } from './entry-schemas.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { logTypeNamed } from './logs.ts';
@@ -54,7 +56,7 @@ const IdempotencyHeaders = z.object({
     .describe('1 to 200 visible characters. Within 24 hours a repeat with the same key changes nothing and is answered as the first one'),
 });
 
-export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext): void {
+export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth: Authorizer['auth']): void {
   const { blobs = missingBlobStore } = tidemark;
   const cache = createSnapshotCache({ maxBytes: CACHE_BYTES });
   app.route({
@@ -115,15 +117,17 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext): void {
       async handler(request, reply) {
         const { logId } = request.params;
         const { entries, expect, snapshotId } = request.body;
-        const { id: owner, actor } = request.caller;
+        const { actor } = request.caller;
         const key = request.headers['idempotency-key'];
+        const once =
+          key === undefined ? {} : { once: { owner: ownerOfKeys(request.caller, auth), key, request: hashes.get(request) ?? '' } };
         const logType = logTypeNamed(tidemark.registry, await typeOf(logId));
         const appended = await tidemark.log(logType, logId).append(entries as never, {
           expect: expect === 'any' ? expect : parseSequenceId(expect),
           snapshotId: snapshotIdOf(snapshotId),
           actor,
           createsLog: false,
-          ...(key === undefined ? {} : { once: { owner: owner ?? actor ?? '', key, request: hashes.get(request) ?? '' } }),
+          ...once,
         });
         if (appended.isReplayed) {
           reply.header('idempotent-replayed', 'true');
@@ -150,6 +154,17 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext): void {
 }
 
 const MAX_TYPES = 10_000;
+
+/** Callers who cannot be told apart would get each other's answers. Where nobody is asked who they are, all are one. */
+function ownerOfKeys({ id, actor }: Caller, auth: Authorizer['auth']): string {
+  const owner = id ?? actor;
+  if (owner === undefined && auth !== 'off') {
+    throw new InvalidInputError(
+      "An Idempotency-Key is its caller's own, and this server does not know who calls: leave the header out, or let its authorize return an id or an actor.",
+    );
+  }
+  return owner ?? '';
+}
 
 function snapshotIdOf(text: string | undefined): SequenceId | undefined {
   return text === undefined ? undefined : text === 'none' ? NO_SNAPSHOT : parseSequenceId(text);

@@ -2,24 +2,31 @@
  * Live: Server-Sent Events of a log. A client that loses its connection, or the server, goes on where it was by `Last-Event-ID` or `from`, and
  * misses nothing.
  *
- * A stream ends with the token or session that allowed it (open-requests.ts). LISTEN gives hints; once a second all logs that somebody follows are
+ * A stream ends with the token or session that allowed it (open-requests.ts); where an application says who is there by what it knows of a request, also after
+ * some minutes, so that the next request is looked at anew. LISTEN gives hints; once a second all logs that somebody follows are
  * looked at in one round trip, four times as often where work is pending.
  */
 import { z } from 'zod';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
+import { limitKey } from './access.ts';
 import { LogEvent } from './event-schemas.ts';
 import { OPENING } from './event-text.ts';
+import { fewAtOnce } from './few-at-once.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { createLogHub, type LogHub } from './log-hub.ts';
 import { readLogStates } from './marked-entries.ts';
 import { problems } from './problem.ts';
-import { TooManyRequestsError } from './refusals.ts';
+import { untilOver } from './response-over.ts';
 import { LogParams, SequenceIdText, TAGS } from './schemas.ts';
 import { createStreamReader, type StreamReader } from './stream-reader.ts';
 
 export interface EventOptions {
   /** Most streams at once. Default 2,000. */
   maxStreams?: number | undefined;
+  /** And of one caller. Default: half of them. */
+  maxStreamsOfOne?: number | undefined;
+  /** How long a stream goes on before its reader has to ask again, in ms. Default: as long as it is allowed. */
+  maxStreamMs?: number | undefined;
   /** Bytes that may wait for a reader before it is cut off. Default 1 MiB. */
   maxWaitingBytes?: number | undefined;
   /** Default 15,000. */
@@ -35,10 +42,11 @@ const EVENTS = 'text/event-stream';
 const DESCRIPTION = `Events: \`entries\` (new entries, with who wrote them), \`metadata\` (what the metadata of an entry is now), \`marked\` (at the beginning: the entries that have metadata), \`truncated\` (the log begins later than \`from\`). The id of each is the next sequence id: where to resume. A comment every 15 seconds says that the stream is alive. A reader that is too slow is cut off, and resumes.`;
 
 export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }: HttpContext): void {
-  const { maxStreams = 2_000, maxWaitingBytes = 1_048_576, heartbeatMs = 15_000, pollMs = 1_000, pendingPollMs = 250 } = events;
+  const { maxStreams = 2_000, maxStreamMs, maxWaitingBytes = 1_048_576 } = events;
+  const { heartbeatMs = 15_000, pollMs = 1_000, pendingPollMs = 250 } = events;
   const hubs = new Map<string, { hub: LogHub; stopHints: () => void; users: number }>();
   const readers = new Set<StreamReader>();
-  let streams = 0;
+  const begin = fewAtOnce({ what: 'streams', most: maxStreams, mostOfOne: events.maxStreamsOfOne, retryAfterMs: RETRY_AFTER_MS });
 
   /** Gone with the last who uses it. */
   function openHub(logId: string): { hub: LogHub; close: () => void } {
@@ -117,7 +125,9 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
       description: DESCRIPTION,
       params: LogParams,
       querystring: z.object({
-        from: SequenceIdText.optional().describe('The first sequence id wanted. Default: `Last-Event-ID`, else the end of the log now'),
+        from: SequenceIdText.optional().describe(
+          'The first sequence id wanted, where there is no `Last-Event-ID`. Default: the end of the log now',
+        ),
       }),
       headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
       response: {
@@ -127,34 +137,35 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
     },
     async handler(request, reply) {
       const { logId } = request.params;
-      if (streams >= maxStreams) {
-        throw new TooManyRequestsError(
-          RETRY_AFTER_MS,
-          `This server has ${maxStreams} streams open, the most that it takes. Try again later, or read the entries now and then.`,
-        );
-      }
-      const wanted = request.query.from ?? (request.headers['last-event-id'] || undefined);
+      // An EventSource that connects again has both, and has got what is before the header.
+      const wanted = request.headers['last-event-id'] || request.query.from;
       const from = wanted === undefined ? undefined : parseSequenceId(wanted);
-      streams += 1;
+      const end = begin(limitKey(request));
       const { hub, close } = openHub(logId);
+      const response = reply.raw;
+      const over = untilOver(request.raw, response);
       const leave = () => {
-        streams -= 1;
         close();
+        end();
       };
       const position = await hub.begin(from).catch((error) => {
         leave();
         throw error;
       });
-      const response = reply.raw;
       reply.hijack();
-      if (response.destroyed) {
+      if (over.aborted) {
         leave();
         return;
       }
+      // Not all that began together end together.
+      const timer = maxStreamMs === undefined ? undefined : setTimeout(() => reader.end(), maxStreamMs * (1 - Math.random() / 5)).unref();
       const reader = createStreamReader({
+        request: request.raw,
         response,
+        over,
         maxWaitingBytes,
         onEnd() {
+          clearTimeout(timer);
           readers.delete(reader);
           hub.leave(reader);
           leave();
@@ -167,7 +178,7 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
       response.write(OPENING);
       await hub.serve(reader, position).catch((error) => {
         request.log.warn({ err: error }, 'a stream was cut off');
-        response.destroy();
+        request.raw.socket.destroy();
       });
       if (closing.aborted) {
         reader.end();

@@ -6,14 +6,18 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
+import type { CellRange } from '../spreadsheet/cell.ts';
 import { exportCsv } from '../spreadsheet/export-csv.ts';
 import { exportXlsx } from '../spreadsheet/export-xlsx.ts';
+import type { Sheet } from '../spreadsheet/open-sheet.ts';
+import { limitKey } from './access.ts';
 import { RangeText, rangeOf } from './cell-places.ts';
-import { At } from './cells.ts';
+import { At, EscapeFormulas } from './cells.ts';
 import { fewAtOnce } from './few-at-once.ts';
 import { CSV_TYPE, XLSX_TYPE } from './file-types.ts';
 import type { HttpApp } from './http-context.ts';
 import { problems } from './problem.ts';
+import { untilOver } from './response-over.ts';
 import { LogParams, TAGS } from './schemas.ts';
 import type { SheetReader } from './sheet-reader.ts';
 
@@ -21,7 +25,7 @@ const MAX_AT_ONCE = 8;
 const Bytes = z.any().meta({ type: 'string', format: 'binary' });
 
 export function exportRoutes(app: HttpApp, sheets: SheetReader): void {
-  const begin = fewAtOnce(MAX_AT_ONCE, 'exports');
+  const begin = fewAtOnce({ what: 'exports', most: MAX_AT_ONCE });
 
   app.route({
     method: 'GET',
@@ -40,40 +44,55 @@ export function exportRoutes(app: HttpApp, sheets: SheetReader): void {
         at: At,
         range: RangeText.optional(),
         delimiter: z.enum([',', ';', '|', '\t']).default(',').describe('Between the fields of a CSV file'),
-        escapeFormulas: z
-          .enum(['true', 'false'])
-          .default('false')
-          .describe('In CSV, an apostrophe before text that a spreadsheet program would run as a formula'),
+        escapeFormulas: EscapeFormulas,
       }),
       response: {
         200: { description: 'The file', content: { [CSV_TYPE]: { schema: Bytes }, [XLSX_TYPE]: { schema: Bytes } } },
         ...problems(404, 410, 416),
       },
     },
-    async handler({ params: { logId }, query }, reply) {
-      const { format, at, delimiter, escapeFormulas } = query;
-      const range = query.range === undefined ? undefined : rangeOf(query.range);
-      const end = begin();
-      const gone = new AbortController();
-      reply.raw.once('close', () => {
-        gone.abort();
-        end();
-      });
-      const { signal } = gone;
-      const sheet = await sheets.open(logId, at === undefined ? undefined : parseSequenceId(at), signal);
-      const chunks =
-        format === 'xlsx'
-          ? exportXlsx({ sheet, range, signal, worksheet: logId })
-          : exportCsv({ sheet, range, signal, delimiter, escapeFormulas: escapeFormulas === 'true' });
-      const first = await chunks.next();
-      const name = at === undefined ? logId : `${logId}-at-${at}`;
-      return reply
-        .type(format === 'xlsx' ? XLSX_TYPE : `${CSV_TYPE}; charset=utf-8`)
-        .header('content-disposition', `attachment; filename="${name}.${format}"`)
-        .header('tidemark-sequence-id', String(sheet.sequenceId))
-        .send(Readable.from(allOf(first, chunks), { objectMode: false }));
+    async handler(request, reply) {
+      const { format, at, range } = request.query;
+      const { logId } = request.params;
+      const within = range === undefined ? undefined : rangeOf(range);
+      const signal = untilOver(request.raw, reply.raw);
+      if (signal.aborted) {
+        return reply.hijack();
+      }
+      const end = begin(limitKey(request));
+      signal.addEventListener('abort', end);
+      try {
+        const sheet = await sheets.open(logId, at === undefined ? undefined : parseSequenceId(at), signal);
+        const chunks = chunksOf(sheet, logId, { ...request.query, range: within, signal });
+        const first = await chunks.next();
+        const name = at === undefined ? logId : `${logId}-at-${at}`;
+        return reply
+          .type(format === 'xlsx' ? XLSX_TYPE : `${CSV_TYPE}; charset=utf-8`)
+          .header('content-disposition', `attachment; filename="${name}.${format}"`)
+          .header('tidemark-sequence-id', String(sheet.sequenceId))
+          .send(Readable.from(allOf(first, chunks), { objectMode: false }));
+      } catch (error) {
+        if (signal.aborted) {
+          return reply.hijack();
+        }
+        throw error;
+      }
     },
   });
+}
+
+interface What {
+  format: 'csv' | 'xlsx';
+  range: CellRange | undefined;
+  delimiter: string;
+  escapeFormulas: 'true' | 'false';
+  signal: AbortSignal;
+}
+
+function chunksOf(sheet: Sheet, worksheet: string, { format, range, delimiter, escapeFormulas, signal }: What) {
+  return format === 'xlsx'
+    ? exportXlsx({ sheet, range, signal, worksheet })
+    : exportCsv({ sheet, range, signal, delimiter, escapeFormulas: escapeFormulas === 'true' });
 }
 
 async function* allOf(

@@ -28,11 +28,12 @@ import { sendProblem } from './problem.ts';
 import { sessionRoutes } from './session.ts';
 import { sheetRoutes } from './sheets.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
+import { cutOffStalled } from './stalled-responses.ts';
 import { workRoutes } from './work.ts';
 
 export interface HttpAppOptions
   extends Omit<HttpContext, 'closing'>,
-    Partial<Pick<Authorizer, 'auth' | 'sessions'>>,
+    Partial<Pick<Authorizer, 'auth' | 'sessions' | 'remembers'>>,
     PageOptions,
     UploadOptions {
   authorize: Authorize;
@@ -50,7 +51,9 @@ export interface HttpAppOptions
   bodyLimit?: number | undefined;
   /** How long the head of a request may take, and how long its body; of one that is read as it comes: how long it may stand still. In ms, default 30,000. */
   requestTimeoutMs?: number | undefined;
-  /** How often it is asked whether who holds a stream open still may, in ms. Default 10,000. */
+  /** An answer of which bytes wait, and nobody takes any for so long, is cut off, in ms. Default 60,000. */
+  stallTimeoutMs?: number | undefined;
+  /** How often it is asked whether who holds a request open still may, in ms. Default 10,000. */
   recheckMs?: number | undefined;
   logger?: FastifyBaseLogger | undefined;
   /** What it counts into, closed with it. Default: its own. */
@@ -70,10 +73,12 @@ const CONTENT_POLICY = {
 };
 const BODY_LIMIT = 4 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 30_000;
+const STALL_TIMEOUT_MS = 60_000;
 const RECHECK_MS = 10_000;
 export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { authorize, auth = 'own', sessions, readOnly = false, recheckMs = RECHECK_MS, logger, serverFactory } = options;
-  const { bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, requestsPerMinute, maxConnections, trustProxy } = options;
+  const { authorize, remembers, auth = 'own', sessions, readOnly = false, recheckMs = RECHECK_MS, logger, serverFactory } = options;
+  const { bodyLimit = BODY_LIMIT, requestTimeoutMs = REQUEST_TIMEOUT_MS, stallTimeoutMs = STALL_TIMEOUT_MS } = options;
+  const { requestsPerMinute, maxConnections, trustProxy } = options;
   const basePath = checkBasePath(options.basePath ?? '');
   const app: HttpApp = fastify({
     ...(logger ? { loggerInstance: logger } : {}),
@@ -87,6 +92,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
     // Of what no route could be looked for.
     frameworkErrors(error, request, reply) {
       logWhenOver(request, reply);
+      cutOffWhereStalled(request, reply);
       sendProblem(error, request, reply);
     },
     logController: new LogController({ disableRequestLogging: true }),
@@ -101,6 +107,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
   logRequests(app);
+  const cutOffWhereStalled = cutOffStalled(app, stallTimeoutMs);
   const metrics = options.metrics ?? createMetrics({ door: 'server', version: options.version, db: options.db });
   app.addHook('onClose', () => metrics.close());
   measureRequests(app, metrics);
@@ -114,7 +121,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   const closing = refuseWhenClosing(app);
   redirectToSlash(app, basePath);
   refuseSlowRequests(app, requestTimeoutMs);
-  requireAccess(app, { authorize, readOnly, publicPaths: [DOCS_PATH], requestsPerMinute, recheckMs });
+  requireAccess(app, { authorize, remembers, readOnly, publicPaths: [DOCS_PATH], requestsPerMinute, recheckMs });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
       Object.assign(new Error(`There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. See /openapi.json.`), {
@@ -130,14 +137,15 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   const context: HttpContext = { ...options, closing };
   sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
   logRoutes(app, context);
-  entryRoutes(app, context);
+  entryRoutes(app, context, auth);
   eventRoutes(app, context);
   blobRoutes(app, context);
   notExposedRoutes(app);
   workRoutes(app, context);
   sheetRoutes(app, context, options);
   const { db, tidemark } = options;
-  const readiness = createReadiness([checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])]);
+  const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];
+  const readiness = createReadiness(checks, { warn: (message) => logger?.warn(message) });
   operationsRoutes(app, { metrics, readiness });
   return app;
 }

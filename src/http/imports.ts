@@ -13,6 +13,7 @@ import type { ImportOptions, ImportValue } from '../spreadsheet/import-rows.ts';
 import { type ImportXlsxValue, importXlsx } from '../spreadsheet/import-xlsx.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
 import { sheetToBe } from '../spreadsheet/sheet-to-be.ts';
+import { limitKey } from './access.ts';
 import { fewAtOnce } from './few-at-once.ts';
 import { CSV_TYPE, OTHER_TYPES, XLSX_TYPE } from './file-types.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
@@ -86,7 +87,7 @@ export interface UploadOptions {
 
 export function importRoutes(app: HttpApp, { tidemark }: HttpContext, options: UploadOptions): void {
   const { uploadLimitBytes = UPLOAD_LIMIT_BYTES, uploadTimeoutMs = UPLOAD_TIMEOUT_MS } = options;
-  const begin = fewAtOnce(MAX_AT_ONCE, 'imports');
+  const begin = fewAtOnce({ what: 'imports', most: MAX_AT_ONCE });
   const importing = new Set<string>();
 
   app.register(async (scope: HttpApp) => {
@@ -120,7 +121,7 @@ export function importRoutes(app: HttpApp, { tidemark }: HttpContext, options: U
         if (importing.has(logId)) {
           throw new TidemarkError('import_running', `A file is being imported into sheet '${logId}'. Wait until that is over.`);
         }
-        const end = begin();
+        const end = begin(limitKey(request));
         importing.add(logId);
         const upload = uploadOf(request, reply, { limitBytes: uploadLimitBytes, timeoutMs: uploadTimeoutMs });
         let rows = 0;

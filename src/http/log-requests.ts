@@ -3,6 +3,7 @@
  * has put there by mistake stays out of logs.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { whenOver } from './response-over.ts';
 
 const NO_ROUTE = 'none';
 
@@ -15,7 +16,7 @@ export function logRequests(app: FastifyInstance): void {
 
 export function logWhenOver(request: FastifyRequest, { raw }: FastifyReply): void {
   const startedAt = performance.now();
-  raw.once('close', () => {
+  whenOver(request.raw, raw, () => {
     const line = {
       method: request.method,
       route: request.routeOptions.url ?? NO_ROUTE,

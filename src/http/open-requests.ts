@@ -1,28 +1,30 @@
 /**
- * What stays open for long, a stream of a log, was allowed when it began. Whoever is not allowed any more (their token was revoked, or has expired) is cut off,
- * and refused when they come again. While it cannot be asked, streams stay as they are.
+ * What is open for long (a stream, an upload, a decision about many units) was allowed when it began. Whoever is not allowed any more (their token was revoked,
+ * or has expired) is cut off, and refused when they come again. While it cannot be asked, everything stays as it is.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ForbiddenError, UnauthenticatedError } from './refusals.ts';
+import { whenOver } from './response-over.ts';
 
-/** @param check throws what a new request would be refused with */
+/** Call it after the hook that lets requests in: what that has refused, or not decided about, is not asked for. @param check throws what a new request would be refused with */
 export function endWhereRefused(app: FastifyInstance, everyMs: number, check: (request: FastifyRequest) => Promise<void>): void {
-  const open = new Map<FastifyRequest, { since: number; end: () => void }>();
+  const openSince = new Map<FastifyRequest, number>();
   app.addHook('onRequest', (request, reply, done) => {
     const { access } = request.routeOptions.config;
-    if (request.method === 'GET' && access !== 'public' && !request.is404) {
-      open.set(request, { since: performance.now(), end: () => reply.raw.destroy() });
-      reply.raw.once('close', () => open.delete(request));
+    if (access !== 'public' && !request.is404) {
+      openSince.set(request, performance.now());
+      whenOver(request.raw, reply.raw, () => openSince.delete(request));
     }
     done();
   });
 
   const look = setInterval(() => {
     const before = performance.now() - everyMs;
-    for (const [request, { since, end }] of open) {
+    for (const [request, since] of openSince) {
       if (since > before) continue;
       check(request).catch((error: unknown) => {
-        if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) end();
+        // Nobody else's: a proxy has one request on a connection at a time.
+        if (error instanceof UnauthenticatedError || error instanceof ForbiddenError) request.raw.socket.destroy();
       });
     }
   }, everyMs);

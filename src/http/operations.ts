@@ -7,6 +7,7 @@ import { readinessBody } from '../metrics/operations-server.ts';
 import { ForbiddenError } from './access.ts';
 import type { HttpApp } from './http-context.ts';
 import { problems } from './problem.ts';
+import { whenOver } from './response-over.ts';
 import { TAGS } from './schemas.ts';
 
 const NO_STORE = { 'cache-control': 'no-store' };
@@ -19,7 +20,7 @@ export function measureRequests(app: HttpApp, metrics: Metrics): void {
   app.addHook('onRequest', async (request, reply) => {
     if (isStream(request)) {
       streams += 1;
-      reply.raw.once('close', () => {
+      whenOver(request.raw, reply.raw, () => {
         streams -= 1;
       });
     }
@@ -88,7 +89,9 @@ export function operationsRoutes(app: HttpApp, { metrics, readiness }: { metrics
         200: z.object({ status: z.literal('ready') }),
         503: z.object({
           status: z.literal('not ready'),
-          missing: z.array(z.string()).describe('`<dependency>: <why>`, of postgres and blobs'),
+          missing: z
+            .array(z.string())
+            .describe('`<dependency>: does not answer` or `<dependency>: needs setup`, of postgres and blobs; the log says why'),
         }),
       },
     },

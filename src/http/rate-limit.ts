@@ -3,8 +3,8 @@
 export interface RateLimit {
   /** Counts one. @returns undefined where that was allowed; else when to come back, in ms */
   take(key: string): number | undefined;
-  /** The same, without counting. */
-  look(key: string): number | undefined;
+  /** One that was taken did not count after all. */
+  giveBack(key: string): void;
 }
 
 export interface RateLimitOptions {
@@ -25,7 +25,10 @@ export function createRateLimit({ most, windowMs, mostKeys = 50_000, now = () =>
   };
 
   return {
-    look,
+    giveBack(key) {
+      const window = windows.get(key);
+      if (window !== undefined && window.count > 0) window.count -= 1;
+    },
     take(key) {
       if (most === undefined) {
         return undefined;

@@ -58,19 +58,21 @@ export function sessionRoutes(app: HttpApp, { auth, sessions, readOnly, basePath
     schema: {
       tags: [TAGS.session],
       summary: 'Sign in: exchange a token for a session',
-      description: `The answer sets the cookie \`${SESSION_COOKIE}\`: HttpOnly, SameSite=Strict, for at most 12 hours and never longer than the token.`,
+      description: `The answer sets the cookie \`${SESSION_COOKIE}\`: HttpOnly, SameSite=Strict, for at most 12 hours and never longer than the token. Of one token 100 sessions live: another one ends the oldest.`,
       body: z.object({ token: z.string().min(1).max(200) }),
       response: { 204: z.undefined().describe('The cookie is set'), ...problems(401, 403, 429) },
     },
     async handler({ body, ip, protocol }, reply) {
-      const retryAfterMs = failures.look(ip);
+      // Counted before the token is looked for, and given back where it is good: side by side they are no more than one after another.
+      const retryAfterMs = failures.take(ip);
       if (retryAfterMs !== undefined) {
         throw new TooManyRequestsError(retryAfterMs, `Too many tokens that are not good: wait ${Math.ceil(retryAfterMs / 1_000)} s.`);
       }
       const { secret, expiresInMs } = await sessions.begin(body.token).catch((error: unknown) => {
-        if (error instanceof UnauthenticatedError) failures.take(ip);
+        if (!(error instanceof UnauthenticatedError)) failures.giveBack(ip);
         throw error;
       });
+      failures.giveBack(ip);
       reply.setCookie(SESSION_COOKIE, secret, { ...cookie, secure: protocol === 'https', maxAge: Math.floor(expiresInMs / 1_000) });
       return reply.header('cache-control', 'no-store').code(204).send();
     },

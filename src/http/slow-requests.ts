@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RequestTimeoutError } from './refusals.ts';
+import { whenOver } from './response-over.ts';
 
 export function refuseSlowRequests(app: FastifyInstance, timeoutMs: number): void {
   const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
@@ -20,7 +21,7 @@ export function refuseSlowRequests(app: FastifyInstance, timeoutMs: number): voi
         request,
         setTimeout(() => end(request, reply), timeoutMs),
       );
-      reply.raw.once('close', () => clearInterval(timers.get(request)));
+      whenOver(request.raw, reply.raw, () => clearInterval(timers.get(request)));
     }
     done();
   });
@@ -29,12 +30,14 @@ export function refuseSlowRequests(app: FastifyInstance, timeoutMs: number): voi
     clearTimeout(timers.get(request));
     const { raw } = request;
     if (timers.has(request) && !raw.complete && !reply.raw.destroyed) {
-      let seen = raw.socket.bytesRead;
+      let seen: number | undefined = raw.socket.bytesRead;
       const look = () => {
-        // Bytes that wait to be read: it is the handler that is slow.
+        const { bytesRead } = raw.socket;
         if (raw.complete) clearInterval(timers.get(request));
-        else if (raw.socket.bytesRead === seen && raw.readableLength === 0) end(request, reply);
-        seen = raw.socket.bytesRead;
+        // Bytes that wait to be read: it is the handler that is slow. It may take them a moment before the next look.
+        else if (raw.readableLength > 0) seen = undefined;
+        else if (bytesRead === seen) end(request, reply);
+        else seen = bytesRead;
       };
       timers.set(request, setInterval(look, timeoutMs));
     }

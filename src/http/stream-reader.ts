@@ -1,44 +1,43 @@
 /**
  * Somebody who follows a log over one connection. What waits for a slow one is bounded: then it is cut off, and resumes where it was when it
- * connects again.
+ * connects again. One that takes nothing at all is cut off as any answer is (stalled-responses.ts).
  */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HEARTBEAT } from './event-text.ts';
 
 export interface StreamReader {
+  /** Nothing more is written. */
   readonly isOver: boolean;
   /** Never waits. */
   write(bytes: Buffer): void;
   /** Resolves when there is room for more, or it is over. */
   writeInTurn(bytes: Buffer): Promise<void>;
-  /** Cuts off one that has taken nothing since the last one. */
+  /** Says that the stream is alive, where no bytes that wait do so. */
   heartbeat(): void;
   /** After what has been written. */
   end(): void;
 }
 
 export interface StreamReaderOptions {
+  request: IncomingMessage;
   response: ServerResponse;
+  /** Of the response, not aborted yet. */
+  over: AbortSignal;
   /** Bytes that may wait. */
   maxWaitingBytes: number;
   onEnd: () => void;
 }
 
-export function createStreamReader({ response, maxWaitingBytes, onEnd }: StreamReaderOptions): StreamReader {
+export function createStreamReader({ request, response, over, maxWaitingBytes, onEnd }: StreamReaderOptions): StreamReader {
   let isOver = false;
-  /** A heartbeat found bytes that wait. */
-  let isLate = false;
   let wake = () => {};
 
-  response.once('close', () => {
+  over.addEventListener('abort', () => {
     isOver = true;
     wake();
     onEnd();
   });
-  response.on('drain', () => {
-    isLate = false;
-    wake();
-  });
+  response.on('drain', () => wake());
   // The same news as its end.
   response.on('error', () => {});
 
@@ -47,7 +46,7 @@ export function createStreamReader({ response, maxWaitingBytes, onEnd }: StreamR
       return true;
     }
     if (response.writableLength > maxWaitingBytes) {
-      response.destroy();
+      request.socket.destroy();
       return true;
     }
     return response.write(bytes);
@@ -67,13 +66,12 @@ export function createStreamReader({ response, maxWaitingBytes, onEnd }: StreamR
       }
     },
     heartbeat() {
-      if (isLate && response.writableLength > 0) {
-        response.destroy();
-        return;
-      }
-      isLate = response.writableLength > 0;
-      write(HEARTBEAT);
+      if (response.writableLength === 0) write(HEARTBEAT);
     },
-    end: () => void response.end(),
+    end() {
+      isOver = true;
+      wake();
+      response.end();
+    },
   };
 }

@@ -6,6 +6,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InvalidInputError, TidemarkError } from '../errors.ts';
+import { whenOver } from './response-over.ts';
 
 export interface UploadLimits {
   limitBytes: number;
@@ -68,7 +69,7 @@ export function uploadOf(request: FastifyRequest, reply: FastifyReply, { limitBy
     refusal = new TidemarkError('request_timeout', `The upload has taken more than the ${Math.ceil(timeoutMs / 1_000)} s that it may.`);
     over.abort(refusal);
   }, timeoutMs);
-  reply.raw.once('close', () => {
+  whenOver(request.raw, reply.raw, () => {
     isGone ||= !reply.raw.writableFinished;
     over.abort(new Error('The client has gone.'));
   });

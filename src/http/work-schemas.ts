@@ -94,7 +94,12 @@ export const Selection = {
   group: z.string().max(100).optional().describe('Of this log type, subscription or job only'),
   workflow: z.string().max(100).optional(),
   log: LogId.optional().describe('Asked for by an entry of this log'),
-  error: z.string().min(1).max(500).optional().describe("Part of the error's code or message, whatever the case"),
+  error: z
+    .string()
+    .min(1)
+    .max(500)
+    .optional()
+    .describe("Part of the error's code or message, whatever the case; units that are done have none"),
   fingerprint: Fingerprint.optional(),
   olderThanMs: z.coerce.number().min(0).max(1e13).optional().describe('That ended, or else were added, at least so long ago'),
 };

@@ -15,6 +15,7 @@ import { workThroughput } from '../work/throughput.ts';
 import { type Caller, requireLog } from './access.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
+import { untilOver } from './response-over.ts';
 import { pageSize, TAGS } from './schemas.ts';
 import {
   DeadGroup,
@@ -79,11 +80,16 @@ export function workRoutes(app: HttpApp, context: HttpContext): void {
     schema: {
       tags: [TAGS.work],
       summary: 'How much work there is, and how old the oldest of it is, by group',
+      description: 'A caller who reaches only some logs gets the groups that have a unit of theirs.',
       querystring: z.object({ group: Selection.group }),
       response: {
         200: z.object({
           groups: z.array(GroupStats),
-          sweep: z.record(z.string(), z.int()).describe('What the sweep has found since the installation; 0 where nothing was killed'),
+          sweep: z
+            .record(z.string(), z.int())
+            .describe(
+              'What the sweep has found since the installation; 0 where nothing was killed. Empty for a caller who reaches only some logs',
+            ),
         }),
         ...problems(),
       },
@@ -168,10 +174,11 @@ function decisionRoute(app: HttpApp, { db, tidemark }: HttpContext, verb: 'redri
       body: Decision,
       response: { 200: z.object({ units: z.int().describe('How many it was done with') }), ...problems() },
     },
-    async handler(request) {
+    async handler(request, reply) {
       const { log } = request.body;
       if (log !== undefined) requireLog(request, log);
-      const units = await (verb === 'redrive' ? redriveWork : discardWork)(db, within(request.caller, request.body));
+      const signal = untilOver(request.raw, reply.raw);
+      const units = await (verb === 'redrive' ? redriveWork : discardWork)(db, within(request.caller, request.body), { signal });
       // Also a discarded unit may have been in the way of another one.
       if (units > 0) await notify(db, WORK_HINT, tidemark.schema);
       return { units };

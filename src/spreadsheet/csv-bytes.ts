@@ -4,18 +4,19 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { InvalidInputError } from '../errors.ts';
 import { fileKind, KIND_BYTES } from './file-kind.ts';
+import { MIN_RATIO_BYTES, overLimit, type UnpackLimits } from './unpack-limits.ts';
 
 export interface CsvBytesOptions {
   /** For messages. */
   name: string;
-  /** The file is compressed: what comes out is not what its size is counted in. */
-  onGzip?: (() => void) | undefined;
+  /** Of what is compressed. */
+  limits: UnpackLimits;
 }
 
-/** @throws InvalidInputError for a workbook, a picture and the like, and for gzip that is damaged or cut off */
+/** @throws InvalidInputError for a workbook, a picture and the like, and for gzip that is damaged, cut off or over a limit */
 export async function* csvBytes(
   source: AsyncIterable<Uint8Array>,
-  { name, onGzip }: CsvBytesOptions,
+  { name, limits }: CsvBytesOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { start, all } = await peek(source);
   const kind = fileKind(start);
@@ -24,8 +25,7 @@ export async function* csvBytes(
       yield* all;
       return;
     case 'gzip':
-      onGzip?.();
-      yield* unpack(all, name);
+      yield* unpack(all, name, limits);
       return;
     case 'zip':
       throw new InvalidInputError(`'${name}' is a ZIP archive, as XLSX workbooks are, and no CSV. If it is a workbook, name it '.xlsx'.`);
@@ -58,11 +58,16 @@ async function peek(source: AsyncIterable<Uint8Array>): Promise<{ start: Uint8Ar
   return { start: Buffer.concat(chunks.map((chunk) => chunk.subarray(0, KIND_BYTES))), all: all() };
 }
 
-async function* unpack(packed: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+async function* unpack(packed: AsyncIterable<Uint8Array>, name: string, limits: UnpackLimits): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip();
   pipeline(Readable.from(packed), gunzip).catch(() => {}); // the same error ends the loop below
   try {
-    yield* gunzip as AsyncIterable<Uint8Array>;
+    let length = 0;
+    for await (const bytes of gunzip as AsyncIterable<Uint8Array>) {
+      length += bytes.length;
+      checkUnpacked(length, gunzip.bytesWritten, name, limits);
+      yield bytes;
+    }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'Z_BUF_ERROR') {
@@ -74,5 +79,15 @@ async function* unpack(packed: AsyncIterable<Uint8Array>, name: string): AsyncGe
       throw new InvalidInputError(`'${name}' is damaged: its gzip data cannot be unpacked (${code}).`, { cause: error });
     }
     throw error;
+  }
+}
+
+function checkUnpacked(unpacked: number, packed: number, name: string, { unpackedBytes, ratio }: UnpackLimits): void {
+  if (unpacked > unpackedBytes) {
+    throw overLimit(name, `it unpacks to more than the limit of ${unpackedBytes} bytes`, 'unpackedBytes');
+  }
+  if (unpacked > MIN_RATIO_BYTES && unpacked > packed * ratio) {
+    const reason = `${packed} bytes of it unpack to ${unpacked}, over the limit of ${ratio} times their size`;
+    throw overLimit(name, reason, 'ratio');
   }
 }

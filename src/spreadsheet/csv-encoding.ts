@@ -1,11 +1,11 @@
-/** Bytes of a text file on their way to the CSV parser, which takes any bytes for text: what is not UTF-8 is refused here, with its line. */
+/** Bytes of a text file as text, without a byte order mark: what is not UTF-8 is refused, with its line. */
 import { isUtf8 } from 'node:buffer';
 import { InvalidInputError } from '../errors.ts';
 
 const LINE_FEED = 0x0a;
 
 /** @throws InvalidInputError for UTF-16, for bytes that are no UTF-8, and for NUL, which no text file holds */
-export async function* checkUtf8(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* decodeUtf8(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let lines = 0;
   let start: Uint8Array = new Uint8Array();
@@ -24,13 +24,14 @@ export async function* checkUtf8(source: AsyncIterable<Uint8Array>, name: string
         `'${name}' has a NUL byte on line ${lines + lineOf(bytes, bytes.indexOf(0))}: it is no UTF-8 text. Save it as UTF-8 and import it again.`,
       );
     }
+    let text: string;
     try {
-      decoder.decode(bytes, { stream: true });
+      text = decoder.decode(bytes, { stream: true });
     } catch (cause) {
       throw notUtf8(name, lines + firstWrongLine(bytes), cause);
     }
     lines += lineOf(bytes, bytes.length) - 1;
-    yield bytes;
+    yield text;
   }
   try {
     decoder.decode();

@@ -6,11 +6,11 @@
  * without a need, so what it wrote is always read as it was.
  */
 import { needsQuotes } from './csv-field.ts';
-import type { CsvRecord } from './read-csv.ts';
+import type { CsvRecord } from './csv-parser.ts';
 
 const SAMPLE_RECORDS = 100;
 /** Records may be large. */
-const SAMPLE_BYTES = 1024 * 1024;
+const SAMPLE_CHARACTERS = 1024 * 1024;
 
 /** @returns the same records, without `quoted` where quotes say nothing */
 export async function* weighQuotes(records: AsyncIterable<CsvRecord>, delimiter: string): AsyncGenerator<CsvRecord, void, undefined> {
@@ -19,7 +19,7 @@ export async function* weighQuotes(records: AsyncIterable<CsvRecord>, delimiter:
   for await (const record of records) {
     if (saysNothing === undefined) {
       sample.push(record);
-      if (sample.length < SAMPLE_RECORDS && record.bytes < SAMPLE_BYTES) {
+      if (sample.length < SAMPLE_RECORDS && record.characters < SAMPLE_CHARACTERS) {
         continue;
       }
       saysNothing = quotesEverything(sample, delimiter);

@@ -1,8 +1,8 @@
 /** A record of a CSV file as a row of a sheet, or the reason why it is none: past the end of a sheet, or a text that no cell takes. */
 import { InvalidInputError } from '../errors.ts';
 import { type CellValue, MAX_COLUMNS, MAX_ROWS, textProblem } from './cell.ts';
+import type { CsvRecord } from './csv-parser.ts';
 import type { ReportInMaking } from './import-report.ts';
-import type { CsvRecord } from './read-csv.ts';
 import { recogniseField, textReason } from './recognise-field.ts';
 import type { FileRow } from './row-batches.ts';
 
@@ -14,16 +14,14 @@ export interface CsvRowOptions {
   /** Of columns whose fields stay text. */
   isText: (column: number) => boolean;
   report: ReportInMaking;
-  /** Of the file up to its end. */
+  /** Of the file read so far. */
   bytes: number;
 }
 
 /** @throws InvalidInputError with the limit in its message */
 export function csvRow({ fields, quoted, line }: CsvRecord, { name, row, isText, report, bytes }: CsvRowOptions): FileRow {
   if (row >= MAX_ROWS || fields.length > MAX_COLUMNS) {
-    throw new InvalidInputError(
-      `'${name}' is too large for a sheet at line ${line}: it ends at ${MAX_ROWS} rows and ${MAX_COLUMNS} columns.`,
-    );
+    throw pastSheet(name, line);
   }
   let formats: (string | undefined)[] | undefined;
   const values = fields.map((field, column): CellValue => {
@@ -49,4 +47,10 @@ export function csvRow({ fields, quoted, line }: CsvRecord, { name, row, isText,
     return cell;
   });
   return { row, values, formats, identity: `${JSON.stringify(fields)}\n`, bytes };
+}
+
+export function pastSheet(name: string, line: number): InvalidInputError {
+  return new InvalidInputError(
+    `'${name}' is too large for a sheet at line ${line}: it ends at ${MAX_ROWS} rows and ${MAX_COLUMNS} columns.`,
+  );
 }

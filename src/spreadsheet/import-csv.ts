@@ -2,11 +2,13 @@
  * Imports a CSV file into a sheet. What a field becomes is one rule (recognise-field.ts), which loses nothing; a field in quotes is text, but in a
  * file that quotes everything (csv-quotes.ts). How it goes on after a kill: import-rows.ts.
  */
+import { InvalidInputError } from '../errors.ts';
 import { weighQuotes } from './csv-quotes.ts';
 import { csvRow } from './csv-row.ts';
 import { createReport } from './import-report.ts';
 import { type ImportOptions, type ImportValue, importRows } from './import-rows.ts';
 import { readCsv } from './read-csv.ts';
+import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from './unpack-limits.ts';
 
 export interface ImportCsvOptions extends ImportOptions {
   /** The bytes of the file from its beginning, also when going on; plain or gzip. */
@@ -15,8 +17,10 @@ export interface ImportCsvOptions extends ImportOptions {
   name: string;
   /** For progress. */
   totalBytes?: number | undefined;
-  /** Default: a comma. */
+  /** One character; default: a comma. */
   delimiter?: string | undefined;
+  /** Of a file in gzip. */
+  limits?: Partial<UnpackLimits> | undefined;
   /** 'off' leaves every field text. Default 'on': numbers, dates, booleans and errors are recognised. */
   types?: 'on' | 'off' | undefined;
   /** Columns, from 0, whose fields stay text. */
@@ -29,9 +33,11 @@ export interface ImportCsvOptions extends ImportOptions {
  */
 export async function importCsv(options: ImportCsvOptions): Promise<ImportValue> {
   const { source, name, delimiter = ',', totalBytes, types = 'on', textColumns = [] } = options;
+  if (delimiter.length !== 1 || /["\r\n]/.test(delimiter)) {
+    throw new InvalidInputError(`'${delimiter}' cannot stand between the fields of a CSV file: use one character, for example ',' or ';'.`);
+  }
   const report = createReport();
   const isText = types === 'off' ? () => true : textTest(textColumns);
-  let isPacked = false;
   let bytesRead = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const bytes of source) {
@@ -39,16 +45,14 @@ export async function importCsv(options: ImportCsvOptions): Promise<ImportValue>
       yield bytes;
     }
   }
-  const onGzip = () => {
-    isPacked = true;
-  };
+  const limits = { ...DEFAULT_UNPACK_LIMITS, ...options.limits };
   return importRows(
     {
       name,
       report,
       totalBytes,
-      records: weighQuotes(readCsv(counted(), { name, delimiter, onGzip }), delimiter),
-      rowOf: (record, row) => csvRow(record, { name, row, isText, report, bytes: isPacked ? bytesRead : record.bytes }),
+      records: weighQuotes(readCsv(counted(), { name, delimiter, limits }), delimiter),
+      rowOf: (record, row) => csvRow(record, { name, row, isText, report, bytes: bytesRead }),
     },
     options,
   );

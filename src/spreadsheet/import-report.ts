@@ -72,7 +72,8 @@ export function createReport(): ReportInMaking {
       if (one !== undefined) {
         one.count += 1;
       } else if (noted.size < MAX_NOTED) {
-        noted.set(key, { column, reason, count: 1, example: text });
+        // A copy: the text itself may be a part of a larger one, and keep it in memory.
+        noted.set(key, { column, reason, count: 1, example: Buffer.from(text).toString() });
       }
     },
     finish() {

@@ -92,6 +92,7 @@ export async function importRows<RecordT>(source: RowSource<RecordT>, options: I
 
   try {
     for await (const batch of rowBatches(records, rowOf, { name, rowsPerEntry, done })) {
+      signal?.throwIfAborted();
       pending.push(...batch.entries);
       seen = { rows: batch.rows, bytes: batch.bytes };
       if (pending.length >= entriesPerAppend) {

@@ -35,12 +35,12 @@ const MAX_WORKSHEET_NAME = 50;
  * under this name, or a sheet with other cells in it; the signal's reason; anything that the log, the blob store and the disk throw
  */
 export async function importXlsx(options: ImportXlsxOptions): Promise<ImportXlsxValue> {
-  const { file, name = basename(file), worksheet, limits, thread = true } = options;
+  const { file, name = basename(file), worksheet, limits, thread = true, signal } = options;
   const reading = { file, name, worksheet, limits: { ...DEFAULT_LIMITS, ...limits } };
   // Loaded where it is used: an application that imports no workbook has no parser in memory.
   const pages = thread
-    ? (await import('./xlsx/read-in-thread.ts')).readXlsxInThread(reading)
-    : (await import('./xlsx/read-xlsx.ts')).readXlsx(reading);
+    ? (await import('./xlsx/read-in-thread.ts')).readXlsxInThread(reading, signal)
+    : (await import('./xlsx/read-xlsx.ts')).readXlsx(reading, signal);
   try {
     const first = (await pages.next()).value as XlsxPage;
     const report = createReport();

@@ -30,13 +30,24 @@ export function classifyError(error: unknown): ErrorKind {
   return 'handler';
 }
 
-/** As kept in the row: the cause's message too, and at most 2 KB of stack. */
+/** Of a message and of a stack, in characters. */
+const MOST_TEXT = 2_000;
+
+/** As kept in the row: the cause's message too. */
 export function unitError(error: unknown, codeWhereItHasNone = 'handler_failed'): UnitError {
   const code = (error as { code?: unknown } | undefined)?.code;
   const cause = error instanceof Error && error.cause !== undefined ? ` (${errorMessage(error.cause)})` : '';
   return {
-    code: typeof code === 'string' ? code : codeWhereItHasNone,
-    message: `${errorMessage(error)}${cause}`.slice(0, 2_000),
-    ...(error instanceof Error && error.stack ? { stack: error.stack.slice(0, 2_000) } : {}),
+    code: typeof code === 'string' ? storable(code) : codeWhereItHasNone,
+    message: storable(`${errorMessage(error)}${cause}`),
+    ...(error instanceof Error && error.stack ? { stack: storable(error.stack) } : {}),
   };
+}
+
+/** A text that Postgres takes: no NUL, no half of a character, not even where it is cut. */
+function storable(text: string): string {
+  return text
+    .slice(0, MOST_TEXT)
+    .replace(/[\uD800-\uDBFF]$/, '')
+    .replaceAll(/\0|\p{Surrogate}/gu, '\uFFFD');
 }

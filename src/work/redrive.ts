@@ -36,23 +36,34 @@ export async function countDead(db: Database, selection: DeadSelection): Promise
   return rows;
 }
 
+export interface DecisionOptions {
+  /** Aborted: no further unit is decided about. */
+  signal?: AbortSignal;
+}
+
 /** @returns how many units run again */
-export async function redriveWork(db: Database, selection: DeadSelection): Promise<number> {
-  return forEachDead(db, selection, 'redrive_work');
+export async function redriveWork(db: Database, selection: DeadSelection, options: DecisionOptions = {}): Promise<number> {
+  return forEachDead(db, selection, 'redrive_work', options);
 }
 
 /** @returns how many units were discarded */
-export async function discardWork(db: Database, selection: DeadSelection): Promise<number> {
-  return forEachDead(db, selection, 'discard_work');
+export async function discardWork(db: Database, selection: DeadSelection, options: DecisionOptions = {}): Promise<number> {
+  return forEachDead(db, selection, 'discard_work', options);
 }
 
-async function forEachDead(db: Database, selection: DeadSelection, change: 'redrive_work' | 'discard_work'): Promise<number> {
+async function forEachDead(
+  db: Database,
+  selection: DeadSelection,
+  change: 'redrive_work' | 'discard_work',
+  { signal }: DecisionOptions,
+): Promise<number> {
   let changed = 0;
   for (let last = ''; ; ) {
     const ids = await deadIds(db, selection, last);
     const queue = ids.values();
     const lane = async () => {
       for (const id of queue) {
+        if (signal?.aborted) return;
         const { rows } = await db.query(
           `select set_config('synchronous_commit', 'off', true), ${db.schema}.${change}($1::text) as changed`,
           [id],
@@ -64,7 +75,7 @@ async function forEachDead(db: Database, selection: DeadSelection, change: 'redr
     if (ids.length > 0) {
       await db.query(`select pg_logical_emit_message(true, 'tidemark', '')`);
     }
-    if (ids.length < PAGE) {
+    if (ids.length < PAGE || signal?.aborted) {
       return changed;
     }
     // Never back: one that dies again meanwhile is for the next decision.

@@ -26,7 +26,7 @@ export interface WorkSelection {
   logPrefixes?: readonly string[];
   /** Of the error of a dead unit: see `groupDeadWork`. */
   fingerprint?: string;
-  /** Part of the error's code or message, whatever the case. */
+  /** Part of the error's code or message, whatever the case. What is done has none. */
   error?: string;
   /** At least this old: since its end where it has ended, else since it was added. */
   olderThanMs?: number;
@@ -60,6 +60,8 @@ export function selectionSql(selection: WorkSelection): { condition: string; val
   if (fingerprint !== undefined) conditions.push(`w.state = 'dead' and w.error_fingerprint = ${bind(fingerprint)}::text`);
   if (error !== undefined) {
     const part = `${bind(error)}::text`;
+    // Said for the index of what has failed: without it every unit would be looked at.
+    conditions.push(state === 'done' ? 'false' : 'w.error is not null');
     conditions.push(`strpos(lower(coalesce(w.error ->> 'code', '') || ' ' || coalesce(w.error ->> 'message', '')), lower(${part})) > 0`);
   }
   if (olderThanMs !== undefined) {

@@ -17,11 +17,11 @@ export interface GroupStats {
 
 export interface WorkStats {
   groups: GroupStats[];
-  /** What the sweep has found since the installation; 0 where nothing was killed. */
+  /** What the sweep has found since the installation; 0 where nothing was killed. Of logs alone: nothing, it is of all of them. */
   sweep: Record<string, number>;
 }
 
-/** @param selection `group`: of this group only; `logPrefixes`: counting units of these logs only */
+/** @param selection `group`: of this group only; `logPrefixes`: units of these logs only, and groups that have one */
 export async function workStats(
   db: Database,
   { group, logPrefixes }: Pick<WorkSelection, 'group' | 'logPrefixes'> = {},
@@ -69,5 +69,7 @@ export async function workStats(
       paused: row.paused,
     }),
   );
-  return { groups, sweep: await sweepCounters(db) };
+  return logPrefixes === undefined
+    ? { groups, sweep: await sweepCounters(db) }
+    : { groups: groups.filter(({ depth }) => Object.values(depth).some((units) => units > 0)), sweep: {} };
 }

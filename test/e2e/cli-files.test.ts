@@ -1,5 +1,5 @@
 /** Files into sheets and back by the command: real ones, and ones that are made to do harm, with the memory that they take. */
-import { createWriteStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ZipFile } from 'yazl';
-import { createFolder, runCli } from '../support/cli.ts';
+import { DEFAULT_LIMITS } from '../../src/spreadsheet/xlsx/limits.ts';
+import { createFolder, distFile, runCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { workbookParts } from '../unit/workbook-fixtures.ts';
 
 let database: TestDatabase;
 let folder: ReturnType<typeof createFolder>;
@@ -131,7 +133,7 @@ describe('the command', () => {
 });
 
 describe('a file that is not what its name says, or made to do harm', () => {
-  async function bomb(name: string, part: string, head: string, megabytes: number): Promise<string> {
+  async function bomb(name: string, part: string, head: string, megabytes: number, unit = '0'): Promise<string> {
     const zip = new ZipFile();
     const relation = (kind: string, target: string) =>
       `<Relationship Id="${kind}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/${kind}" Target="${target}"/>`;
@@ -143,10 +145,10 @@ describe('a file that is not what its name says, or made to do harm', () => {
       `<Relationships>${relation('worksheet', 'sheet.xml')}${relation('sharedStrings', 'strings.xml')}</Relationships>`,
     );
     if (part !== 'xl/sheet.xml') add('xl/sheet.xml', '<worksheet><sheetData/></worksheet>');
-    const zeros = Buffer.alloc(1_000_000, '0');
+    const megabyte = Buffer.from(unit.repeat(1_000_000 / unit.length));
     function* content() {
       yield Buffer.from(head);
-      for (let count = 0; count < megabytes; count += 1) yield zeros;
+      for (let count = 0; count < megabytes; count += 1) yield megabyte;
     }
     zip.addReadStream(Readable.from(content()), part);
     zip.end();
@@ -187,5 +189,29 @@ describe('a file that is not what its name says, or made to do harm', () => {
       "'strings.xlsx' is refused: reading it takes more than the limit of 64 MiB of memory.",
     );
     expect(memoryMiB()).toBeLessThan(350);
+  });
+
+  test('one whose cells share a long text is refused in little memory', async () => {
+    const zip = new ZipFile();
+    const parts = workbookParts({
+      sharedStrings: `<si><t>${'x'.repeat(32_000)}</t></si>`,
+      rows: `<row>${'<c t="s"><v>0</v></c>'.repeat(60_000)}</row>`,
+    });
+    for (const [path, text] of Object.entries(parts)) zip.addBuffer(Buffer.from(text), path);
+    zip.end();
+    await pipeline(zip.outputStream, createWriteStream(here('shared.xlsx')));
+    expect(statSync(here('shared.xlsx')).size).toBeLessThan(10_000);
+    expect(await failing(['import', 'shared.xlsx', '--sheet', 'a'])).toContain('come to more than the limit of 16777216 characters');
+    expect(memoryMiB()).toBeLessThan(200);
+  });
+
+  test('one that takes long is left in the middle when the import is told to stop, before its first row too', async () => {
+    const file = here(await bomb('long.xlsx', 'xl/sheet.xml', '<worksheet><sheetData>', 30, '<row/>  '));
+    const { readXlsxInThread } = await import(distFile('spreadsheet/xlsx/read-in-thread.js'));
+    const controller = new AbortController();
+    const pages = readXlsxInThread({ file, name: 'long.xlsx', limits: { ...DEFAULT_LIMITS, ratio: 2_000 } }, controller.signal);
+    const first = pages.next();
+    controller.abort(new Error('stopped'));
+    await expect(first).rejects.toThrow('stopped');
   });
 });

@@ -92,6 +92,10 @@ test('what cannot be is refused in a line', async () => {
     expect(stderr).toContain(message);
     expect({ stdout, failed: code > 0 }).toEqual({ stdout: '', failed: true });
   }
-  const open = await runCli(['server', '--host', '0.0.0.0', '--port', '0'], options({ TIDEMARK_AUTH: 'off' }));
+  const [open, proxied] = await Promise.all([
+    runCli(['server', '--host', '0.0.0.0', '--port', '0'], options({ TIDEMARK_AUTH: 'off' })),
+    runCli(['server', '--port', '0'], options({ TIDEMARK_AUTH: 'off', TIDEMARK_HTTP_BASE_PATH: '/tide' })),
+  ]);
+  expect(proxied).toMatchObject({ code: 1, stderr: expect.stringContaining('TIDEMARK_HTTP_BASE_PATH is for a server behind a proxy') });
   expect(open).toMatchObject({ code: 1, stderr: expect.stringContaining('TIDEMARK_AUTH=off would let everybody in who reaches 0.0.0.0') });
 });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CliOptions, createFolder, helpOf, runCli } from '../support/cli.ts';
+import { appErrorsOf, type CliOptions, type CliResult, createFolder, helpOf, runCli, runCliHere } from '../support/cli.ts';
 
 let folder: ReturnType<typeof createFolder>;
 beforeEach(() => {
@@ -12,8 +12,17 @@ afterEach(() => folder.remove());
 
 /** Runs what must fail: one line on standard error, nothing else, nothing written. */
 async function failing(args: string[], options: CliOptions = {}): Promise<{ code: number; line: string }> {
+  return checkFailed(() => runCli(args, { cwd: folder.path, ...options }));
+}
+
+/** The same, without a process of its own. */
+async function failingHere(args: string[], options: Pick<CliOptions, 'env'> = {}): Promise<{ code: number; line: string }> {
+  return checkFailed(() => runCliHere(args, { cwd: folder.path, ...options }));
+}
+
+async function checkFailed(run: () => Promise<CliResult>): Promise<{ code: number; line: string }> {
   const before = readdirSync(folder.path);
-  const { code, stdout, stderr } = await runCli(args, { cwd: folder.path, ...options });
+  const { code, stdout, stderr } = await run();
   expect(stderr).toMatch(/^tidemark: [^\n]+\n$/);
   expect(stdout).toBe('');
   expect(readdirSync(folder.path)).toEqual(before);
@@ -85,9 +94,14 @@ describe('called wrongly, a command says so in one line and ends with 2', () => 
     [['migrate', '--schema', 'No-Schema'], "'No-Schema' is not a schema name"],
     [['worker', '--watch'], "unknown option '--watch'"],
   ])('%j', async (args, message) => {
-    const { code, line } = await failing(args);
+    const { code, line } = await failingHere(args);
     expect(line).toContain(message);
     expect(code).toBe(2);
+  });
+
+  test('to whoever started its process', async () => {
+    const { code, line } = await failing(['nonsense']);
+    expect({ code, line }).toEqual({ code: 2, line: expect.stringContaining("unknown command 'nonsense'") });
   });
 });
 
@@ -102,20 +116,20 @@ describe('a bad setting is named with its value and its range', () => {
     ['starter', { TEMPORAL_ADDRESS: 'https://x' }, "TEMPORAL_ADDRESS is 'https://x': use HOST:PORT, without http://."],
     ['work', { LOG_LEVEL: 'loud' }, "LOG_LEVEL is 'loud': use one of trace, debug, info, warn, error, fatal, silent."],
   ])('by %s: %o', async (command, env, message) => {
-    const { code, line } = await failing([command], { env: env as unknown as Record<string, string> });
+    const { code, line } = await failingHere([command], { env: env as unknown as Record<string, string> });
     expect({ code, line }).toEqual({ code: 1, line: `tidemark: ${message}` });
   });
 });
 
 describe('without a server', () => {
   test('a command says that there is no database, and how to get one', async () => {
-    const { code, line } = await failing(['work']);
+    const { code, line } = await failingHere(['work']);
     expect(code).toBe(1);
     expect(line).toBe("tidemark: There is no database: set DATABASE_URL, or run 'tidemark dev' in this folder and leave it running.");
   });
 
   test('a database that does not answer is named, its password is not', async () => {
-    const { code, line } = await failing(['show', 'flights', 'A1'], { env: { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/x' } });
+    const { code, line } = await failingHere(['show', 'flights', 'A1'], { env: { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/x' } });
     expect(code).toBe(1);
     expect(line).toContain('Nothing answers at 127.0.0.1:1 (ECONNREFUSED)');
     expect(line).not.toContain('hunter2');
@@ -133,15 +147,15 @@ describe('without a server', () => {
         blobs: '/',
       }),
     );
-    const { line } = await failing(['work'], { env: { TIDEMARK_DATA: '.' } });
+    const { line } = await failingHere(['work'], { env: { TIDEMARK_DATA: '.' } });
     expect(line).toContain('There is no database');
   });
 
   test('a file that cannot be imported is named before anything else is tried', async () => {
-    expect((await failing(['import', 'nowhere.csv', '--sheet', 's'])).line).toBe(
+    expect((await failingHere(['import', 'nowhere.csv', '--sheet', 's'])).line).toBe(
       "tidemark: 'nowhere.csv' cannot be read (there is no such file).",
     );
-    expect((await failing(['import', '.', '--sheet', 's'])).line).toBe("tidemark: '.' is not a file.");
+    expect((await failingHere(['import', '.', '--sheet', 's'])).line).toBe("tidemark: '.' is not a file.");
   });
 
   test('the migrations can be printed as one script', async () => {
@@ -156,27 +170,37 @@ describe('an app file that does not load', () => {
   // Loaded before any server is asked.
   const env = { DATABASE_URL: 'postgres://app:x@127.0.0.1:1/x', TEMPORAL_ADDRESS: '127.0.0.1:1' };
 
-  test.each([
-    ['throw new Error("no key\\nsecond line");', 'does not load: no key second line'],
-    ['export default 1 +;', /does not load: .*\(line 1\)/],
-    ["import 'nowhere-to-be-found';", "does not load: Cannot find package 'nowhere-to-be-found'"],
-    ['export const tidemark = 1;', 'its default export is not a createTidemark instance'],
-    ['export default { registry: {}, schema: "x" };', 'its default export is not a createTidemark instance'],
-    [
-      'export default { registry: { logTypes: new Map(), entryWork: new Map() }, schema: "other" };',
-      "uses schema 'other', this process 'tidemark'. Set TIDEMARK_SCHEMA=other",
-    ],
-  ])('%s', async (content, message) => {
-    writeFileSync(join(folder.path, 'app.mjs'), content);
-    const { code, line } = await failing(['worker', '--app', 'app.mjs'], { env });
-    expect(code).toBe(1);
-    expect(line).toContain(join(folder.path, 'app.mjs'));
-    expect(line).toMatch(message);
+  test('is named with what is wrong with it', async () => {
+    const cases: [content: string, message: string | RegExp][] = [
+      ['throw new Error("no key\\nsecond line");', /does not load: no key\s+second line/],
+      ['export default 1 +;', /does not load: .*\(line 1\)/],
+      ["import 'nowhere-to-be-found';", "does not load: Cannot find package 'nowhere-to-be-found'"],
+      ['export const tidemark = 1;', 'its default export is not a createTidemark instance'],
+      ['export default { registry: {}, schema: "x" };', 'its default export is not a createTidemark instance'],
+      [
+        'export default { registry: { logTypes: new Map(), entryWork: new Map() }, schema: "other" };',
+        "uses schema 'other', this process 'tidemark'. Set TIDEMARK_SCHEMA=other",
+      ],
+    ];
+    const files = cases.map(([content], number) => {
+      const file = join(folder.path, `app-${number}.mjs`);
+      writeFileSync(file, content);
+      return file;
+    });
+    const messages = await appErrorsOf(files);
+    expect(messages).toHaveLength(cases.length);
+    for (const [number, [, message]] of cases.entries()) {
+      expect(messages[number]).toContain(files[number]);
+      expect(messages[number]).toMatch(message);
+    }
   });
 
   test('is found by its default name', async () => {
-    writeFileSync(join(folder.path, 'tidemark.config.mjs'), 'throw new Error("mine");');
-    expect((await failing(['worker'], { env })).line).toContain('tidemark.config.mjs does not load: mine');
+    writeFileSync(join(folder.path, 'tidemark.config.mjs'), 'throw new Error("mine\\nsecond line");');
+    expect(await failing(['worker'], { env })).toEqual({
+      code: 1,
+      line: `tidemark: The app ${join(folder.path, 'tidemark.config.mjs')} does not load: mine second line`,
+    });
   });
 
   test('or is not there', async () => {

@@ -212,7 +212,7 @@ describe('outages', () => {
   afterAll(async () => {
     await pool.end();
     await Promise.all([postgres.stop(), temporal.stop()]);
-    await removePostgresData(postgres);
+    removePostgresData(postgres);
     await directory.remove();
   });
 

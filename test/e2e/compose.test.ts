@@ -44,7 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of processes.values()) child.kill('SIGKILL');
   await postgres?.stop();
-  if (postgres) await removePostgresData(postgres);
+  if (postgres) removePostgresData(postgres);
   await directory?.remove();
 });
 

@@ -101,11 +101,9 @@ describe('entries', () => {
 });
 
 describe('histories', () => {
-  const folder = () => join(drill.blobsDir, 'archive');
-  const blobOf = async (prefix: string) => join(folder(), (await readdir(folder())).find((name) => name.startsWith(prefix)) as string);
-
   test('a segment that is gone', async () => {
-    await rm(await blobOf('segment-'));
+    const folder = await drill.blobsOf('archive');
+    await rm(join(folder, (await readdir(folder)).find((name) => name.startsWith('segment-')) as string));
     expect(await findings()).toEqual([
       expect.stringMatching(/^history history-8-\S+ of entry archive\/8: blob segment-0-\S+ cannot be read/),
     ]);
@@ -137,7 +135,7 @@ describe('snapshots', () => {
     const text = JSON.stringify(content);
     const hash = createHash('sha256').update(text).digest('hex');
     const name = `${prefix}-${hash}.gz`;
-    await writeFile(join(drill.blobsDir, logId, name), gzipSync(text));
+    await writeFile(join(await drill.blobsOf(logId), name), gzipSync(text));
     return { name, hash };
   };
   const setSnapshot = (logId: string, sequenceId: string, name: string) =>
@@ -201,7 +199,7 @@ describe('snapshots', () => {
 
   test('a blob whose content was changed under its name', async () => {
     const { name } = await newestSnapshot('account');
-    const file = join(drill.blobsDir, 'account', name);
+    const file = join(await drill.blobsOf('account'), name);
     const content = JSON.parse(gunzipSync(await readFile(file)).toString());
     await writeFile(file, gzipSync(JSON.stringify({ ...content, more: 1 })));
     expect(await findings()).toEqual([expect.stringMatching(/does not match the hash in its name/)]);
@@ -216,12 +214,13 @@ describe('snapshots', () => {
 
 describe('erased values', () => {
   test('one that is still in the history', async () => {
-    const name = (await readdir(join(drill.blobsDir, 'people'))).find((found) => found.startsWith('segment-0-')) as string;
-    const content = JSON.parse(gunzipSync(await readFile(join(drill.blobsDir, 'people', name))).toString());
+    const folder = await drill.blobsOf('people');
+    const name = (await readdir(folder)).find((found) => found.startsWith('segment-0-')) as string;
+    const content = JSON.parse(gunzipSync(await readFile(join(folder, name))).toString());
     content.entries[0][1] = content.entries[0][1].replace('[erased]', 'secret-1');
     const text = JSON.stringify(content);
     const other = `segment-0-${createHash('sha256').update(text).digest('hex')}.gz`;
-    await writeFile(join(drill.blobsDir, 'people', other), gzipSync(text));
+    await writeFile(join(folder, other), gzipSync(text));
     // A root that nothing refers to may name it; that it is there is enough.
     expect(await findings()).toEqual([`secret-1 of log people was erased, and is in blob ${other}`]);
   });

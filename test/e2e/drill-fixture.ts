@@ -1,5 +1,5 @@
 /** A small drill that has settled, without a kill: what the checker's own tests break, one thing at a time, each in a copy of its own. */
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, readdir, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
 import { createLog } from '../../src/event-log/create-log.ts';
@@ -16,7 +16,7 @@ import { cellEntryOf, scatteredEntryOf } from '../drill/entries.ts';
 import { createRandom } from '../drill/random.ts';
 import { installRecording } from '../drill/recording.ts';
 import { bankAccount, bankEntryFor } from '../support/bank-account.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, shutDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestDirectory } from '../support/servers.ts';
 
 export interface DrillFixture {
@@ -27,6 +27,8 @@ export interface DrillFixture {
 export interface DrillCopy extends CheckOptions {
   /** As superuser. */
   readonly owner: Pool;
+  /** @returns the folder of a log's blobs, to be changed: until it is asked for, the copy reads the original's */
+  blobsOf(logId: string): Promise<string>;
   drop(): Promise<void>;
 }
 
@@ -44,19 +46,32 @@ export async function createDrillFixture(): Promise<DrillFixture> {
       copies += 1;
       const name = `${database.name}_${copies}`;
       const path = join(directory.path, name);
-      await cp(origin, path, { recursive: true });
+      const blobsDir = join(path, 'blobs');
+      const owned = new Set<string>();
+      await mkdir(blobsDir, { recursive: true });
+      await cp(join(origin, 'acknowledged.jsonl'), join(path, 'acknowledged.jsonl'));
+      for (const logId of await readdir(join(origin, 'blobs'))) await symlink(join(origin, 'blobs', logId), join(blobsDir, logId));
       await copyDatabase(database, name);
       const url = new URL(database.ownerUrl);
       url.pathname = `/${name}`;
       const owner = createPool({ connectionString: url.href, max: 2, applicationName: 'drill checker test' });
       return {
         connectionString: url.href,
-        blobsDir: join(path, 'blobs'),
+        blobsDir,
         acknowledgedFile: join(path, 'acknowledged.jsonl'),
         owner,
+        async blobsOf(logId) {
+          const folder = join(blobsDir, logId);
+          if (!owned.has(logId)) {
+            owned.add(logId);
+            await unlink(folder);
+            await cp(join(origin, 'blobs', logId), folder, { recursive: true });
+          }
+          return folder;
+        },
         async drop() {
           await owner.end();
-          await database.ownerPool.query(`drop database ${name} with (force)`);
+          await shutDatabase(database.ownerPool, name);
         },
       };
     },

@@ -1,17 +1,14 @@
 /** The servers of a process end with it, however it ends. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { findTemporalCli } from '../../src/embedded/temporal-binaries.ts';
 import { createTestDirectory } from '../support/servers.ts';
 
 const embedded = fileURLToPath(new URL('../../dist/embedded/', import.meta.url));
-let directory: Awaited<ReturnType<typeof createTestDirectory>>;
-let parent: ChildProcess | undefined;
-let servers: number[] = [];
 
 const script = `
 const [embedded, directory, cliPath] = process.argv.slice(1);
@@ -25,31 +22,28 @@ console.log(JSON.stringify([postgres.pid, temporal.pid]));
 process.stdin.on('data', () => process.exit(0));
 `;
 
-beforeEach(async () => {
-  directory = await createTestDirectory();
-});
-
-afterEach(async () => {
-  parent?.kill('SIGKILL');
-  for (const pid of servers.splice(0).filter(isRunning)) process.kill(pid, 'SIGKILL');
-  await directory.remove();
-});
-
-test.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'exit'] as const)('%s', async (end) => {
+test.concurrent.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'exit'] as const)('%s', async (end) => {
   expect(existsSync(join(embedded, 'postgres.js')), 'build first: npm run build').toBe(true);
   const { path } = await findTemporalCli({ configuredPath: process.env.TEMPORAL_CLI });
+  const directory = await createTestDirectory();
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, pathToFileURL(embedded).href, directory.path, path], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  parent = child;
-  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  servers = JSON.parse(value ?? '[]');
-  expect(servers).toHaveLength(2);
-  expect(servers.every(isRunning)).toBe(true);
+  let servers: number[] = [];
+  try {
+    const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+    servers = JSON.parse(value ?? '[]');
+    expect(servers).toHaveLength(2);
+    expect(servers.every(isRunning)).toBe(true);
 
-  if (end === 'exit') child.stdin.write('end\n');
-  else child.kill(end);
-  await vi.waitFor(() => expect(servers.filter(isRunning)).toEqual([]), { timeout: 15_000, interval: 50 });
+    if (end === 'exit') child.stdin.write('end\n');
+    else child.kill(end);
+    await vi.waitFor(() => expect(servers.filter(isRunning)).toEqual([]), { timeout: 15_000, interval: 50 });
+  } finally {
+    child.kill('SIGKILL');
+    for (const pid of servers.filter(isRunning)) process.kill(pid, 'SIGKILL');
+    await directory.remove();
+  }
 });
 
 function isRunning(pid: number): boolean {

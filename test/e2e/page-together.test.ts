@@ -65,6 +65,8 @@ function typeOn({ page }: OpenedPage): { stop(): Promise<number[]> } {
       await page.keyboard.press('Enter');
     }
   })();
+  // Of a page that is gone: whoever stops it is told.
+  typing.catch(() => {});
   return {
     async stop() {
       stopped = true;
@@ -81,6 +83,7 @@ test('worker and server are killed and started again while two write: both see i
   expect(made.status).toBe(201);
   await database.ownerPool.query(`update tidemark.logs set snapshot_every = 20 where id = $1`, [SHEET]);
   let worker = await start('worker');
+  const pending = async (): Promise<number> => (await (await fetch(`${url}/logs/${SHEET}`)).json()).pending;
   const open = async () => {
     const opened = await openPage(browser, `${url}/#/sheets/${SHEET}`);
     await opened.page.getByRole('grid').waitFor();
@@ -104,10 +107,10 @@ test('worker and server are killed and started again while two write: both see i
     await until('entries arrive again', async () => (await entries()) > before + 10, 60_000);
   }
   await kill(worker);
+  await until('a snapshot is asked for', async () => (await pending()) > 0, 60_000);
+  const [typedByAda, typedByGrace] = (await Promise.all(writers.map((writer) => writer.stop()))) as [number[], number[]];
   await saysUntil(ada.page, /^worker away: \d+ waiting$/);
   worker = await start('worker');
-
-  const [typedByAda, typedByGrace] = (await Promise.all(writers.map((writer) => writer.stop()))) as [number[], number[]];
   await Promise.all([ada, grace].map(({ page }) => saysUntil(page, 'saved')));
   expect(await entries()).toBe(typedByAda.length + typedByGrace.length);
 
@@ -124,10 +127,7 @@ test('worker and server are killed and started again while two write: both see i
     ]);
     expect(await Promise.all(shown)).toEqual([1, 2, 3].map((value) => [String(value), String(value)]));
   }
-  await until('every snapshot that was asked for is taken', async () => {
-    const { pending } = await (await fetch(`${url}/logs/${SHEET}`)).json();
-    return pending === 0;
-  });
+  await until('every snapshot that was asked for is taken', async () => (await pending()) === 0, 60_000);
   await Promise.all([ada.close(), grace.close()]);
 }, 240_000);
 

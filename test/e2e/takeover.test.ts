@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { measureTakeover, type TakeoverShape } from '../support/takeover.ts';
 import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';
 
-const KILLS = 2;
 /** The goal is 6 s where nothing else runs; while other tests share the processors this is no more than a bound. */
 const BOUND_SECONDS = 20;
 
@@ -17,10 +16,9 @@ afterAll(() => fixture.close());
 test.each([['local'], ['heartbeating'], ['burst']] as [TakeoverShape][])(
   '%s work of a killed worker is begun again by another',
   async (shape) => {
-    const { seconds } = await measureTakeover(fixture, shape, KILLS);
-    console.log(`takeover ${shape}: ${seconds.map((value) => value.toFixed(1)).join(', ')} s`);
-    expect(seconds).toHaveLength(KILLS);
-    expect(Math.max(...seconds)).toBeLessThan(BOUND_SECONDS);
+    const { seconds } = await measureTakeover(fixture, shape, 1);
+    expect(seconds).toEqual([expect.any(Number)]);
+    expect(seconds[0]).toBeLessThan(BOUND_SECONDS);
   },
   120_000,
 );

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const postgres of started.splice(0)) {
     await postgres.kill();
-    await removePostgresData(postgres);
+    removePostgresData(postgres);
   }
   await directory.remove();
 });

@@ -445,6 +445,17 @@ describe('others at the sheet meanwhile', () => {
     await somewhere(id, 'kept-one');
   });
 
+  test('goes on where a unit of the log has an error that no text can hold, and takes what it says', async () => {
+    const id = newId();
+    await append(id, [cell(0, 0, 'said')], 'snapshot');
+    await runUntilIdle(tidemark);
+    await database.ownerPool.query(`update tidemark.work set error = '{"code":"x","message":"said \\u0000"}' where log_id = $1`, [id]);
+    const { workId } = await eraseCells(logOf(id), { ranges: ranges('A1') });
+    await runUntilIdle(tidemark);
+    expect((await work.row(workId)).state).toBe('done');
+    expect((await work.row(`snapshot/${id}/0`)).error).toEqual({ code: 'unreadable_error', message: 'What it said was erased.' });
+  });
+
   test('appends, snapshots and compactions go on beside it, and find what they wrote', async () => {
     const id = newId();
     for (let round = 0; round < 4; round += 1) {

@@ -1,7 +1,9 @@
 /** Who gets in: every route of the OpenAPI document, with every kind of caller that must not. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createAuthorizer } from '../../src/http/authorizer.ts';
 import { sheet } from '../../src/index.ts';
-import { findToken } from '../../src/tokens/find-token.ts';
+import type { Database } from '../../src/postgres/queryable.ts';
+import { type Bearer, findToken } from '../../src/tokens/find-token.ts';
 import { listTokens } from '../../src/tokens/list-tokens.ts';
 import { revokeToken } from '../../src/tokens/revoke-token.ts';
 import { SCOPES, type Scope } from '../../src/tokens/scopes.ts';
@@ -294,6 +296,53 @@ describe('a session', () => {
     expect(maxAge).toBeLessThanOrEqual(60);
   });
 
+  test('is one of at most a hundred of its token: another one ends the oldest', async () => {
+    const { id, token } = await makeToken(database);
+    const bearerOf = (await findToken(database.db, token)) as Bearer;
+    const first = await beginSession(database.db, bearerOf);
+    const second = await beginSession(database.db, bearerOf);
+    await database.ownerPool.query(
+      `insert into tidemark.session (hash, token_id, expires_at)
+       select sha256(n::text::bytea), $1, now() + interval '1 hour' from generate_series(1, 98) n`,
+      [id],
+    );
+    expect(await findSession(database.db, first.secret)).toMatchObject({ tokenId: id });
+    await beginSession(database.db, bearerOf);
+    expect(await findSession(database.db, first.secret)).toBe('unknown');
+    expect(await findSession(database.db, second.secret)).toMatchObject({ tokenId: id });
+    expect((await listTokens(database.db)).find((info) => info.id === id)?.sessions).toBe(100);
+  });
+
+  test('is begun so often with one token, and no more; others sign in beside that', async () => {
+    const { id, token } = await makeToken(database);
+    const other = await makeToken(database);
+    for (let begun = 0; begun < 30; begun += 1) expect((await signIn(token)).status).toBe(204);
+    const next = await signIn(token);
+    expect(next).toMatchObject({ status: 429, body: { code: 'too_many_requests' } });
+    expect(Number(next.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await signIn(other.token)).status).toBe(204);
+    expect((await listTokens(database.db)).find((info) => info.id === id)?.sessions).toBe(30);
+  });
+
+  test('that is signed out is over also for a request that came beside it', async () => {
+    const { db } = database;
+    let beside: Answer | undefined;
+    const racing: Database = {
+      ...db,
+      async query(text, values) {
+        // Found before it is deleted.
+        if (/^delete from \S+session where hash = /.test(text)) beside = await own.request('GET', '/session', undefined, { cookie });
+        return db.query(text, values);
+      },
+    };
+    const own = await startTestServer(database, createAuthorizer({ auth: 'tokens', host: '127.0.0.1' }, racing));
+    const cookie = cookieOf(await own.request('POST', '/session', { token: (await makeToken(database)).token }));
+    expect((await own.request('DELETE', '/session', undefined, { cookie, ...sameOrigin })).status).toBe(204);
+    expect(beside).toMatchObject({ status: 200 });
+    expect((await own.request('GET', '/session', undefined, { cookie })).status).toBe(401);
+    await own.close();
+  });
+
   test('after ten tokens that are not good, an address has to wait; it cannot say that it is another one', async () => {
     const own = await startTestServer(database, askForTokens(database));
     const { token } = await makeToken(database);
@@ -321,6 +370,33 @@ describe('a session', () => {
   function signIn(token: string): Promise<Answer> {
     return server.request('POST', '/session', { token });
   }
+});
+
+test('strangers make the database look as often as an address may ask and no more; who was found before gets in beside them', async () => {
+  let looks = 0;
+  const { db } = database;
+  const counting: Database = {
+    ...db,
+    query(text, values) {
+      if (/\.token t where/.test(text)) looks += 1;
+      return db.query(text, values);
+    },
+  };
+  const own = await startTestServer(database, {
+    ...createAuthorizer({ auth: 'tokens', host: '127.0.0.1' }, counting),
+    requestsPerMinute: 20,
+  });
+  const [known, other] = [await makeToken(database), await makeToken(database)];
+  const ask = async (token: string) => (await own.request('GET', '/session', undefined, bearer(token))).status;
+  expect(await ask(known.token)).toBe(200);
+  looks = 0;
+  const flood = await Promise.all(Array.from({ length: 60 }, () => ask(formatToken(newTokenText()))));
+  expect(flood.filter((status) => status === 401)).toHaveLength(20);
+  expect(flood.filter((status) => status === 429)).toHaveLength(40);
+  expect(looks).toBe(20);
+  expect(await ask(known.token)).toBe(200);
+  expect(await ask(other.token), 'whom nobody has seen here before').toBe(429);
+  await own.close();
 });
 
 test('who asks too often is told when to come back, and nobody else is', async () => {

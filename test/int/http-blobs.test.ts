@@ -83,6 +83,20 @@ describe('a blob', () => {
     expect((await get({ 'if-none-match': '"other"' })).response.status).toBe(200);
   });
 
+  test('that was never there, or was removed, is gone also for who has it', async () => {
+    const { logId, store } = await newStore();
+    const root = await store.getRootDir();
+    await root.writeBlob('erased.gz', content);
+    const ask = (name: string) => server.request('GET', `/logs/${logId}/blobs/${name}`, undefined, { 'if-none-match': `"${name}"` });
+    expect((await ask('erased.gz')).status).toBe(304);
+    await root.removeBlob('erased.gz');
+    for (const name of ['erased.gz', 'never-there.gz']) {
+      const answer = await ask(name);
+      expect(answer, name).toMatchObject({ status: 404, body: { code: 'blob_not_found' } });
+      expect([answer.headers.get('cache-control'), answer.headers.get('etag')]).toEqual(['no-store', null]);
+    }
+  });
+
   test.each([
     ['bytes=0-99', 0, 100],
     ['bytes=990-', 990, 1_000],

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
 import { compactLog } from '../../src/history/compact-log.ts';
 import { storedEntriesInPostgres } from '../../src/history/read-stored-entries.ts';
+import type { Caller } from '../../src/http/access.ts';
 import { defineLogType, sheet } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -130,6 +131,28 @@ describe('an idempotency key', () => {
     expect(await append(id, ['b'], '0', mine)).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
     expect(await append(await newLog(), ['a'], '0', mine)).toMatchObject({ status: 422 });
     expect(await append(id, ['x'], 'any', { 'idempotency-key': 'x'.repeat(201) })).toMatchObject({ status: 400 });
+  });
+
+  test('needs to know whose it is: one of a caller without a name is refused, and nobody gets the answer of another', async () => {
+    let caller: Caller = { scopes: ['write'] };
+    const own = await startTestServer(database, { logTypes: [note, sheet], blobs, authorize: () => caller });
+    const open = await startTestServer(database, { logTypes: [note, sheet], blobs, authorize: () => caller, auth: 'off' });
+    const id = await newLog();
+    const send = (to: TestServer, text: string) =>
+      to.request('POST', `/logs/${id}/entries`, { entries: [noted(text)], expect: 'any' }, { 'idempotency-key': 'whose' });
+    const refused = await send(own, 'a');
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
+    expect(refused.body.detail).toContain('does not know who calls');
+    expect((await read(id)).body.entries).toEqual([]);
+    for (const one of [{ actor: 'anna' }, { actor: 'ben' }, { id: '7' }]) {
+      caller = { ...one, scopes: ['write'] };
+      expect((await send(own, 'a')).headers.get('idempotent-replayed')).toBeNull();
+    }
+    caller = { scopes: ['write'] };
+    await send(open, 'a');
+    expect((await send(open, 'a')).headers.get('idempotent-replayed'), 'where nobody is asked all are one').toBe('true');
+    expect((await read(id)).body.entries).toHaveLength(4);
+    await Promise.all([own.close(), open.close()]);
   });
 
   test('of requests at once lets one append', async () => {

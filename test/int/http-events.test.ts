@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
 import type { PositionedEvent } from '../../src/client/log-events.ts';
+import { type Authorize, SCOPES } from '../../src/http/access.ts';
 import type { EventOptions } from '../../src/http/events.ts';
 import { createHttpApp } from '../../src/http/http-app.ts';
 import { sheet } from '../../src/index.ts';
@@ -9,6 +10,7 @@ import type { Database } from '../../src/postgres/queryable.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type EventStream, openEventStream } from '../support/event-stream.ts';
 import { everybody, startTestServer, type TestServer } from '../support/http-server.ts';
+import { askAndLeave } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
 
 let database: TestDatabase;
@@ -49,7 +51,7 @@ async function open(id: string, query = '', headers = {}, url = server.url): Pro
   return stream;
 }
 
-async function serverWith(events: EventOptions, options: { db?: Database } = {}): Promise<TestServer> {
+async function serverWith(events: EventOptions, options: { db?: Database; authorize?: Authorize } = {}): Promise<TestServer> {
   const own = await startTestServer(database, { events, ...options });
   onTestFinished(() => own.close());
   return own;
@@ -79,6 +81,11 @@ describe('a stream', () => {
       expect((await stream.next('entries')).data).toMatchObject({ startSequenceId: '2', entries: [cell(2), cell(3), cell(4)] });
       expect((await stream.next('marked')).id).toBe('5');
     }
+  });
+
+  test('of an EventSource that connects again goes on where it was, though its address still says from where it was asked for first', async () => {
+    const stream = await open(await newLog(5), '?from=0', { 'last-event-id': '4' });
+    expect((await stream.next('entries')).data).toMatchObject({ startSequenceId: '4', entries: [cell(4)] });
   });
 
   test('of a log that is not there, or from an id that it has not reached, is refused as any request', async () => {
@@ -134,15 +141,21 @@ describe('a stream', () => {
   });
 
   test('is one of so many: the next one is asked to come later', async () => {
-    const own = await serverWith({ maxStreams: 2 });
+    const own = await serverWith({ maxStreams: 3 }, { authorize: ({ headers }) => ({ id: `${headers['x-user']}`, scopes: SCOPES }) });
     const id = await newLog(1);
-    const [first] = [await open(id, '', {}, own.url), await open(id, '', {}, own.url)];
-    const refused = await own.request('GET', `/logs/${id}/events`);
-    expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_requests' } });
+    const as = (user: string) => open(id, '', { 'x-user': user }, own.url);
+    const ask = (user: string) => own.request('GET', `/logs/${id}/events`, undefined, { 'x-user': user });
+    const [first] = [await as('anna'), await as('anna')];
+    const most = await ask('anna');
+    expect(most, 'and nobody takes all').toMatchObject({ status: 429, body: { code: 'too_many_requests' } });
+    expect(most.body.detail).toContain('2 streams of yours are open, the most of one caller');
+    expect((await as('berta')).status).toBe(200);
+    const refused = await ask('clara');
+    expect(refused).toMatchObject({ status: 429, body: { detail: expect.stringContaining('3 streams are open') } });
     expect(refused.headers.get('retry-after')).toBe('5');
     first?.close();
     await until('there is room again', async () => {
-      const stream = await open(id, '', {}, own.url);
+      const stream = await as('anna');
       stream.close();
       return stream.status === 200;
     });
@@ -172,6 +185,12 @@ test('200 readers get the same bytes, from one query a change', async () => {
   expect(statements.filter((text) => text.includes('string_agg')).length).toBeLessThanOrEqual(15);
   expect(new Set(streams.map((stream) => stream.text.replaceAll(': heartbeat\n\n', ''))).size).toBe(1);
 });
+
+/** Entries of about a megabyte each: the machine keeps some megabytes of a connection by itself. */
+async function appendLarge(id: string, entries: number): Promise<void> {
+  const values = Array.from({ length: 30 }, () => ['x'.repeat(32_000)]);
+  for (let row = 1; row <= entries; row += 1) await logOf(id).append({ type: 'SetCellRange', row, column: 0, values }, { expect: 'any' });
+}
 
 /** Reads one event after the other into `seen`, as fast as `gate` lets it. */
 async function follow(
@@ -209,16 +228,31 @@ test('a reader that is too slow is cut off, and resumes without a loss', async (
   });
   void follow(own.url, id, seen, () => gate, connections);
   await until('it has begun', () => seen.length > 0);
-  // The machine keeps some megabytes of a connection by itself.
-  const text = 'x'.repeat(32_000);
-  for (let row = 1; row <= 30; row += 1) {
-    await logOf(id).append({ type: 'SetCellRange', row, column: 0, values: Array.from({ length: 30 }, () => [text]) }, { expect: 'any' });
-  }
+  await appendLarge(id, 30);
   await until('it is cut off', () => new Promise<boolean>((resolve) => own.app.server.getConnections((_, open) => resolve(open === 0))));
   openGate();
   await until('it has everything', () => rowsIn(seen).length >= 31);
   expect(rowsIn(seen)).toEqual(Array.from({ length: 31 }, (_, row) => row));
   expect(connections.length).toBeGreaterThan(1);
+});
+
+test('a reader that takes its time over what is there already is not cut off', async () => {
+  const own = await serverWith({ heartbeatMs: 20 });
+  const id = await newLog(1);
+  await appendLarge(id, 12);
+  const { socket, accepted } = await askAndLeave(own.app.server, own.url, `/logs/${id}/events?from=0`);
+  onTestFinished(() => void socket.destroy());
+  let taken = 0;
+  let text = '';
+  socket.on('data', (bytes) => {
+    taken += bytes.length;
+    text = text.slice(-100) + bytes.toString('latin1');
+    if (text.includes('event: marked')) socket.destroy();
+  });
+  socket.resume();
+  await until('it is over', () => accepted.destroyed);
+  expect(text, 'it has caught up').toContain('event: marked');
+  expect(taken).toBeGreaterThan(12 * 950_000);
 });
 
 test('a reader goes on where it was when the server is gone and another one comes, and nothing is lost or repeated', async () => {

@@ -7,11 +7,12 @@ import { SetupError } from '../../src/errors.ts';
 import { createAuthorizer } from '../../src/http/authorizer.ts';
 import { sendProblem } from '../../src/http/problem.ts';
 import { refuseSlowRequests } from '../../src/http/slow-requests.ts';
+import { sheet } from '../../src/index.ts';
 import { createLogger } from '../../src/logging.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
-import { openSocket, readToEnd, sendRaw } from '../support/raw-http.ts';
+import { askAndLeave, openSocket, readToEnd, sendRaw } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
 
 const BODY_LIMIT = 10_000;
@@ -238,6 +239,43 @@ describe('without authentication', () => {
     expect(createAuthorizer({ auth: 'off', host: '127.0.0.1' }, database.db)).toMatchObject({ auth: 'off' });
   });
 
+  test('a server that is told of a proxy does not start, and says which setting it is', () => {
+    const off = { auth: 'off', host: '127.0.0.1' } as const;
+    expect(() => createAuthorizer({ ...off, trustProxy: ['127.0.0.1'] }, database.db)).toThrow(
+      /^TIDEMARK_HTTP_TRUST_PROXY .*TIDEMARK_AUTH=tokens/,
+    );
+    expect(() => createAuthorizer({ ...off, basePath: '/tidemark' }, database.db)).toThrow(
+      /^TIDEMARK_HTTP_BASE_PATH .*TIDEMARK_AUTH=tokens/,
+    );
+    expect(createAuthorizer({ ...off, trustProxy: undefined, basePath: '' }, database.db)).toMatchObject({ auth: 'off' });
+    expect(createAuthorizer({ ...off, auth: 'tokens', trustProxy: ['127.0.0.1'], basePath: '/t' }, database.db)).toMatchObject({
+      auth: 'tokens',
+    });
+  });
+
+  test('what came through a proxy is refused: its headers, its version of HTTP, its name in a page', async () => {
+    const open = await startTestServer(database, createAuthorizer({ auth: 'off', host: '127.0.0.1' }, database.db));
+    for (const headers of [
+      { 'x-forwarded-for': '203.0.113.9' },
+      { 'x-forwarded-proto': 'https' },
+      { 'x-forwarded-host': 'sheets.example' },
+      { 'x-real-ip': '203.0.113.9' },
+      { forwarded: 'for=203.0.113.9' },
+      { via: '1.1 proxy' },
+      { origin: 'https://sheets.example' },
+    ] as Record<string, string>[]) {
+      const answer = await open.request('GET', '/logs', undefined, headers);
+      expect(answer, JSON.stringify(headers)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+      expect(answer.body.detail).toContain('TIDEMARK_AUTH=tokens');
+    }
+    // As nginx sends it on unless it is told more.
+    const byNginx = await sendRaw(open.url, `GET /logs HTTP/1.0\r\nHost: ${new URL(open.url).host}\r\nConnection: close\r\n\r\n`);
+    expect(byNginx.status).toBe(403);
+    const here = await open.request('GET', '/logs', undefined, { origin: open.url, 'sec-fetch-site': 'same-origin' });
+    expect(here.status).toBe(200);
+    await open.close();
+  });
+
   test('it answers neither to a name of somebody else that leads here, nor to a page of theirs', async () => {
     const open = await startTestServer(database, createAuthorizer({ auth: 'off', host: '127.0.0.1' }, database.db));
     const statusFor = (host: string, method = 'GET', headers = {}) =>
@@ -259,6 +297,42 @@ describe('without authentication', () => {
 });
 
 describe('an answer', () => {
+  /** More than the machine keeps of a connection by itself. */
+  async function askForMuch(stallTimeoutMs: number) {
+    const own = await startTestServer(database, { stallTimeoutMs });
+    const log = own.tidemark.log(sheet, 'much');
+    const values = Array.from({ length: 30 }, () => ['x'.repeat(32_000)]);
+    if ((await own.request('GET', '/logs/much')).status === 404) {
+      for (let row = 0; row < 12; row += 1) await log.append({ type: 'SetCellRange', row, column: 0, values }, { expect: 'any' });
+    }
+    return { own, ...(await askAndLeave(own.app.server, own.url, '/logs/much/entries?start=start')) };
+  }
+
+  test('that nobody takes is cut off', async () => {
+    const { own, socket, accepted } = await askForMuch(200);
+    await until('it is cut off', () => accepted.destroyed, 3_000);
+    socket.destroy();
+    await own.close();
+  });
+
+  test('that is taken slowly is not', async () => {
+    const { own, socket, accepted } = await askForMuch(600);
+    let taken = 0;
+    // The first half takes longer than may pass without progress.
+    socket.on('data', ({ length }) => {
+      taken += length;
+      if (taken < 6_000_000) {
+        socket.pause();
+        setTimeout(() => socket.resume(), 10);
+      }
+    });
+    socket.resume();
+    await until('it is whole', () => taken > 12 * 950_000 || accepted.destroyed);
+    expect(accepted.destroyed).toBe(false);
+    socket.destroy();
+    await own.close();
+  });
+
   test('lets nobody else frame, read or run it, and is not kept', async () => {
     for (const [path, status] of [
       ['/logs', 200],

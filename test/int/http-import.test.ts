@@ -7,9 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SCOPES } from '../../src/http/access.ts';
 import { sheet } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { openSocket } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
 
 let database: TestDatabase;
@@ -17,7 +19,10 @@ let server: TestServer;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  server = await startTestServer(database, { uploadLimitBytes: 1_000_000 });
+  server = await startTestServer(database, {
+    uploadLimitBytes: 1_000_000,
+    authorize: ({ headers }) => ({ actor: String(headers['x-user'] ?? 'tester'), scopes: SCOPES }),
+  });
 });
 afterAll(async () => {
   await server?.close();
@@ -38,10 +43,11 @@ async function upload(id: string, content: string | Uint8Array, { query = '', ty
 }
 
 /** Sends the head and the beginning of an upload, and then what the test says. */
-async function begin(id: string, bytes: number, start: string, { url } = server): Promise<Socket> {
+async function begin(id: string, bytes: number, start: string, { url } = server, user = 'tester'): Promise<Socket> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   await once(socket, 'connect');
-  socket.write(`POST /logs/${id}/import HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\ncontent-length: ${bytes}\r\n\r\n${start}`);
+  const headers = `host: x\r\nx-user: ${user}\r\ncontent-type: text/csv\r\ncontent-length: ${bytes}`;
+  socket.write(`POST /logs/${id}/import HTTP/1.1\r\n${headers}\r\n\r\n${start}`);
   return socket;
 }
 
@@ -104,6 +110,13 @@ describe('an import', () => {
     ['no bytes', '', {}, 400, 'is empty'],
     ['a picture', '\x89PNG\r\n', {}, 400, 'is a PNG image and no CSV'],
     ['a ZIP archive', 'PK\x03\x04', {}, 400, 'is a ZIP archive'],
+    [
+      'a few KB of gzip that are a record of commas',
+      gzipSync(','.repeat(2_000_000)),
+      {},
+      400,
+      'ends at 1073741824 rows and 1048576 columns',
+    ],
     ['a worksheet of a CSV file', 'a\n', { query: '?worksheet=One' }, 400, 'has no worksheets'],
     ['a delimiter of two characters', 'a\n', { query: '?delimiter=ab' }, 400, 'use one character'],
     ['columns that are none', 'a\n', { query: '?text=1' }, 400, 'no column'],
@@ -185,16 +198,37 @@ describe('an import', () => {
     await hasty.close();
   });
 
-  test('beside four others waits for its turn', async () => {
+  test('beside four others waits for its turn, and beside two of the same caller', async () => {
     const sockets: Socket[] = [];
-    const refused = await until('four are running', async () => {
-      const answer = await upload(newId(), 'a\n');
-      if (answer.status === 201) sockets.push(await begin(newId(), 100, 'a,b\n'));
-      return answer.status === 429 ? answer : undefined;
-    });
-    expect(refused.body.code).toBe('too_many_requests');
+    const untilRefused = (user: string) =>
+      until('no more are taken', async () => {
+        const answer = await upload(newId(), 'a\n', { headers: { 'x-user': user } });
+        if (answer.status === 201) sockets.push(await begin(newId(), 100, 'a,b\n', server, user));
+        return answer.status === 429 ? answer.body : undefined;
+      });
+    expect(await untilRefused('anna')).toMatchObject({ code: 'too_many_requests', detail: expect.stringContaining('2 imports of yours') });
+    expect(await untilRefused('berta')).toMatchObject({ detail: expect.stringContaining('2 imports of yours') });
+    expect(await untilRefused('clara')).toMatchObject({ code: 'too_many_requests', detail: expect.stringContaining('4 imports are open') });
     for (const socket of sockets) socket.destroy();
     await until('there is a place again', async () => (await upload(newId(), 'a\n')).status === 201);
+  });
+
+  test('of a caller whose token is revoked meanwhile ends there', async () => {
+    const id = newId();
+    let isKnown = true;
+    const asking = await startTestServer(database, {
+      authorize: () => (isKnown ? { scopes: SCOPES } : undefined),
+      recheckMs: 50,
+    });
+    const socket = await begin(id, 900_000, csvRows(20_000).slice(0, 250_000), asking);
+    socket.on('error', () => {});
+    await until('rows are in the sheet', async () => (await get(`${id}/sheet`)).body.rows >= 5_000);
+    isKnown = false;
+    await until('it is cut off', () => socket.closed);
+    isKnown = true;
+    const again = () => asking.request('POST', `/logs/${id}/import?format=csv`, 'a\n', { 'content-type': 'text/csv' });
+    await until('it has ended', async () => (await again()).body.code !== 'import_running');
+    await asking.close();
   });
 
   test('of a caller who may only read, or not this log, is refused before anything is read', async () => {
@@ -234,17 +268,52 @@ describe('an export', () => {
     const values = Array.from({ length: 40 }, () => ['x'.repeat(20_000)]);
     const log = server.tidemark.log(sheet, id);
     for (let row = 0; row < 600; row += 40) await log.append({ type: 'SetCellRange', row, column: 0, values }, { expect: 'any' });
-    const socketTo = async () => {
+    const socketOf = async (user: string) => {
       const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-      socket.write(`GET /logs/${id}/export HTTP/1.1\r\nhost: x\r\n\r\n`);
+      socket.write(`GET /logs/${id}/export HTTP/1.1\r\nhost: x\r\nx-user: ${user}\r\n\r\n`);
       await once(socket, 'data');
       // Nothing more is read: the rest stays where it is.
       socket.pause();
       return socket;
     };
-    const sockets = await Promise.all(Array.from({ length: 8 }, socketTo));
-    expect(await get(`${id}/export`)).toMatchObject({ status: 429, body: { code: 'too_many_requests' } });
+    const refused = (detail: string) => ({ status: 429, body: { code: 'too_many_requests', detail: expect.stringContaining(detail) } });
+    const sockets = await Promise.all(Array.from({ length: 4 }, () => socketOf('tester')));
+    expect(await get(`${id}/export`), 'nobody takes all').toMatchObject(refused('4 exports of yours are open'));
+    sockets.push(...(await Promise.all(Array.from({ length: 4 }, () => socketOf('anna')))));
+    const others = await server.request('GET', `/logs/${id}/export`, undefined, { 'x-user': 'berta' });
+    expect(others).toMatchObject(refused('8 exports are open'));
     for (const socket of sockets) socket.destroy();
     await until('there is a place again', async () => (await get(`${id}/export?range=A1`)).status === 200);
+  });
+
+  test('whose client has gone before it begins, or waits behind another of its connection, takes no place', async () => {
+    const id = newId();
+    await server.tidemark.log(sheet, id).append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 1 }, { expect: 'any' });
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let asked = 0;
+    const slow = await startTestServer(database, {
+      authorize: async () => {
+        asked += 1;
+        if (asked <= 16) await held;
+        return { scopes: SCOPES };
+      },
+      recheckMs: 20,
+    });
+    const head = `GET /logs/${id}/export HTTP/1.1\r\nhost: x\r\n\r\n`;
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => openSocket(slow.url)));
+    for (const socket of sockets) socket.write(head + head);
+    await until('all are in the middle', () => asked === 16);
+    for (const socket of sockets) socket.destroy();
+    const openSockets = () => new Promise<number>((resolve) => slow.app.server.getConnections((_, count) => resolve(count)));
+    await until('the server knows', async () => (await openSockets()) === 0);
+    letGo();
+    await until('there are places', async () => (await slow.request('GET', `/logs/${id}/export`)).status === 200);
+    asked = 16;
+    const { status } = await slow.request('GET', `/logs/${id}/export`);
+    expect({ status, asked }, 'nobody asks about those that have gone').toEqual({ status: 200, asked: 17 });
+    await slow.close();
   });
 });

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Caller, createHttpHandler, type HttpHandlerOptions, tidemarkPlugin } from '../../src/http.ts';
 import { createTidemark, SetupError, sheet, type Tidemark } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { askAndLeave } from '../support/raw-http.ts';
 
 interface Mounted {
   /** Of the application, without the path. */
@@ -239,6 +240,37 @@ describe('a handler', () => {
     letGo();
     expect((await begun).status).toBe(200);
     await closed;
+    server.close();
+  });
+
+  test('cuts off what is not taken by its deadline, so that the server of the application can close', async () => {
+    const handler = await createHttpHandler(options({ basePath: '', authorize: () => ({ scopes: ['read'] }) }));
+    const server = createServer(handler.handle);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const values = Array.from({ length: 30 }, () => ['x'.repeat(32_000)]);
+    for (let row = 0; row < 12; row += 1) {
+      await tidemark.log(sheet, 'not-taken').append({ type: 'SetCellRange', row, column: 0, values }, { expect: 'any' });
+    }
+    const { socket } = await askAndLeave(server, urlOf(server.address()), '/logs/not-taken/events?from=0');
+    await handler.close(200);
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    socket.destroy();
+  }, 5_000);
+
+  test('ends a stream after some time, so that who follows comes again through the application, which may know them no more', async () => {
+    let user: string | undefined = 'anna';
+    const handler = await createHttpHandler(
+      options({ basePath: '', maxStreamMs: 200, authorize: (request) => callerOf((request as IncomingMessage & { user?: string }).user) }),
+    );
+    const server = createServer((request, response) => handler.handle(Object.assign(request, { user }), response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await tidemark.log(sheet, 'ends').append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 1 }, { expect: 'any' });
+    const follow = (from: string) => fetch(`${urlOf(server.address())}/logs/ends/events`, { headers: { 'last-event-id': from } });
+    expect(await (await follow('0')).text()).toContain('event: entries');
+    expect(await (await follow('1')).text(), 'whole, and nothing twice').toMatch(/^retry: 1000\n\nid: 1\nevent: marked\n[^\n]*\n\n$/);
+    user = undefined;
+    expect((await follow('1')).status).toBe(401);
+    await handler.close();
     server.close();
   });
 

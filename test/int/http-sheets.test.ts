@@ -81,6 +81,16 @@ describe('a range of cells', () => {
     expect((await get(`${id}/cells?range=A1:B2&format=json`, { accept: 'text/csv' })).body.range).toBe('A1:B2');
   });
 
+  test('in CSV hides formulas from spreadsheet programs where that is asked for, as an export does', async () => {
+    const id = newId();
+    await append(id, [cell('A1', '=HYPERLINK("http://x")'), cell('B1', '@x'), cell('C1', -1)]);
+    const csv = async (query: string) => (await get(`${id}/cells?range=A1:C1&format=csv${query}`)).body;
+    expect(await csv('')).toBe('"=HYPERLINK(""http://x"")",@x,-1\n');
+    expect(await csv('&escapeFormulas=true')).toBe(`"'=HYPERLINK(""http://x"")",'@x,-1\n`);
+    expect(await csv('&escapeFormulas=true')).toBe((await get(`${id}/export?escapeFormulas=true`)).body);
+    expect((await get(`${id}/cells?range=A1&format=csv&escapeFormulas=yes`)).status).toBe(400);
+  });
+
   test('holds what was appended before it was asked for, whoever reads at the same time', async () => {
     const id = newId();
     await append(id, [cell('A1', 0)]);

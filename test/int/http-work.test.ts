@@ -1,9 +1,11 @@
 /** Work over REST: list, inspect, count, group by error, decide; and who sees what. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Caller } from '../../src/http/access.ts';
+import type { Database } from '../../src/postgres/queryable.ts';
 import { failWork, finishWork, type UnitError } from '../../src/work/end.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { until } from '../support/until.ts';
 import { type WorkRows, workRows } from '../support/work-rows.ts';
 
 let database: TestDatabase;
@@ -103,6 +105,76 @@ describe('units', () => {
       expect(await server.request('POST', '/work/redrive', body)).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
     }
   });
+});
+
+describe('an error that no text can hold', () => {
+  // Written by a program that knows nothing of it: a NUL character, and half of one.
+  const UNREADABLE = ['{"code":"x","message":"a\\u0000b"}', '{"code":"x","message":"ok","stack":"\\ud83d"}'];
+
+  test('lets its unit die, and those who look see it', async () => {
+    for (const [n, error] of UNREADABLE.entries()) {
+      const id = `mail/${n}`;
+      await work.add({ id });
+      const { epoch, attempt, fence } = await work.begin(id);
+      const { rows } = await database.pool.query('select tidemark.fail_work($1, $2, $3, $4, $5::json, true) as answer', [
+        ...[id, epoch, attempt, fence],
+        error,
+      ]);
+      expect(rows[0].answer).toBe('failed');
+    }
+    await database.ownerPool.query(
+      `insert into tidemark.work (id, workflow, state, group_name, error, epoch, first_epoch, finished_at)
+       values ('mail/inserted', 'mail', 'dead', 'g', $1, nextval('tidemark.work_epoch'), 1, now())`,
+      [UNREADABLE[0]],
+    );
+    expect(idsOf(await get('/work?error=u0000b'))).toEqual(['mail/0', 'mail/inserted']);
+    expect(idsOf(await get('/work?error=unreadable_error&state=dead'))).toHaveLength(3);
+    const { errors } = await get('/work/errors');
+    expect(errors.reduce((sum: number, { units }: { units: number }) => sum + units, 0)).toBe(3);
+    expect((await get('/work/mail%2F1')).error.message).toContain('\\ud83d');
+  });
+
+  test('of an attempt that is not the last one is found too, and lets the unit go on', async () => {
+    await work.add({ id: 'mail/1' });
+    await failWork(work.db, await work.begin('mail/1'), { code: 'x', message: 'half \ud83d' }, { dead: false });
+    expect(idsOf(await get('/work?error=half'))).toEqual(['mail/1']);
+    expect(idsOf(await get('/work?error=half&state=done'))).toEqual([]);
+    await finishWork(work.db, await work.begin('mail/1'), {});
+    expect(idsOf(await get('/work?error=half'))).toEqual([]);
+  });
+});
+
+test('a decision about many ends with the token that allowed it, and those that it has not come to stay dead', async () => {
+  const ids = Array.from({ length: 8 }, (_, index) => `mail/${index}`);
+  for (const id of ids) {
+    await work.add({ id });
+    await dies(id);
+  }
+  let isKnown = true;
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let begun = 0;
+  const db: Database = {
+    ...database.db,
+    async query(text, values) {
+      if (text.includes('redrive_work(')) {
+        begun += 1;
+        await held;
+      }
+      return database.db.query(text, values);
+    },
+  };
+  const own = await startTestServer(database, { db, recheckMs: 30, authorize: () => (isKnown ? caller : undefined) });
+  const answer = own.request('POST', '/work/redrive', { ids }).catch(() => 'cut off');
+  await until('some are on their way', () => begun === 4);
+  isKnown = false;
+  expect(await answer).toBe('cut off');
+  letGo();
+  await until('those have ended', async () => idsOf(await get('/work?state=dead')).length === 4);
+  await own.close();
+  expect({ begun, dead: idsOf(await get('/work?state=dead')).length }).toEqual({ begun: 4, dead: 4 });
 });
 
 describe('figures', () => {
@@ -216,6 +288,7 @@ test('a caller who reaches only some logs sees, counts and decides about units o
     await dies(`mail/${log}/0`, { code: 'broken', message: `The value '${log}' is broken` });
   }
   await work.add({ id: 'mail/of-no-log' });
+  await work.group('secret-project', { paused: true });
   caller = { scopes: ['admin'], logPrefixes: ['mine-'] };
   expect(idsOf(await get('/work'))).toEqual(['mail/mine-1/0', 'mail/mine-2/0']);
   expect(idsOf(await get('/work?log=mine-1'))).toEqual(['mail/mine-1/0']);
@@ -223,8 +296,9 @@ test('a caller who reaches only some logs sees, counts and decides about units o
   expect((await get('/work/mail%2Fmine-1%2F0')).state).toBe('dead');
   expect(await server.request('GET', '/work/mail%2Ftheirs%2F0')).toMatchObject({ status: 404 });
   expect(await server.request('GET', '/work/mail%2Fof-no-log')).toMatchObject({ status: 404 });
-  const { groups } = await get('/work/stats');
-  expect(groups.reduce((sum: number, { depth }: { depth: { dead: number } }) => sum + depth.dead, 0)).toBe(2);
+  const { groups, sweep } = await get('/work/stats');
+  expect(groups).toMatchObject([{ group: 'ledger', depth: { dead: 2 } }]);
+  expect(sweep, 'of all logs').toEqual({});
   const { errors } = await get('/work/errors');
   expect(errors.reduce((sum: number, { units }: { units: number }) => sum + units, 0)).toBe(2);
   expect(JSON.stringify(errors)).not.toContain('theirs');

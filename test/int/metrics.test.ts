@@ -198,22 +198,28 @@ describe('readiness', () => {
     endings.push(() => pool.end());
     const blobs = createMemoryBlobStore();
     let isDown = true;
-    const readiness = createReadiness([
-      checkPostgres(pool, 'tidemark'),
-      checkPostgres(database.pool, 'elsewhere'),
-      { name: 'temporal', look: async () => isDown && Promise.reject(new Error('connect ECONNREFUSED 10.0.0.3:7233')) },
-      checkBlobs(blobs),
-    ]);
+    const logged: string[] = [];
+    const readiness = createReadiness(
+      [
+        checkPostgres(pool, 'tidemark'),
+        { name: 'migrations', look: checkPostgres(database.pool, 'elsewhere').look },
+        { name: 'temporal', look: async () => isDown && Promise.reject(new Error('connect ECONNREFUSED 10.0.0.3:7233')) },
+        checkBlobs(blobs),
+      ],
+      { warn: (message) => logged.push(message) },
+    );
     const missing = await readiness();
-    expect(missing).toEqual([
-      'postgres: does not answer',
-      expect.stringMatching(/^postgres: There is no Tidemark in schema 'elsewhere'.*tidemark migrate/),
-      'temporal: does not answer',
+    expect(missing).toEqual(['postgres: does not answer', 'migrations: needs setup', 'temporal: does not answer']);
+    expect(logged.toSorted()).toEqual([
+      expect.stringMatching(/^migrations is missing: There is no Tidemark in schema 'elsewhere'.*tidemark migrate/),
+      expect.stringMatching(/^postgres is missing: .*ECONNREFUSED/),
+      'temporal is missing: connect ECONNREFUSED 10.0.0.3:7233',
     ]);
     const hanging = createReadiness([{ name: 'slow', look: () => new Promise(() => {}) }, checkBlobs(blobs)], { lookMs: 50 });
     expect(await hanging()).toEqual(['slow: does not answer']);
     isDown = false;
     await until('it looks again', async () => !(await readiness()).includes('temporal: does not answer'));
+    expect(logged, 'what is known is not said again').toHaveLength(3);
   });
 
   test('of a process that serves nothing else is asked over HTTP, beside its metrics', async () => {

@@ -71,6 +71,16 @@ describe('an attempt', () => {
     expect(await work.row(ID)).toMatchObject({ state: 'dead', error: { code: 'handler_failed', message: 'no such customer' } });
   });
 
+  test('whose error holds what no text can is dead of that error, and of nothing else', async () => {
+    const broken = { maxAttempts: 1, ...fails(new Error(`${'x'.repeat(1_990)}\0 \ud83d ${'🙂'.repeat(10)}`)) };
+    expect(await attempt(broken, await begin())).toMatchObject({ type: 'dead' });
+    expect(await work.row(ID)).toMatchObject({
+      state: 'dead',
+      unended: 0,
+      error: { code: 'handler_failed', message: `${'x'.repeat(1_990)}\ufffd \ufffd 🙂🙂🙂` },
+    });
+  });
+
   test('that ends for want of something else is tried for ever, and never counts as the handler’s own error', async () => {
     for (let times = 1; times <= 8; times += 1) {
       expect(await attempt(fails(new UnavailableError('the disk is full')), await begin())).toMatchObject({

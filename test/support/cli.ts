@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { removeAtTheEnd } from './leftovers.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -78,11 +79,39 @@ export function startCli(args: readonly string[], { cwd = root, env = {}, input,
   };
 }
 
+/**
+ * A command of the sources in this process, for what ends before it reaches a server: as a process of its own each would take a second of a processor.
+ * One at a time: it has the folder, the environment and the output of the process to itself.
+ */
+export async function runCliHere(
+  args: readonly string[],
+  { cwd = root, env = {} }: Pick<CliOptions, 'cwd' | 'env'> = {},
+): Promise<CliResult> {
+  const { runCommandLine } = await import('../../src/cli/program.ts');
+  const before = { cwd: process.cwd(), env: process.env, out: process.stdout.write, err: process.stderr.write };
+  const seen = { stdout: '', stderr: '' };
+  process.chdir(cwd);
+  process.env = { ...quietEnvironment(), ...env };
+  const keep = (name: keyof typeof seen) => (text: string | Uint8Array) => {
+    seen[name] += text;
+    return true;
+  };
+  process.stdout.write = keep('stdout');
+  process.stderr.write = keep('stderr');
+  try {
+    return { code: await runCommandLine(['node', 'tidemark', ...args]), ...seen };
+  } finally {
+    process.chdir(before.cwd);
+    process.env = before.env;
+    process.stdout.write = before.out;
+    process.stderr.write = before.err;
+  }
+}
+
 /** The help of commands, of all of them in one process. @returns what each printed, and its exit code */
 export async function helpOf(commands: readonly (readonly string[])[]): Promise<{ code: number; stdout: string }[]> {
-  const program = pathToFileURL(join(cliPath(), '../cli/program.js')).href;
-  const script = `
-    import { runCommandLine } from ${JSON.stringify(program)};
+  return evaluate(`
+    import { runCommandLine } from ${builtModule('program')};
     const write = process.stdout.write.bind(process.stdout);
     const answers = [];
     for (const command of ${JSON.stringify(commands)}) {
@@ -90,18 +119,40 @@ export async function helpOf(commands: readonly (readonly string[])[]): Promise<
       process.stdout.write = (text) => ((stdout += text), true);
       answers.push({ code: await runCommandLine(['node', 'tidemark', ...command, '--help']), stdout });
     }
-    write(JSON.stringify(answers));`;
+    write(JSON.stringify(answers));`);
+}
+
+/** What a worker of schema `tidemark` would say of app files, all of them in one process. @returns the messages; null for one that loads */
+export async function appErrorsOf(files: readonly string[]): Promise<(string | null)[]> {
+  return evaluate(`
+    import { loadApp } from ${builtModule('load-app')};
+    const answers = [];
+    for (const file of ${JSON.stringify(files)}) {
+      answers.push(await loadApp(file, 'tidemark').then(() => null, (error) => error.message));
+    }
+    console.log(JSON.stringify(answers));`);
+}
+
+const builtModule = (name: string) => JSON.stringify(pathToFileURL(join(cliPath(), `../cli/${name}.js`)).href);
+
+/** @returns the JSON that a module's text prints */
+async function evaluate<T>(script: string): Promise<T> {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { env: quietEnvironment(), timeout: 60_000 });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (stderr !== '') throw new Error(stderr);
   return JSON.parse(stdout);
 }
 
+/** URL of a file of the compiled program, for what needs it: a thread. */
+export function distFile(path: string): string {
+  return pathToFileURL(join(cliPath(), '..', path)).href;
+}
+
 /** A folder of the test's own; removed by the returned function. The account that Postgres runs as can enter it. */
 export function createFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'tidemark-cli-'));
   spawnSync('chmod', ['755', path]);
-  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
+  return { path, remove: () => removeAtTheEnd(path) };
 }
 
 function quietEnvironment(): Record<string, string> {

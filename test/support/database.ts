@@ -21,7 +21,10 @@ export interface TestDatabase {
   /** The same, with the schema. */
   readonly db: Database;
   readonly ownerPool: Pool;
-  /** Ends both pools and whoever else is connected. With KEEP_TEST_DATA=1 the database stays, and its address is printed. */
+  /**
+   * Ends both pools and whoever else is connected, and lets nobody in any more. Its files go when the run's Postgres does: to remove some while
+   * others are made takes the file system longer than the tests do. With KEEP_TEST_DATA=1 all stays, and its address is printed.
+   */
   drop(): Promise<void>;
 }
 
@@ -50,7 +53,7 @@ export async function createTestDatabase(options: { postgresUrl?: string; poolSi
   const drop = async () => {
     await Promise.all([pool.end(), ownerPool.end()]);
     if (process.env.KEEP_TEST_DATA) console.log(`kept: ${ownerUrl}`);
-    else await asSuperuser(postgresUrl, (superuser) => superuser.query(`drop database if exists ${name} with (force)`));
+    else await asSuperuser(postgresUrl, (superuser) => shutDatabase(superuser, name));
   };
   return {
     name,
@@ -64,6 +67,12 @@ export async function createTestDatabase(options: { postgresUrl?: string; poolSi
       return dropped;
     },
   };
+}
+
+/** It ends who is connected, and refuses whoever comes. */
+export async function shutDatabase(superuser: Pool, name: string): Promise<void> {
+  await superuser.query(`alter database ${name} allow_connections false`);
+  await superuser.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [name]);
 }
 
 async function asSuperuser<T>(connectionString: string, body: (pool: Pool) => Promise<T>): Promise<T> {

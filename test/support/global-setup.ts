@@ -1,11 +1,14 @@
 /** One Postgres and one Temporal dev server for the run, in a temporary folder, gone when it ends however it ends. */
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { createTemplateDatabase } from './database.ts';
+import { keepLeftoversIn } from './leftovers.ts';
 import { createTestDirectory, removePostgresData, startTestPostgres, startTestTemporal } from './servers.ts';
 import { bundleWorkflowsOnce } from './workflow-bundle.ts';
 
 export default async function startServers(project: TestProject): Promise<() => Promise<void>> {
   const directory = await createTestDirectory();
+  const removeLeftovers = keepLeftoversIn(join(directory.path, 'leftovers'));
   const running: { stop(): Promise<void> }[] = [];
   const started = async <T extends { stop(): Promise<void> }>(server: Promise<T>): Promise<T> => {
     running.push(await server);
@@ -13,6 +16,7 @@ export default async function startServers(project: TestProject): Promise<() => 
   };
   const stop = async () => {
     await Promise.all(running.map((server) => server.stop()));
+    removeLeftovers();
     if (process.env.KEEP_TEST_DATA) console.log(`kept: ${directory.path}`);
     else await directory.remove();
   };
@@ -38,6 +42,6 @@ export default async function startServers(project: TestProject): Promise<() => 
   project.provide('workflowBundlePath', bundle.value);
   return async () => {
     await stop();
-    if (!process.env.KEEP_TEST_DATA) await removePostgresData(postgres.value);
+    if (!process.env.KEEP_TEST_DATA) removePostgresData(postgres.value);
   };
 }

@@ -1,5 +1,8 @@
 /** Bytes over a connection, for what no client would send. */
+import type { EventEmitter } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from './until.ts';
 
 export interface RawAnswer {
   /** Everything that came back until the connection was closed. */
@@ -26,6 +29,22 @@ export function openSocket(url: string): Promise<Socket> {
       resolve(socket);
     });
   });
+}
+
+/** Asks for something and takes nothing of it after the first bytes. @returns both ends of the connection, when no more leaves the server's */
+export async function askAndLeave(server: EventEmitter, url: string, path: string): Promise<{ socket: Socket; accepted: Socket }> {
+  const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const socket = await openSocket(url);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await new Promise((resolve) => socket.once('data', resolve));
+  socket.pause();
+  const accepted = await connected;
+  await until('nothing leaves any more', async () => {
+    const before = accepted.bytesWritten;
+    await delay(100);
+    return accepted.destroyed || (accepted.writableLength > 0 && accepted.bytesWritten === before);
+  });
+  return { socket, accepted };
 }
 
 export function readToEnd(socket: Socket, deadlineMs = 10_000): Promise<RawAnswer> {

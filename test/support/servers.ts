@@ -1,11 +1,12 @@
 /** Postgres and Temporal for tests: one of each for the whole run (see global-setup.ts), or some of a test's own that it may kill. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { inject } from 'vitest';
 import { type EmbeddedPostgres, type PostgresOptions, startPostgres } from '../../src/embedded/postgres.ts';
 import { type EmbeddedTemporal, startTemporal, type TemporalOptions } from '../../src/embedded/temporal.ts';
 import { findTemporalCli, findTemporalTestServer } from '../../src/embedded/temporal-binaries.ts';
+import { removeAtTheEnd } from './leftovers.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -26,12 +27,12 @@ export const workflowBundle = (): { codePath: string } => ({ codePath: inject('w
 export async function createTestDirectory(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'tidemark-test-'));
   await chmod(path, 0o755);
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
+  return { path, remove: async () => removeAtTheEnd(path) };
 }
 
 /** Removes what a Postgres that has ended kept, also where it could not keep it in the directory asked for. */
-export async function removePostgresData({ dataDir }: Pick<EmbeddedPostgres, 'dataDir'>): Promise<void> {
-  await rm(dirname(dataDir), { recursive: true, force: true, maxRetries: 3 });
+export function removePostgresData({ dataDir }: Pick<EmbeddedPostgres, 'dataDir'>): void {
+  removeAtTheEnd(dirname(dataDir));
 }
 
 /** Keeps its data in `<directory>/postgres/data`: start again on the same directory to go on. */

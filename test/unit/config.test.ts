@@ -47,6 +47,7 @@ describe('without any variable', () => {
         trustProxy: undefined,
         requestsPerMinute: 12_000,
         maxConnections: 5_000,
+        stallTimeoutMs: 60_000,
       },
       metrics: undefined,
       onDead: undefined,
@@ -75,6 +76,7 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
     TIDEMARK_HTTP_BASE_PATH: '/a/tide.mark/',
     TIDEMARK_HTTP_TRUST_PROXY: '10.0.0.0/8, ::1',
     TIDEMARK_HTTP_REQUESTS_PER_MINUTE: '0',
+    TIDEMARK_HTTP_STALL_TIMEOUT: '5m',
   });
   expect(config).toMatchObject({
     databaseUrl: 'postgresql://u:p@db:5432/app',
@@ -85,7 +87,7 @@ test('values are typed, paths absolute, and nothing can be changed afterwards', 
     cacheBytes: 0,
     logLevel: 'debug',
     ci: true,
-    http: { basePath: '/a/tide.mark', trustProxy: ['10.0.0.0/8', '::1'], requestsPerMinute: undefined },
+    http: { basePath: '/a/tide.mark', trustProxy: ['10.0.0.0/8', '::1'], requestsPerMinute: undefined, stallTimeoutMs: 300_000 },
   });
   expect(() => Object.assign(config.http, { host: '0.0.0.0' })).toThrow(TypeError);
   expect(() => Object.assign(config, { schema: 'other' })).toThrow(TypeError);
@@ -195,7 +197,7 @@ describe('what is shown and told', () => {
 
   test('whom to tell of dead units; address and secret are not repeated', () => {
     const TIDEMARK_ON_DEAD_URL = 'https://hooks.example/x?key=hunter2';
-    const TIDEMARK_ON_DEAD_SECRET = 'whsec_hunter2hunter2';
+    const TIDEMARK_ON_DEAD_SECRET = 'whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==';
     expect(load({ TIDEMARK_ON_DEAD_URL, TIDEMARK_ON_DEAD_SECRET }).onDead).toEqual({
       url: TIDEMARK_ON_DEAD_URL,
       secret: TIDEMARK_ON_DEAD_SECRET,

@@ -68,6 +68,31 @@ describe('who was found', () => {
   });
 });
 
+describe('a bearer who was found before', () => {
+  test('is remembered when it is time to ask again, until they are refused or forgotten', async () => {
+    const clock = { ms: 0 };
+    let answer: Bearer | Refusal = anna;
+    const cache = createBearerCache(async () => answer, { ttlMs: 1_000, now: () => clock.ms });
+    expect(cache.remembers('a')).toBe(false);
+    const asking = cache.find('a');
+    expect(cache.remembers('a'), 'not before the answer').toBe(false);
+    await asking;
+    clock.ms = 60_000;
+    expect(cache.remembers('a')).toBe(true);
+    const again = cache.find('a');
+    expect(cache.remembers('a'), 'while they are asked about again').toBe(true);
+    await again;
+    answer = 'revoked';
+    clock.ms = 120_000;
+    await cache.find('a');
+    expect(cache.remembers('a')).toBe(false);
+    answer = anna;
+    await cache.find('a');
+    cache.forget('a');
+    expect(cache.remembers('a')).toBe(false);
+  });
+});
+
 describe('a limit', () => {
   test('counts each one by itself, in windows of its own', () => {
     const clock = { ms: 0 };
@@ -75,9 +100,8 @@ describe('a limit', () => {
     expect([limit.take('a'), limit.take('a')]).toEqual([undefined, undefined]);
     clock.ms = 400;
     expect(limit.take('a')).toBe(600);
-    expect(limit.look('a')).toBe(600);
+    expect(limit.take('a')).toBe(600);
     expect(limit.take('b')).toBeUndefined();
-    expect(limit.look('b')).toBeUndefined();
     clock.ms = 1_000;
     expect([limit.take('a'), limit.take('a'), limit.take('a')]).toEqual([undefined, undefined, 1_000]);
   });
@@ -85,7 +109,18 @@ describe('a limit', () => {
   test('remembers so many and no more', () => {
     const limit = createRateLimit({ most: 1, windowMs: 1_000, mostKeys: 2, now: () => 0 });
     for (const key of ['a', 'b', 'c']) limit.take(key);
-    expect([limit.look('a'), limit.look('b'), limit.look('c')]).toEqual([undefined, 1_000, 1_000]);
+    expect([limit.take('b'), limit.take('c'), limit.take('a')]).toEqual([1_000, 1_000, undefined]);
+  });
+
+  test('does not count what is given back', () => {
+    const limit = createRateLimit({ most: 2, windowMs: 1_000, now: () => 0 });
+    for (let taken = 0; taken < 10; taken += 1) {
+      expect(limit.take('a')).toBeUndefined();
+      limit.giveBack('a');
+    }
+    limit.giveBack('a');
+    limit.giveBack('nobody');
+    expect([limit.take('a'), limit.take('a'), limit.take('a')]).toEqual([undefined, undefined, 1_000]);
   });
 
   test('that is none lets everybody', () => {

@@ -5,13 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors.ts';
 import { MAX_ENTRY_BYTES } from '../../src/event-log/entry-data.ts';
 import { MAX_ROWS } from '../../src/spreadsheet/cell.ts';
+import type { CsvRecord } from '../../src/spreadsheet/csv-parser.ts';
 import { csvRow } from '../../src/spreadsheet/csv-row.ts';
 import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
 import { type ImportCsvOptions, importCsv } from '../../src/spreadsheet/import-csv.ts';
 import { createReport } from '../../src/spreadsheet/import-report.ts';
 import { type ImportProgress, importRows } from '../../src/spreadsheet/import-rows.ts';
 import { openSheet, type SheetLog } from '../../src/spreadsheet/open-sheet.ts';
-import type { CsvRecord } from '../../src/spreadsheet/read-csv.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { cell, newBlobs, newLog, snapshotAt } from './snapshot-fixtures.ts';
 
@@ -269,7 +269,7 @@ describe('a file that is wrong', () => {
       try {
         while (read < 5_000) {
           read += 1;
-          yield { fields: ['x'], line: before + read, column: 1, bytes: 2 * read };
+          yield { fields: ['x'], line: before + read, characters: 2 * read };
         }
       } finally {
         isEnded = true;
@@ -278,7 +278,7 @@ describe('a file that is wrong', () => {
     const into = await target();
     const report = createReport();
     const rowOf = (record: CsvRecord, index: number) =>
-      csvRow(record, { name: 'a.csv', row: before + index, isText: () => true, report, bytes: record.bytes });
+      csvRow(record, { name: 'a.csv', row: before + index, isText: () => true, report, bytes: record.characters });
     const refused = importRows({ name: 'a.csv', records: records(), rowOf, report }, into);
     await expect(refused).rejects.toThrow(
       "'a.csv' is too large for a sheet at line 1073741825: it ends at 1073741824 rows and 1048576 columns. Nothing was imported.",
@@ -309,7 +309,7 @@ describe('a file that is wrong', () => {
     }
     const error = await load(await target(), '', { source: endless() }).catch((thrown) => thrown);
     expect(error.message).toContain(
-      'has a record over 16777216 bytes (a quote that is never closed?); its last good record ended at line 1, column 3',
+      'has a record over 16777216 characters (a quote that is never closed?); its last good record ended at line 1, column 3',
     );
   });
 

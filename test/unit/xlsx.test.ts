@@ -6,6 +6,8 @@ import { CELL_ERROR_VALUES, type Cell } from '../../src/spreadsheet/cell.ts';
 import { exportXlsx } from '../../src/spreadsheet/export-xlsx.ts';
 import { importXlsx } from '../../src/spreadsheet/import-xlsx.ts';
 import { openSheet } from '../../src/spreadsheet/open-sheet.ts';
+import { DEFAULT_LIMITS, type WorkbookLimits } from '../../src/spreadsheet/xlsx/limits.ts';
+import { readXlsx as readPages } from '../../src/spreadsheet/xlsx/read-xlsx.ts';
 import { anyRows, anyValue, cellsOf, collect, newSheet, sheetOf, type Target, valuesOf } from './file-fixtures.ts';
 import { cell } from './snapshot-fixtures.ts';
 import { importedXlsx, type WorkbookText, workbook, workbookParts, write, zipOf } from './workbook-fixtures.ts';
@@ -262,6 +264,93 @@ describe('a file that is wrong is one line that says what, and nothing is writte
     const at = lying.lastIndexOf(size);
     lying.writeUInt32LE(1_000, at);
     expect(await refusal(write('lying.xlsx', lying))).toMatch(/^'lying.xlsx' is damaged: too many bytes in the stream/);
+  });
+});
+
+describe('a small file that asks for much', () => {
+  const longText = `<si><t>${'x'.repeat(32_000)}</t></si>`;
+  const shared = (count: number) => '<c t="s"><v>0</v></c>'.repeat(count);
+
+  async function pagesOf(text: WorkbookText, limits: Partial<WorkbookLimits> = {}) {
+    const pages: { rows: number; cells: number; characters: number }[] = [];
+    const options = { file: write('a.xlsx', await workbook(text)), name: 'a.xlsx', limits: { ...DEFAULT_LIMITS, ...limits } };
+    for await (const { rows } of readPages(options)) {
+      const texts = rows.flatMap(({ values, formats = [] }) => [...values, ...formats].filter((one) => typeof one === 'string'));
+      const cells = rows.reduce((sum, { values }) => sum + values.length, 0);
+      pages.push({ rows: rows.length, cells, characters: texts.reduce((sum, { length }) => sum + length, 0) });
+    }
+    return pages;
+  }
+
+  test('is read in pages of about a million characters, also where its cells share one text or one format', async () => {
+    const rows = `<row>${shared(3)}</row>`.repeat(1_000);
+    const pages = await pagesOf({ sharedStrings: longText, rows });
+    expect(Math.max(...pages.map(({ characters }) => characters))).toBeLessThan(2 ** 20 + 3 * 32_000);
+    expect(pages.reduce((sum, one) => sum + one.rows, 0)).toBe(1_000);
+    const formats = [`0${'.0'.repeat(120)}`];
+    const formatted = await pagesOf({ formats, rows: `<row>${'<c s="0"><v>1</v></c>'.repeat(9)}</row>`.repeat(1_000) });
+    expect(Math.max(...formatted.map(({ characters }) => characters))).toBeLessThan(2 ** 20 + 9 * 255);
+  });
+
+  test('is read in pages of about ten thousand cells, however few bytes they take in the file', async () => {
+    const pages = await pagesOf({ rows: `<row>${'<c><v>1</v></c>'.repeat(100)}</row>`.repeat(1_000) });
+    expect(pages.map(({ cells }) => cells)).toEqual([...Array.from({ length: 10 }, () => 10_000), 0]);
+  });
+
+  test('is refused where a row of it comes to more than the limit, in texts or in number formats', async () => {
+    const limit = 'the texts and number formats of the row come to more than the limit of 16777216 characters';
+    await expect(pagesOf({ sharedStrings: longText, rows: `<row>${shared(525)}</row>` })).rejects.toThrow(`in cell TE1, ${limit}.`);
+    const formats = ['0'.repeat(255)];
+    await expect(pagesOf({ formats, rows: `<row>${'<c s="0"><v>1</v></c>'.repeat(66_000)}</row>` })).rejects.toThrow(limit);
+  });
+
+  test('is refused where all its texts come to more than it may unpack to', async () => {
+    const rows = `<row>${shared(2)}</row>`.repeat(10);
+    await expect(pagesOf({ sharedStrings: longText, rows }, { unpackedBytes: 500_000 })).rejects.toThrow(
+      "'a.xlsx' is refused: the cells of its worksheet 'One' hold more text than the limit of 500000 characters. If you trust the file, raise the limit (unpackedBytes).",
+    );
+    expect(await pagesOf({ sharedStrings: longText, rows }, { unpackedBytes: 640_000 })).toEqual([
+      { rows: 10, cells: 20, characters: 640_000 },
+    ]);
+  });
+
+  test.each([
+    ['the same column twice', '<row r="1"><c r="A1"><v>1</v></c><c r="A1"><v>2</v></c></row>', 'A1', 'A'],
+    ['columns from right to left', '<row r="1"><c r="C1"/><c r="B1"><v>2</v></c></row>', 'B1', 'C'],
+  ])('is refused where a row has %s', async (_, rows, at, before) => {
+    await expect(pagesOf({ rows })).rejects.toThrow(
+      `in cell ${at}, the order of its row is broken: column ${before} stands before it. Save the file again in another program.`,
+    );
+  });
+
+  test('gives a row once, whatever stands around it', async () => {
+    const rows = '<row r="1"><row r="1"><c><v>1</v></c></row></row><c><v>2</v></c><row r="2"><c><v>3</v></c></row>';
+    expect(valuesOf((await imported({ rows })).cells)).toEqual([[1], [3]]);
+  });
+
+  test('is refused where it lists more relations or worksheets than it may have parts', async () => {
+    const parts = workbookParts({ rows: '<row><c><v>1</v></c></row>' });
+    const read = async (part: string, more: string, before: string) => {
+      const changed = { ...parts, [part]: parts[part]?.replace(before, `${more.repeat(20)}${before}`) as string };
+      return importedXlsx(write('a.xlsx', await zipOf(changed)), { limits: { parts: 12 } });
+    };
+    await expect(read('xl/_rels/workbook.xml.rels', '<Relationship Id="a" Type="a" Target="a"/>', '</Relationships>')).rejects.toThrow(
+      "'a.xlsx' is refused: xl/_rels/workbook.xml.rels lists more relations than the limit of 12. If you trust the file, raise the limit (parts).",
+    );
+    await expect(read('xl/workbook.xml', '<x:sheet name="a" r:id="none"/>', '</x:sheets>')).rejects.toThrow(
+      "'a.xlsx' is refused: it lists more worksheets than the limit of 12.",
+    );
+  });
+
+  test('ends when it is told to, before its first row too', async () => {
+    const controller = new AbortController();
+    const pages = readPages(
+      { file: write('a.xlsx', await workbook({ rows: '<row/>'.repeat(200_000) })), name: 'a.xlsx', limits: DEFAULT_LIMITS },
+      controller.signal,
+    );
+    const next = pages.next();
+    controller.abort(new Error('killed'));
+    await expect(next).rejects.toThrow('killed');
   });
 });
 

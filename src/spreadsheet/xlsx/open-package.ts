@@ -9,20 +9,22 @@ import type { Readable } from 'node:stream';
 import { type Entry, open as openZip, type ZipFile } from 'yauzl';
 import { errorMessage, InvalidInputError } from '../../errors.ts';
 import { fileKind, KIND_BYTES } from '../file-kind.ts';
-import { MIN_RATIO_BYTES, type WorkbookLimits } from './limits.ts';
+import { MIN_RATIO_BYTES, overLimit } from '../unpack-limits.ts';
+import type { WorkbookLimits } from './limits.ts';
 
 export interface WorkbookPackage {
   /** For messages. */
   readonly name: string;
+  readonly limits: WorkbookLimits;
   /** Unpacked bytes; undefined: there is no such part. */
   size(part: string): number | undefined;
-  /** @throws InvalidInputError while it is read, where the archive is damaged */
+  /** @throws InvalidInputError while it is read, where the archive is damaged; the signal's reason */
   read(part: string): AsyncGenerator<Uint8Array, void, undefined>;
   close(): void;
 }
 
 /** @param name for messages */
-export async function openPackage(file: string, name: string, limits: WorkbookLimits): Promise<WorkbookPackage> {
+export async function openPackage(file: string, name: string, limits: WorkbookLimits, signal?: AbortSignal): Promise<WorkbookPackage> {
   await checkKind(file, name);
   const zip = await new Promise<ZipFile>((resolve, reject) => {
     openZip(file, { autoClose: false, lazyEntries: true, strictFileNames: false }, (error, opened) => {
@@ -41,8 +43,9 @@ export async function openPackage(file: string, name: string, limits: WorkbookLi
     const entries = await listEntries(zip, name, limits);
     return {
       name,
+      limits,
       size: (part) => entries.get(part)?.uncompressedSize,
-      read: (part) => readPart(zip, entries.get(part) as Entry, name),
+      read: (part) => readPart(zip, entries.get(part) as Entry, name, signal),
       close: () => zip.close(),
     };
   } catch (error) {
@@ -73,8 +76,7 @@ async function checkKind(file: string, name: string): Promise<void> {
 }
 
 async function listEntries(zip: ZipFile, name: string, limits: WorkbookLimits): Promise<Map<string, Entry>> {
-  const refuse = (reason: string, option: string) =>
-    new InvalidInputError(`'${name}' is refused: ${reason}. If you trust the file, raise the limit (${option}).`);
+  const refuse = (reason: string, option: keyof WorkbookLimits) => overLimit(name, reason, option);
   if (zip.entryCount > limits.parts) {
     throw refuse(`it has ${zip.entryCount} parts, over the limit of ${limits.parts}`, 'parts');
   }
@@ -104,13 +106,17 @@ async function listEntries(zip: ZipFile, name: string, limits: WorkbookLimits): 
   return entries;
 }
 
-async function* readPart(zip: ZipFile, entry: Entry, name: string): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readPart(zip: ZipFile, entry: Entry, name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
   const stream = await new Promise<Readable>((resolve, reject) => {
     zip.openReadStream(entry, (error, opened) => (error ? reject(damaged(name, error)) : resolve(opened)));
   });
   try {
-    yield* stream as AsyncIterable<Uint8Array>;
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
   } catch (error) {
+    signal?.throwIfAborted();
     throw damaged(name, error);
   }
 }

@@ -1,14 +1,17 @@
 /**
  * A workbook read in a thread of its own, with bounded memory: whatever is in the file, this process goes on.
- * One page is read ahead. A thread that runs out of its memory is an InvalidInputError with the limit.
+ * One page is read ahead. A thread that runs out of its memory is an InvalidInputError with the limit. The signal ends it wherever it is.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { InvalidInputError } from '../../errors.ts';
+import { overLimit } from '../unpack-limits.ts';
 import type { ReadXlsxOptions, XlsxPage } from './read-xlsx.ts';
 import type { ThreadMessage } from './thread.ts';
 
-export async function* readXlsxInThread(options: ReadXlsxOptions): AsyncGenerator<XlsxPage, void, undefined> {
+/** @throws what readXlsx throws; the signal's reason */
+export async function* readXlsxInThread(options: ReadXlsxOptions, signal?: AbortSignal): AsyncGenerator<XlsxPage, void, undefined> {
+  signal?.throwIfAborted();
   const { memoryMiB } = options.limits;
   const thread = new Worker(new URL('./thread.js', import.meta.url), {
     workerData: options,
@@ -16,7 +19,7 @@ export async function* readXlsxInThread(options: ReadXlsxOptions): AsyncGenerato
   });
   // Waited for before anything is asked, so that no answer is missed.
   const answer = () => {
-    const waiting = once(thread, 'message') as Promise<[ThreadMessage]>;
+    const waiting = once(thread, 'message', { signal }) as Promise<[ThreadMessage]>;
     waiting.catch(() => {});
     thread.postMessage('next');
     return waiting;
@@ -38,11 +41,9 @@ export async function* readXlsxInThread(options: ReadXlsxOptions): AsyncGenerato
       }
     }
   } catch (error) {
+    signal?.throwIfAborted();
     if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') {
-      throw new InvalidInputError(
-        `'${options.name}' is refused: reading it takes more than the limit of ${memoryMiB} MiB of memory. If you trust the file, raise the limit (memoryMiB).`,
-        { cause: error },
-      );
+      throw overLimit(options.name, `reading it takes more than the limit of ${memoryMiB} MiB of memory`, 'memoryMiB');
     }
     throw error;
   } finally {

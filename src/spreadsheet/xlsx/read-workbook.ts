@@ -1,6 +1,7 @@
 /** What a workbook says before its cells: its worksheets by name, its count of days, the texts and the number formats that cells point to. */
 import { InvalidInputError } from '../../errors.ts';
 import { MAX_FORMAT_LENGTH, textProblem } from '../cell.ts';
+import { overLimit } from '../unpack-limits.ts';
 import { decodeEscapes } from './escapes.ts';
 import type { WorkbookPackage } from './open-package.ts';
 import { parseWholePart } from './parse-xml.ts';
@@ -24,6 +25,7 @@ export async function readWorkbook(zip: WorkbookPackage): Promise<Workbook> {
     throw new InvalidInputError(`'${zip.name}' is no XLSX workbook: it is a ZIP archive without one inside.`);
   }
   const relations = await readRelations(zip, workbookPart);
+  const byId = new Map(relations.map((relation) => [relation.id, relation]));
   const partOf = (kind: string) => relations.find(({ type, part }) => type === kind && zip.size(part) !== undefined)?.part;
   const workbook: Workbook = {
     worksheets: [],
@@ -32,12 +34,17 @@ export async function readWorkbook(zip: WorkbookPackage): Promise<Workbook> {
     sharedStringsPart: partOf('sharedStrings'),
     stylesPart: partOf('styles'),
   };
+  let listed = 0;
   const open = (element: string, attributes: Readonly<Record<string, string>>) => {
     if (element === 'workbookPr') {
       workbook.is1904 = ['1', 'true'].includes(attributes.date1904 ?? '');
     } else if (element === 'sheet') {
       const id = Object.entries(attributes).find(([key]) => key.endsWith(':id'))?.[1];
-      const target = relations.find((relation) => relation.id === id);
+      const target = byId.get(id ?? '');
+      listed += 1;
+      if (listed > zip.limits.parts) {
+        throw overLimit(zip.name, `it lists more worksheets than the limit of ${zip.limits.parts}`, 'parts');
+      }
       if (target?.type === 'worksheet' && zip.size(target.part) !== undefined) {
         workbook.worksheets.push({ name: attributes.name ?? '', part: target.part });
       }
@@ -86,6 +93,9 @@ async function readRelations(zip: WorkbookPackage, part: string): Promise<Relati
   }
   const open = (element: string, { Id, Type = '', Target = '' }: Readonly<Record<string, string>>) => {
     if (element === 'Relationship') {
+      if (relations.length === zip.limits.parts) {
+        throw overLimit(zip.name, `${listPart} lists more relations than the limit of ${zip.limits.parts}`, 'parts');
+      }
       relations.push({ id: Id ?? '', type: Type.slice(Type.lastIndexOf('/') + 1), part: partName(Target, folder) });
     }
   };

@@ -3,13 +3,18 @@
  *
  * Of a formula it takes the value that the file holds for it, and counts it. Of a merged area the file holds the value in the top left cell;
  * areas are counted. Days that are counted from 1904 come out as everywhere else.
+ *
+ * What cells share takes no memory here, and is copied for every one of them on its way to another thread. So a page ends at a number of cells and at
+ * a number of characters, with the row that reaches it, and a row has a limit of both.
  */
 import { InvalidInputError } from '../../errors.ts';
-import { cellName } from '../a1.ts';
+import { cellName, columnName } from '../a1.ts';
 import { CELL_ERROR_VALUES, type CellError, type CellValue, MAX_COLUMNS, MAX_ROWS, textProblem } from '../cell.ts';
 import { atWholeSecond, DAYS_FROM_1900_TO_1904, parseIsoDate, showsDate } from '../date-serial.ts';
 import type { ImportRow } from '../rectangles.ts';
+import { overLimit } from '../unpack-limits.ts';
 import { decodeEscapes } from './escapes.ts';
+import { MAX_ROW_CHARACTERS } from './limits.ts';
 import type { WorkbookPackage } from './open-package.ts';
 import { parsePart } from './parse-xml.ts';
 
@@ -34,6 +39,8 @@ export interface WorksheetPage {
 }
 
 const PAGE_CELLS = 10_000;
+/** Of texts and number formats. */
+const PAGE_CHARACTERS = 1024 * 1024;
 const ERRORS: ReadonlyMap<string, CellError> = new Map(CELL_ERROR_VALUES.map((value) => [value, { type: 'CellError', value }]));
 const UNKNOWN_ERROR: CellError = { type: 'CellError', value: '#UNKNOWN!' };
 
@@ -50,8 +57,12 @@ export async function* readWorksheet(
   part: string,
   { worksheet, sharedStrings, formats, is1904, isOurs }: WorksheetOptions,
 ): AsyncGenerator<WorksheetPage, void, undefined> {
-  let page: WorksheetPage = { rows: [], bytes: 0, formulas: 0, emptyFormulas: 0, mergedAreas: 0 };
-  let cellsInPage = 0;
+  let page = createPage();
+  let size = { cells: 0, characters: 0 };
+  /** Full, in the order of their rows: the piece that is being parsed may hold many. */
+  const full: Omit<WorksheetPage, 'bytes'>[] = [];
+  let rowCharacters = 0;
+  let textCharacters = 0;
   let row: RowInMaking = { row: -1, columns: [], values: [], formats: undefined };
   let column = -1;
   let type = 'n';
@@ -77,13 +88,18 @@ export async function* readWorksheet(
       throw outside(`a row ${(reference ?? String(at + 1)).slice(0, 20)}`);
     }
     row = { row: at, columns: [], values: [], formats: undefined };
+    rowCharacters = 0;
     column = -1;
   }
 
   function beginCell({ r, t = 'n', s }: Readonly<Record<string, string>>): void {
-    column = r === undefined ? column + 1 : columnOf(r);
+    const before = column;
+    column = r === undefined ? before + 1 : columnOf(r);
     if (!(column >= 0 && column < MAX_COLUMNS)) {
       throw outside(`a cell ${(r ?? `in column ${column + 1}`).slice(0, 20)}`);
+    }
+    if (column <= before) {
+      throw refuse(`the order of its row is broken: column ${columnName(before)} stands before it. Save the file again in another program`);
     }
     type = t;
     style = s;
@@ -114,6 +130,35 @@ export async function* readWorksheet(
     }
     row.columns.push(column);
     row.values.push(value);
+    countCharacters(typeof value === 'string' ? value.length : 0, format?.length ?? 0);
+  }
+
+  function countCharacters(ofText: number, ofFormat: number): void {
+    rowCharacters += ofText + ofFormat;
+    if (rowCharacters > MAX_ROW_CHARACTERS) {
+      throw refuse(`the texts and number formats of the row come to more than the limit of ${MAX_ROW_CHARACTERS} characters`);
+    }
+    textCharacters += ofText;
+    const { unpackedBytes } = zip.limits;
+    if (textCharacters > unpackedBytes) {
+      const reason = `the cells of its worksheet '${worksheet}' hold more text than the limit of ${unpackedBytes} characters`;
+      throw overLimit(zip.name, reason, 'unpackedBytes');
+    }
+  }
+
+  function endRow(): void {
+    if (row.values.length === 0) {
+      return;
+    }
+    size = { cells: size.cells + row.values.length, characters: size.characters + rowCharacters };
+    page.rows.push(row);
+    // Nothing more goes into it, whatever stands between two rows.
+    row = { row: row.row, columns: [], values: [], formats: undefined };
+    if (size.cells >= PAGE_CELLS || size.characters >= PAGE_CHARACTERS) {
+      full.push(page);
+      page = createPage();
+      size = { cells: 0, characters: 0 };
+    }
   }
 
   function readValue(format: string | undefined): CellValue {
@@ -194,25 +239,21 @@ export async function* readWorksheet(
         case 'c':
           return endCell();
         case 'row':
-          if (row.values.length > 0) {
-            page.rows.push(row);
-            cellsInPage += row.values.length;
-          }
-          return;
+          return endRow();
         case 'rPh':
           phonetic -= 1;
       }
     },
   };
-  for await (const bytes of parsePart(zip, part, handlers)) {
-    page.bytes = bytes;
-    if (cellsInPage >= PAGE_CELLS) {
-      yield page;
-      page = { rows: [], bytes, formulas: 0, emptyFormulas: 0, mergedAreas: 0 };
-      cellsInPage = 0;
-    }
+  let bytes = 0;
+  for await (bytes of parsePart(zip, part, handlers)) {
+    yield* full.splice(0).map((one) => ({ ...one, bytes }));
   }
-  yield page;
+  yield* [...full, page].map((one) => ({ ...one, bytes }));
+}
+
+function createPage(): Omit<WorksheetPage, 'bytes'> {
+  return { rows: [], formulas: 0, emptyFormulas: 0, mergedAreas: 0 };
 }
 
 /** 'B7' → 1; -1 for anything else. Runs for every cell. */

@@ -20,9 +20,15 @@ export interface XlsxPage extends WorksheetPage {
   totalBytes: number;
 }
 
-/** At least one page, the last one perhaps without rows. @throws InvalidInputError for a file that is no workbook or is over a limit */
-export async function* readXlsx({ file, name, worksheet, limits }: ReadXlsxOptions): AsyncGenerator<XlsxPage, void, undefined> {
-  const zip = await openPackage(file, name, limits);
+/**
+ * At least one page, the last one perhaps without rows.
+ * @throws InvalidInputError for a file that is no workbook or is over a limit; the signal's reason
+ */
+export async function* readXlsx(
+  { file, name, worksheet, limits }: ReadXlsxOptions,
+  signal?: AbortSignal,
+): AsyncGenerator<XlsxPage, void, undefined> {
+  const zip = await openPackage(file, name, limits, signal);
   try {
     const workbook = await readWorkbook(zip);
     const found = worksheet === undefined ? workbook.worksheets[0] : workbook.worksheets.find((one) => one.name === worksheet);
