@@ -86,7 +86,7 @@ export function createHttpEventLog<T extends LogEntry>(
     if (end !== 'end') {
       checkSequenceId(end);
     }
-    const kept = tail.answer(start, end, snapshotId);
+    const kept = tail.answer({ start, end, snapshotId, pageSize });
     if (kept !== undefined) {
       return kept;
     }

@@ -1,19 +1,28 @@
 /**
  * The newest entries of a log as its stream brings them, while anybody is subscribed: hints for them, and answers to the queries that follow.
  *
- * An answer is what a query would have said when the last event came. It is given only while the stream is open, and only as far as it has
- * brought everything that this client has seen of the log otherwise; anything else is asked of the server. Where there is no stream (a proxy
+ * An answer is what a query would have said when the last event came. It is given only while the stream has caught up, and only as far as it
+ * has brought everything that this client has seen of the log otherwise; anything else is asked of the server. Where there is no stream (a proxy
  * that holds it back, a server that is away) subscribers are hinted now and then, and ask.
  */
 import { createBell } from '../event-log/bell.ts';
 import type { LogEntry, LogMetadata, QueryValue, SequenceId, SnapshotValue } from '../event-log/event-log.ts';
+import { createKeptEntries, type KeptEntries } from './kept-entries.ts';
 import { logEvents, type PositionedEvent } from './log-events.ts';
 import type { Transport } from './transport.ts';
+
+export interface TailQuery {
+  start: SequenceId | string;
+  end: SequenceId | string;
+  snapshotId: SequenceId | undefined;
+  /** Most entries in the answer. */
+  pageSize: number;
+}
 
 export interface LogTail<T extends LogEntry> {
   subscribe(onChange: () => void): () => void;
   /** @returns undefined where the server has to be asked. The entries are the caller's own. */
-  answer(start: SequenceId | string, end: SequenceId | string, snapshotId: SequenceId | undefined): QueryValue<T> | undefined;
+  answer(query: TailQuery): QueryValue<T> | undefined;
   /** The log goes at least so far. */
   reached(nextSequenceId: SequenceId): void;
 }
@@ -21,20 +30,17 @@ export interface LogTail<T extends LogEntry> {
 /** How often to hint without a stream, and how long to wait after a refusal before trying to have one again. */
 const POLL_MS = 2_000;
 const REFUSED_WAIT_MS = 10_000;
-/** Entries kept; half of them when there are more. */
-const MAX_KEPT = 4_000;
+const LIMITS = { entries: 4_000, characters: 4 * 1024 * 1024 };
 
 export function createLogTail<T extends LogEntry>(transport: Transport, logId: string): LogTail<T> {
   const listeners = new Set<{ onChange: () => void }>();
   let ended: AbortController | undefined;
-  let isOpen = false;
-  let start: SequenceId | undefined;
-  let entries: T[] = [];
+  /** The connection there is now has brought all that was in the log when it began. */
+  let isCaughtUp = false;
+  let kept: KeptEntries<T> | undefined;
   let reachedEnd = 0n;
   /** undefined: not known. */
   let newest: SnapshotValue | 'none' | undefined;
-
-  const endOf = (first: SequenceId) => first + BigInt(entries.length);
 
   function ring(): void {
     for (const { onChange } of [...listeners]) {
@@ -42,18 +48,17 @@ export function createLogTail<T extends LogEntry>(transport: Transport, logId: s
     }
   }
 
-  function startAt(sequenceId: SequenceId): void {
-    start = sequenceId;
-    entries = [];
+  function keptFrom(sequenceId: SequenceId): KeptEntries<T> {
+    kept ??= createKeptEntries<T>(sequenceId, LIMITS);
+    if (kept.end !== sequenceId) {
+      kept.startAt(sequenceId);
+    }
+    return kept;
   }
 
-  function setMetadata(sequenceId: SequenceId, { snapshot, history, pending }: LogMetadata): void {
-    const entry = start === undefined || sequenceId < start ? undefined : entries[Number(sequenceId - start)];
-    if (entry) {
-      const { snapshot: _, history: __, pending: ___, ...own } = entry;
-      const metadata = { ...(snapshot && { snapshot }), ...(history && { history }), ...(pending && { pending }) };
-      entries[Number(sequenceId - (start as SequenceId))] = { ...own, ...metadata } as T;
-    }
+  function setMetadata(sequenceId: SequenceId, metadata: LogMetadata): void {
+    const { snapshot } = metadata;
+    kept?.setMetadata(sequenceId, metadata);
     const known = typeof newest === 'object' ? newest.sequenceId : -1n;
     if (snapshot !== undefined && newest !== undefined && sequenceId >= known) {
       newest = { sequenceId, blobId: snapshot };
@@ -65,37 +70,26 @@ export function createLogTail<T extends LogEntry>(transport: Transport, logId: s
   function take(event: PositionedEvent): void {
     switch (event.event) {
       case 'marked': {
-        if (start === undefined || endOf(start) !== event.position) {
-          startAt(event.position);
-        }
+        const { start, end } = keptFrom(event.position);
         const marks = new Map(event.entries.map(({ sequenceId, ...metadata }) => [BigInt(sequenceId), metadata]));
         const [oldest] = marks.keys();
-        const first = start as SequenceId;
-        for (let sequenceId = first; sequenceId < endOf(first); sequenceId += 1n) {
+        for (let sequenceId = start; sequenceId < end; sequenceId += 1n) {
           if (event.isComplete || (oldest !== undefined && sequenceId >= oldest)) {
             setMetadata(sequenceId, marks.get(sequenceId) ?? {});
           }
         }
-        const snapshots = event.entries.filter(({ snapshot }) => snapshot !== undefined);
-        const last = snapshots.at(-1);
+        const last = event.entries.filter(({ snapshot }) => snapshot !== undefined).at(-1);
         newest = last?.snapshot ? { sequenceId: BigInt(last.sequenceId), blobId: last.snapshot } : event.isComplete ? 'none' : undefined;
+        isCaughtUp = true;
         break;
       }
       case 'entries': {
-        const first = BigInt(event.startSequenceId);
-        if (start === undefined || endOf(start) !== first) {
-          startAt(first);
-        }
+        const entries = keptFrom(BigInt(event.startSequenceId));
         for (const entry of event.entries as unknown as T[]) {
           entries.push(entry);
           if (entry.snapshot !== undefined) {
-            newest = { sequenceId: endOf(start as SequenceId) - 1n, blobId: entry.snapshot };
+            newest = { sequenceId: entries.end - 1n, blobId: entry.snapshot };
           }
-        }
-        if (entries.length > MAX_KEPT) {
-          const dropped = entries.length - MAX_KEPT / 2;
-          entries = entries.slice(dropped);
-          start = (start as SequenceId) + BigInt(dropped);
         }
         break;
       }
@@ -103,41 +97,57 @@ export function createLogTail<T extends LogEntry>(transport: Transport, logId: s
         setMetadata(BigInt(event.sequenceId), event);
         break;
       case 'truncated':
-        startAt(BigInt(event.startSequenceId));
+        keptFrom(BigInt(event.startSequenceId)).startAt(BigInt(event.startSequenceId));
         newest = undefined;
         break;
     }
   }
 
   async function run(signal: AbortSignal): Promise<void> {
+    const onState = (state: 'open' | 'reconnecting') => {
+      if (state === 'reconnecting' && !signal.aborted) {
+        isCaughtUp = false;
+      }
+    };
     while (!signal.aborted) {
-      const onState = (state: string) => {
-        isOpen = state === 'open' && !signal.aborted;
-      };
       try {
-        const from = start === undefined ? undefined : endOf(start);
-        for await (const event of logEvents(transport, logId, { from, signal, onState })) {
+        for await (const event of logEvents(transport, logId, { from: kept?.end, signal, onState })) {
           if (!signal.aborted) {
             take(event);
             ring();
           }
         }
       } catch {
+        if (signal.aborted) {
+          return;
+        }
         // Refused: whoever asks hears why. The position may be what is wrong.
-        isOpen = false;
-        start = undefined;
+        forget();
         ring();
         await createBell().wait(REFUSED_WAIT_MS, signal);
       }
     }
   }
 
+  function forget(): void {
+    isCaughtUp = false;
+    kept = undefined;
+  }
+
   function open(): void {
     const controller = new AbortController();
     ended = controller;
     const signal = AbortSignal.any([controller.signal, transport.signal]);
-    const poll = setInterval(() => (isOpen ? undefined : ring()), POLL_MS);
-    signal.addEventListener('abort', () => clearInterval(poll), { once: true });
+    // Of an aborted one nobody would be told, and the hints would never end.
+    if (signal.aborted) {
+      return;
+    }
+    const poll = setInterval(() => (isCaughtUp ? undefined : ring()), POLL_MS);
+    const onAbort = () => {
+      clearInterval(poll);
+      forget();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
     void run(signal);
   }
 
@@ -151,30 +161,36 @@ export function createLogTail<T extends LogEntry>(transport: Transport, logId: s
       return () => {
         if (listeners.delete(listener) && listeners.size === 0) {
           ended?.abort();
-          isOpen = false;
-          start = undefined;
         }
       };
     },
-    answer(from, to, snapshotId) {
-      if (!isOpen || start === undefined || typeof from === 'string' || from < start || from > endOf(start) || endOf(start) < reachedEnd) {
+    answer({ start, end, snapshotId, pageSize }) {
+      if (
+        !isCaughtUp ||
+        kept === undefined ||
+        typeof start === 'string' ||
+        start < kept.start ||
+        start > kept.end ||
+        kept.end < reachedEnd
+      ) {
         return undefined;
       }
       if (snapshotId !== undefined && newest === undefined) {
         return undefined;
       }
-      const known = endOf(start);
-      let end = typeof to === 'string' || to > known ? known : to;
-      if (end < from) {
-        end = from;
+      let wanted = typeof end === 'string' || end > kept.end ? kept.end : end;
+      if (wanted < start) {
+        wanted = start;
       }
+      const isComplete = wanted - start <= BigInt(pageSize);
+      const endSequenceId = isComplete ? wanted : start + BigInt(pageSize);
       const lastSnapshot = typeof newest === 'object' && snapshotId !== undefined && newest.sequenceId !== snapshotId ? newest : undefined;
       return {
-        startSequenceId: from,
-        endSequenceId: end,
-        isComplete: true,
+        startSequenceId: start,
+        endSequenceId,
+        isComplete,
         ...(lastSnapshot ? { lastSnapshot: { ...lastSnapshot } } : {}),
-        entries: structuredClone(entries.slice(Number(from - start), Number(end - start))),
+        entries: kept.read(start, endSequenceId),
       };
     },
     reached(nextSequenceId) {

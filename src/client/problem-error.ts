@@ -38,7 +38,11 @@ export async function errorOf(response: Response, subject: RequestSubject): Prom
   if (isPassing(status) || status >= 500) {
     return new UnavailableError(detail);
   }
-  return problem === undefined ? new TidemarkError(`http_${status}`, detail) : ofProblem(problem, subject);
+  if (problem === undefined) {
+    // Of a proxy, which takes less than the server.
+    return new TidemarkError(status === 413 ? 'too_large' : `http_${status}`, detail);
+  }
+  return ofProblem(problem, subject);
 }
 
 function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0n, key = '' }: RequestSubject): TidemarkError {

@@ -7,6 +7,8 @@
 import { TidemarkError, UnavailableError } from '../errors.ts';
 import { createBell } from '../event-log/bell.ts';
 import { backoffMs } from '../live-sheet/backoff.ts';
+import { sendingMs } from '../live-sheet/deadline.ts';
+import { utf8Length } from '../utf8-length.ts';
 import { errorOf, isPassing, type RequestSubject } from './problem-error.ts';
 
 export interface ConnectOptions {
@@ -16,7 +18,7 @@ export interface ConnectOptions {
   token?: string | undefined;
   /** Default: the platform's. */
   fetch?: typeof fetch | undefined;
-  /** A request without an answer by then counts as failed, in ms. Default 15,000. */
+  /** A request without an answer by then counts as failed, in ms; one with a body has 1 ms more for each 32 bytes. Default 15,000. */
   timeoutMs?: number | undefined;
   /** How often a request is tried again by itself. Default 2. */
   retries?: number | undefined;
@@ -48,6 +50,8 @@ export interface Transport {
 
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2_000;
+/** A larger body that did not come through in time is not sent again by itself: its sender may send less. */
+const SMALL_BODY_BYTES = 32 * 1024;
 
 export function createTransport({
   url,
@@ -64,13 +68,16 @@ export function createTransport({
   async function attempt<T>(method: string, path: string, request: RequestOptions, read: (response: Response) => Promise<T>): Promise<T> {
     const { query = {}, body, headers, subject = {} } = request;
     const address = new URL(path, base);
+    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const bytes = text === undefined ? 0 : utf8Length(text);
+    const deadlineMs = timeoutMs + sendingMs(bytes);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) {
         address.searchParams.set(name, String(value));
       }
     }
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new Error(`No answer within ${timeoutMs} ms.`)), timeoutMs);
+    const timer = setTimeout(() => late.abort(new Error(`No answer within ${deadlineMs} ms.`)), deadlineMs);
     try {
       const response = await fetch(address, {
         method,
@@ -79,7 +86,7 @@ export function createTransport({
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(text === undefined ? {} : { body: text }),
         signal: AbortSignal.any([signal, late.signal, ...(request.signal ? [request.signal] : [])]),
       });
       if (!response.ok) {
@@ -91,12 +98,11 @@ export function createTransport({
         throw error;
       }
       request.signal?.throwIfAborted();
-      throw new UnavailableError(
-        signal.aborted
-          ? 'This client is closed. Connect again.'
-          : `${base.origin} does not answer ${method} ${path}. Is the server running?`,
-        { cause: error },
-      );
+      const message = signal.aborted
+        ? 'This client is closed. Connect again.'
+        : `${base.origin} does not answer ${method} ${path}. Is the server running?`;
+      const isTooMuch = late.signal.aborted && bytes > SMALL_BODY_BYTES;
+      throw new (isTooMuch ? TooMuchError : UnavailableError)(message, { cause: error });
     } finally {
       clearTimeout(timer);
     }
@@ -110,7 +116,7 @@ export function createTransport({
       } catch (error) {
         failures += 1;
         const isOver = error instanceof RefusedError ? !isPassing(error.status) : !(error instanceof UnavailableError);
-        if (isOver || !isRepeatable || failures > retries || signal.aborted) {
+        if (isOver || error instanceof TooMuchError || !isRepeatable || failures > retries || signal.aborted) {
           throw error instanceof RefusedError ? error.error : error;
         }
         await createBell().wait(backoffMs(failures, FIRST_WAIT_MS, LONGEST_WAIT_MS), options.signal ?? signal);
@@ -140,6 +146,9 @@ class RefusedError extends Error {
     this.error = error;
   }
 }
+
+/** The time was over, and the body not small. */
+class TooMuchError extends UnavailableError {}
 
 const platformFetch: typeof fetch = (...args) => globalThis.fetch(...args);
 

@@ -17,9 +17,10 @@ import { limitKey } from './access.ts';
 import { fewAtOnce } from './few-at-once.ts';
 import { CSV_TYPE, OTHER_TYPES, XLSX_TYPE } from './file-types.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
+import { lingerAfter } from './linger.ts';
 import { problems } from './problem.ts';
 import { LogParams, SequenceIdText, TAGS } from './schemas.ts';
-import { checkUpload, lingerAfter, type Upload, uploadOf } from './upload.ts';
+import { checkUpload, type Upload, uploadOf } from './upload.ts';
 import { withUploadedFile } from './uploaded-file.ts';
 
 const MAX_AT_ONCE = 4;

@@ -7,6 +7,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ConflictError, errorMessage, SequenceRangeError, TidemarkError } from '../errors.ts';
 import { classifyError } from '../work/classify-error.ts';
+import { lingerAfter } from './linger.ts';
 import { TooManyRequestsError } from './refusals.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -149,6 +150,11 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     error instanceof TooManyRequestsError ? Math.ceil(error.retryAfterMs / 1_000) : { 503: 1, 429: 1, 413: 0 }[problem.status];
   if (retryAfter !== undefined && !reply.hasHeader('retry-after')) {
     reply.header('retry-after', String(retryAfter));
+  }
+  if (problem.status === 413) {
+    // The framework closes the connection on a body that still comes: its sender would never read why.
+    reply.removeHeader('connection');
+    lingerAfter(request, reply);
   }
   return reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }

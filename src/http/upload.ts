@@ -26,8 +26,6 @@ export interface Upload {
   end(): void;
 }
 
-/** For a client that still sends when it is answered. */
-const LINGER_MS = 5_000;
 const ENCODINGS = [undefined, 'identity', 'gzip'];
 
 /** Before anything of it is read. @throws TidemarkError, InvalidInputError */
@@ -41,21 +39,6 @@ export function checkUpload({ headers, body }: FastifyRequest, limitBytes: numbe
   if (Number(headers['content-length']) > limitBytes) {
     throw tooLarge(limitBytes);
   }
-}
-
-/** Call it before anything is refused. */
-export function lingerAfter(request: FastifyRequest, reply: FastifyReply): void {
-  reply.raw.once('finish', () => {
-    if (request.raw.complete) {
-      return;
-    }
-    request.raw.resume();
-    setTimeout(() => {
-      if (!request.raw.complete) {
-        request.raw.destroy();
-      }
-    }, LINGER_MS).unref();
-  });
 }
 
 export function uploadOf(request: FastifyRequest, reply: FastifyReply, { limitBytes, timeoutMs }: UploadLimits): Upload {

@@ -39,3 +39,11 @@ export function createDeadlines(signal: AbortSignal): WithDeadline {
       }, onEnd);
     });
 }
+
+/** A quarter of a megabit a second. */
+const SLOW_BYTES_PER_MS = 32;
+
+/** How much longer an answer may take because so many bytes have to be sent first. */
+export function sendingMs(bytes: number): number {
+  return Math.ceil(bytes / SLOW_BYTES_PER_MS);
+}

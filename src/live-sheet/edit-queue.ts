@@ -7,6 +7,7 @@ import { CellConflictError, type ConflictingCell, errorMessage, type TidemarkErr
 import type { SequenceId } from '../event-log/event-log.ts';
 import type { Cell } from '../spreadsheet/cell.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
+import { utf8Length } from '../utf8-length.ts';
 import { type Content, withLayer, withWrites, writesOf } from './content.ts';
 import { cellsOfPatch, createPatch, type Patch } from './patch.ts';
 import type { SheetStore, StoreState } from './store.ts';
@@ -15,8 +16,8 @@ import type { SyncStatus } from './types.ts';
 export interface Edit {
   readonly entry: SheetEntry;
   readonly writes: ReadonlyMap<number, Patch>;
-  /** Characters of its JSON. */
-  readonly length: number;
+  /** Of its JSON in UTF-8. */
+  readonly bytes: number;
   resolve(sequenceId: SequenceId): void;
   reject(error: TidemarkError): void;
 }
@@ -45,9 +46,6 @@ export interface EditQueue {
 }
 
 const MAX_ROLLED_BACK = 100;
-/** Edits of one append, and characters of their JSON. */
-const MAX_BATCH_EDITS = 500;
-const MAX_BATCH_LENGTH = 4 * 1024 * 1024;
 
 export function createEditQueue(store: SheetStore): EditQueue {
   let edits: Edit[] = [];
@@ -107,7 +105,7 @@ export function createEditQueue(store: SheetStore): EditQueue {
     add(entry) {
       const writes = writesOf([entry]);
       const confirmed = new Promise<SequenceId>((resolve, reject) => {
-        edits.push({ entry, writes, length: JSON.stringify(entry).length, resolve, reject });
+        edits.push({ entry, writes, bytes: utf8Length(JSON.stringify(entry)), resolve, reject });
       });
       // Whoever does not await it reads of it in the view.
       confirmed.catch(() => {});
@@ -159,14 +157,4 @@ function condensed(errors: readonly TidemarkError[]): readonly TidemarkError[] {
   const others = errors.filter((error) => !(error instanceof CellConflictError)).slice(1 - MAX_ROLLED_BACK);
   const message = `${cells.size} cells were written by somebody else: what was set there was not saved. Set it again to replace theirs.`;
   return cells.size === 0 ? others : [...others, new CellConflictError(message, [...cells.values()])];
-}
-
-/** The first edits of the queue, as many as go into one append. */
-export function firstBatch(edits: readonly Edit[], most = MAX_BATCH_EDITS): readonly Edit[] {
-  let length = 0;
-  const end = edits.findIndex((edit, index) => {
-    length += edit.length;
-    return index > 0 && (index >= most || length > MAX_BATCH_LENGTH);
-  });
-  return edits.slice(0, end < 0 ? edits.length : end);
 }

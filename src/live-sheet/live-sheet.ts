@@ -12,9 +12,10 @@ import { createSnapshotCache } from '../snapshots/cache.ts';
 import { checkRange } from '../spreadsheet/check-range.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { sheet } from '../spreadsheet/sheet.ts';
+import { bytesOf, createAppendBatches } from './append-batches.ts';
 import { backoffMs } from './backoff.ts';
-import { createDeadlines, type WithDeadline } from './deadline.ts';
-import { createEditQueue } from './edit-queue.ts';
+import { createDeadlines, sendingMs, type WithDeadline } from './deadline.ts';
+import { createEditQueue, type Edit } from './edit-queue.ts';
 import { readingBlobs } from './reading-blobs.ts';
 import { saveEdits } from './save-edits.ts';
 import { contentOfState, createSheetPosition, openNewest } from './sheet-position.ts';
@@ -76,6 +77,7 @@ export async function openLiveSheet({
     sync: { state: 'saved', waitingEdits: 0, rolledBack: [] },
   });
   const queue = createEditQueue(store);
+  const batches = createAppendBatches();
   const loader = createTileLoader({
     store,
     source: { ...source, cachesTiles: cache !== undefined },
@@ -88,6 +90,11 @@ export async function openLiveSheet({
   });
   const position = createSheetPosition({ source, opened, store, queue, loader, conflict, maxOverlayBytes });
 
+  function append(batch: readonly Edit[], sequenceId: SequenceId): Promise<unknown> {
+    const entries = batch.map(({ entry }) => entry);
+    return withDeadline(log.addEntries(entries, sequenceId), requestTimeoutMs + sendingMs(bytesOf(batch)), 'The log');
+  }
+
   async function run(): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
@@ -97,7 +104,7 @@ export async function openLiveSheet({
           mustLook = false;
           await position.takeIn();
         }
-        await saveEdits({ log: patientLog, store, queue, position, wait: (ms) => createBell().wait(ms, signal), signal });
+        await saveEdits({ append, batches, store, queue, position, wait: (ms) => createBell().wait(ms, signal), signal });
         failures = 0;
         queue.setError(undefined);
       } catch (error) {

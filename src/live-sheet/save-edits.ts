@@ -6,17 +6,20 @@
  * before anything is sent again, so that nothing is written twice.
  */
 import { ConflictError, type TidemarkError } from '../errors.ts';
+import type { SequenceId } from '../event-log/event-log.ts';
+import type { AppendBatches } from './append-batches.ts';
 import { backoffMs } from './backoff.ts';
-import { type EditQueue, firstBatch } from './edit-queue.ts';
+import type { Edit, EditQueue } from './edit-queue.ts';
 import type { SheetPosition } from './sheet-position.ts';
 import type { SheetStore } from './store.ts';
-import type { SheetLog } from './types.ts';
 
 const FIRST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 250;
 
 export interface SaveEditsOptions {
-  log: SheetLog;
+  append: (batch: readonly Edit[], sequenceId: SequenceId) => Promise<unknown>;
+  /** Kept from one call to the next: what was too much before is so again. */
+  batches: AppendBatches;
   store: SheetStore;
   queue: EditQueue;
   position: SheetPosition;
@@ -25,18 +28,14 @@ export interface SaveEditsOptions {
 }
 
 /** @throws what the log throws, but for refusals */
-export async function saveEdits({ log, store, queue, position, wait, signal }: SaveEditsOptions): Promise<void> {
+export async function saveEdits({ append, batches, store, queue, position, wait, signal }: SaveEditsOptions): Promise<void> {
   let conflicts = 0;
-  let most: number | undefined;
   while (queue.edits.length > 0) {
     signal.throwIfAborted();
-    const batch = firstBatch(queue.edits, most);
+    const batch = batches.next(queue.edits);
     position.sending(batch.length);
     try {
-      await log.addEntries(
-        batch.map(({ entry }) => entry),
-        store.state.sequenceId,
-      );
+      await append(batch, store.state.sequenceId);
     } catch (error) {
       if (error instanceof ConflictError) {
         await position.takeIn();
@@ -47,19 +46,23 @@ export async function saveEdits({ log, store, queue, position, wait, signal }: S
       }
       if (!isRefusal(error)) {
         position.unanswered();
+        batches.unanswered(batch);
         throw error;
       }
       if (batch.length === 1) {
         position.refused(error);
+      } else if (error.code === 'too_large') {
+        batches.tooLarge(batch);
+      } else {
+        batches.refused(batch);
       }
-      // One of them is refused, and which is not known: one by one.
-      most = 1;
       continue;
     }
     position.confirmed(batch.length);
+    batches.confirmed();
     conflicts = 0;
-    most = undefined;
   }
+  batches.reset();
 }
 
 /** What says no to an edit, now and whenever it is sent again. Somebody who is not signed in (any more) may be so in a moment. */

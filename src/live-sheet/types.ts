@@ -23,7 +23,7 @@ export interface LiveSheetOptions {
   conflict?: ConflictPolicy | undefined;
   /** How long to wait without a hint of the log before looking for new entries, in ms. Default 1,000. */
   pollMs?: number | undefined;
-  /** An append or a query of the log that has not answered by then counts as failed, in ms. Default 15,000. */
+  /** An append or a query of the log that has not answered by then counts as failed, in ms; an append has 1 ms more for each 32 bytes. Default 15,000. */
   requestTimeoutMs?: number | undefined;
   /** The same for a blob. Default 10,000. */
   blobTimeoutMs?: number | undefined;

@@ -1,4 +1,5 @@
 /** Requests that mean harm or are broken: refused in a word, without harm to others, and without a secret in the log. */
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { type FastifyInstance, fastify } from 'fastify';
@@ -91,6 +92,23 @@ describe('a body', () => {
       `${head('Transfer-Encoding: chunked', 'Connection: close')}${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`,
     );
     expect(status).toBe(413);
+  });
+
+  test('that is too large may be sent to its end: the answer is not lost with the connection', async () => {
+    const socket = await openSocket(server.url);
+    const errors: Error[] = [];
+    socket.on('error', (error) => errors.push(error));
+    const answer = readToEnd(socket);
+    const chunk = Buffer.alloc(65_536, 'x');
+    socket.write(head(`Content-Length: ${100 * chunk.length}`));
+    for (let sent = 0; sent < 100 && !socket.destroyed; sent += 1) {
+      if (!socket.write(chunk)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {});
+    }
+    // The connection is as good as before.
+    socket.write(`GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+    const { text, status } = await answer;
+    expect({ status, errors }).toEqual({ status: 413, errors: [] });
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
   });
 
   test.each([
