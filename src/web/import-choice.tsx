@@ -31,10 +31,9 @@ export function ImportChoice({ fileName, sheetId, onImport, onCancel }: ImportCh
     <dialog ref={dialog} className="dialog" aria-labelledby="import-title" aria-describedby="import-text" onClose={onCancel}>
       <h2 id="import-title">{sheetId} is not empty</h2>
       <p id="import-text">
-        {fileName} can become a new sheet. Only if its import into {sheetId} was broken off can that go on; nothing else in the sheet is
-        touched.
+        {fileName} can become a new sheet. If its import into {sheetId} was broken off, that can go on instead.
       </p>
-      <form className="create" onSubmit={submit} noValidate>
+      <form onSubmit={submit} noValidate>
         <label htmlFor="import-name">Name of the new sheet</label>
         <input
           id="import-name"

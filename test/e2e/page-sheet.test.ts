@@ -252,7 +252,7 @@ test('an editor that was begun before somebody else wrote the cell never takes t
 
 test('edits that wait when a person leaves a sheet hold the window, and what was not saved of them is told wherever they are', async () => {
   await makeSheet('left');
-  const { page, context } = await openSheet('left');
+  const { page, context, screenshot } = await openSheet('left');
   await context.setOffline(true);
   await page.keyboard.type('mine');
   await press(page, 'Enter');
@@ -266,6 +266,8 @@ test('edits that wait when a person leaves a sheet hold the window, and what was
   await writeCell('left', 0, 0, 'theirs');
   await context.setOffline(false);
   const notice = page.getByRole('alert').filter({ hasText: 'Not everything that you wrote in left was saved.' });
+  await notice.waitFor();
+  await screenshot('unsaved');
   await notice.getByRole('link', { name: 'Decide in the sheet' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Write mine' }).click();
   await shows(page, 'A1', 'mine');
@@ -371,7 +373,7 @@ test('the slider walks through earlier states, which cannot be changed, and come
 
 test('a file that is dropped on the sheet is imported, and the sheet is exported as a file', async () => {
   await makeSheet('files');
-  const { page } = await openSheet('files');
+  const { page, screenshot } = await openSheet('files');
   const dropped = await page.evaluateHandle(() => {
     const transfer = new DataTransfer();
     transfer.items.add(new File(['name,price\ntea,2\n=cmd,3\n'], 'prices.csv', { type: 'text/csv' }));
@@ -400,6 +402,7 @@ test('a file that is dropped on the sheet is imported, and the sheet is exported
   await choice.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('grid').dispatchEvent('drop', { dataTransfer: dropped });
   expect(await choice.getByLabel('Name of the new sheet').inputValue()).toBe('prices');
+  await screenshot('sheet-import-choice');
   await choice.getByRole('button', { name: 'Make a new sheet' }).click();
   await page.waitForURL('**/#/sheets/prices');
   await shows(page, 'B3', '3');

@@ -90,7 +90,7 @@ export function Toolbar(props: ToolbarProps) {
           Export
         </option>
         <option value="csv">CSV</option>
-        <option value="csv-exact">CSV, formulas not made harmless</option>
+        <option value="csv-exact">CSV, exact</option>
         <option value="xlsx">XLSX</option>
       </select>
     </div>
