@@ -163,6 +163,27 @@ test('an undo leaves what somebody else has written since, and says so', async (
   await shows(page, 'A1', 'theirs');
 });
 
+test('scrolling by less than a row moves what is drawn and changes no cell, no name and no number', async () => {
+  await makeSheet('scrolled', [['first', 'second']]);
+  const { page } = await openSheet('scrolled');
+  await shows(page, 'A1', 'first');
+  const changed = await page.evaluate(async () => {
+    const grid = document.querySelector('.sheet-grid') as HTMLElement;
+    const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    await frame();
+    const top = () => document.querySelector('#cell-A2')?.getBoundingClientRect().top ?? 0;
+    const before = top();
+    const names: string[] = [];
+    const observer = new MutationObserver((records) => names.push(...records.map(({ target }) => (target as HTMLElement).className)));
+    observer.observe(grid, { subtree: true, childList: true, characterData: true, attributes: true });
+    grid.scrollTop += 5;
+    await frame();
+    observer.disconnect();
+    return { names: [...new Set(names)].sort(), moved: before - top() };
+  });
+  expect(changed).toEqual({ names: ['sheet-body', 'sheet-row-heads-body'], moved: 5 });
+});
+
 test('any row of a sheet is reached by its name, and a wrong name is refused with the right form', async () => {
   await makeSheet('far', [['first']]);
   const { page } = await openSheet('far');

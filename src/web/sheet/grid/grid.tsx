@@ -115,9 +115,13 @@ export function Grid(props: GridProps) {
               </div>
             </div>
           </div>
-          {/* biome-ignore lint/a11y/useSemanticElements: of the grid above */}
-          <div ref={columnHeads} role="row" tabIndex={-1} aria-rowindex={1} className="sheet-column-heads" />
-          <div ref={rowHeads} aria-hidden="true" className="sheet-row-heads" />
+          <div role="presentation" className="sheet-column-heads">
+            {/* biome-ignore lint/a11y/useSemanticElements: of the grid above */}
+            <div ref={columnHeads} role="row" tabIndex={-1} aria-rowindex={1} className="sheet-column-heads-body" />
+          </div>
+          <div aria-hidden="true" className="sheet-row-heads">
+            <div ref={rowHeads} className="sheet-row-heads-body" />
+          </div>
           <div role="presentation" className="sheet-corner" />
         </div>
       </div>

@@ -1,18 +1,20 @@
 /**
  * Draws the cells that can be seen, as elements that a screen reader and a browser's own search understand.
  *
- * An element stays with its row and column for as long as these are seen, and nothing is set that is set already: scrolling by a row draws a row.
+ * An element stays with its row and column for as long as these are seen, and nothing is set that is set already: scrolling by a row draws a row,
+ * and by less than one moves what is drawn, as a whole.
  */
 import { cellName, columnName } from '../../../spreadsheet/a1.ts';
 import type { CellRange } from '../../../spreadsheet/cell.ts';
 import type { Axis } from './axis.ts';
 import type { CellContent, CellLook } from './cell-content.ts';
+import { createHeads } from './heads.ts';
 import { isInRange, type Place, rangeOf, type Selection } from './selection.ts';
 import { make, placeAt, setAttribute, setClass, setStyle, setText } from './set-once.ts';
 
 export interface GridParts {
   root: HTMLElement;
-  /** Cells, the selection and the editor; moved as a whole. */
+  /** Cells, the selection and the editor; moved as a whole, as the heads are. */
   body: HTMLElement;
   columnHeads: HTMLElement;
   rowHeads: HTMLElement;
@@ -61,6 +63,13 @@ interface CellElement {
 interface RowElement {
   element: HTMLElement;
   cells: CellElement[];
+  row: number;
+}
+
+/** What all that is drawn depends on; where it is the same, so is a row that is drawn already. */
+interface Drawn extends Pick<Picture, 'rows' | 'columns' | 'selection' | 'contentOf'> {
+  base: Place;
+  seen: Seen;
 }
 
 /** The body's own coordinates begin anew each so many pixels, so that they stay numbers that a browser draws exactly. */
@@ -85,8 +94,9 @@ export interface Painter {
 
 export function createPainter({ root, body, columnHeads, rowHeads, range, active }: GridParts): Painter {
   const rowElements: RowElement[] = [];
-  const columnHeadElements: HTMLElement[] = [];
-  const rowHeadElements: HTMLElement[] = [];
+  const columnNames = createHeads(columnHeads, 'columnheader');
+  const rowNumbers = createHeads(rowHeads, undefined);
+  let drawn: Drawn | undefined;
 
   function paintCell(cell: CellElement, row: number, column: number, picture: Picture, left: number): void {
     const { element } = cell;
@@ -129,20 +139,27 @@ export function createPainter({ root, body, columnHeads, rowHeads, range, active
   function rowElement(index: number): RowElement {
     let row = rowElements[index];
     if (row === undefined) {
-      row = { element: make('div', 'sheet-row', 'row'), cells: [] };
+      row = { element: make('div', 'sheet-row', 'row'), cells: [], row: -1 };
       rowElements[index] = row;
       body.insertBefore(row.element, range);
     }
     return row;
   }
 
-  function paintRows(picture: Picture, seen: Seen, base: Place): void {
+  function paintRows(picture: Picture, seen: Seen, base: Place, isSame: boolean): void {
     const rowCount = seen.lastRow - seen.firstRow + 1;
     const columnCount = seen.lastColumn - seen.firstColumn + 1;
     for (let row = seen.firstRow; row <= seen.lastRow; row += 1) {
-      const { element, cells } = rowElement(row % rowCount);
+      const rowAt = rowElement(row % rowCount);
+      if (isSame && rowAt.row === row) {
+        continue;
+      }
+      const { element, cells } = rowAt;
       setStyle(element, 'transform', `translateY(${picture.rows.offsetOf(row) - base.row}px)`);
-      element.ariaRowIndex = String(row + 2);
+      if (rowAt.row !== row) {
+        element.ariaRowIndex = String(row + 2);
+        rowAt.row = row;
+      }
       for (let column = seen.firstColumn; column <= seen.lastColumn; column += 1) {
         const index = column % columnCount;
         let cell = cells[index];
@@ -162,30 +179,22 @@ export function createPainter({ root, body, columnHeads, rowHeads, range, active
     }
   }
 
-  function paintHeads(picture: Picture, seen: Seen): void {
-    const { row, column, rowCount, columnCount } = picture.range;
-    const columns = seen.lastColumn - seen.firstColumn + 1;
-    for (let index = seen.firstColumn; index <= seen.lastColumn; index += 1) {
-      const head = headAt(columnHeadElements, index % columns, columnHeads, 'columnheader');
+  function paintHeads(picture: Picture, seen: Seen, base: Place, isSame: boolean): void {
+    const { rows, columns, range: area } = picture;
+    columnNames.paint(seen.firstColumn, seen.lastColumn, isSame, (head, index) => {
       setText(head, columnName(index));
       head.ariaColIndex = String(index + 2);
-      setStyle(head, 'left', `${picture.columns.offsetOf(index) - picture.x}px`);
-      setStyle(head, 'width', `${picture.columns.sizeOf(index)}px`);
-      setClass(head, `sheet-column-head${index >= column && index < column + columnCount ? ' is-selected' : ''}`);
-    }
-    for (const rest of columnHeadElements.splice(columns)) {
-      rest.remove();
-    }
-    const rows = seen.lastRow - seen.firstRow + 1;
-    for (let index = seen.firstRow; index <= seen.lastRow; index += 1) {
-      const head = headAt(rowHeadElements, index % rows, rowHeads, undefined);
+      setStyle(head, 'left', `${columns.offsetOf(index) - base.column}px`);
+      setStyle(head, 'width', `${columns.sizeOf(index)}px`);
+      const isSelected = index >= area.column && index < area.column + area.columnCount;
+      setClass(head, `sheet-column-head${isSelected ? ' is-selected' : ''}`);
+    });
+    rowNumbers.paint(seen.firstRow, seen.lastRow, isSame, (head, index) => {
       setText(head, String(index + 1));
-      setStyle(head, 'transform', `translateY(${picture.rows.offsetOf(index) - picture.y}px)`);
-      setClass(head, `sheet-row-head${index >= row && index < row + rowCount ? ' is-selected' : ''}`);
-    }
-    for (const rest of rowHeadElements.splice(rows)) {
-      rest.remove();
-    }
+      setStyle(head, 'transform', `translateY(${rows.offsetOf(index) - base.row}px)`);
+      const isSelected = index >= area.row && index < area.row + area.rowCount;
+      setClass(head, `sheet-row-head${isSelected ? ' is-selected' : ''}`);
+    });
   }
 
   function paintSelection(picture: Picture, seen: Seen, base: Place): void {
@@ -218,22 +227,30 @@ export function createPainter({ root, body, columnHeads, rowHeads, range, active
   function paint(given: Omit<Picture, 'range'>): Seen {
     const picture: Picture = { ...given, range: rangeOf(given.selection) };
     const rows = span(picture.rows, picture.y, picture.height, rowElements.length);
-    const columns = span(picture.columns, picture.x, picture.width, columnHeadElements.length);
+    const columns = span(picture.columns, picture.x, picture.width, columnNames.count);
     const seen = { firstRow: rows.first, lastRow: rows.last, firstColumn: columns.first, lastColumn: columns.last };
     const base = { row: Math.floor(picture.y / CHAPTER) * CHAPTER, column: Math.floor(picture.x / CHAPTER) * CHAPTER };
-    paintRows(picture, seen, base);
-    paintHeads(picture, seen);
+    const { contentOf, selection } = picture;
+    const now: Drawn = { rows: picture.rows, columns: picture.columns, selection, contentOf, base, seen };
+    const isSame = drawn !== undefined && isSameDrawing(drawn, now);
+    drawn = now;
+    paintRows(picture, seen, base, isSame);
+    paintHeads(picture, seen, base, isSame);
     paintSelection(picture, seen, base);
     setStyle(body, 'transform', `translate(${base.column - picture.x}px, ${base.row - picture.y}px)`);
+    setStyle(columnHeads, 'transform', `translateX(${base.column - picture.x}px)`);
+    setStyle(rowHeads, 'transform', `translateY(${base.row - picture.y}px)`);
     return seen;
   }
 
   return {
     paint,
     clear() {
-      for (const element of [...rowElements.map((row) => row.element), ...columnHeadElements, ...rowHeadElements]) {
+      for (const { element } of rowElements) {
         element.remove();
       }
+      columnNames.clear();
+      rowNumbers.clear();
     },
   };
 }
@@ -255,12 +272,17 @@ function showLook(cell: CellElement, look: CellLook): void {
   cell.look = look;
 }
 
-function headAt(heads: HTMLElement[], index: number, parent: HTMLElement, role: string | undefined): HTMLElement {
-  let head = heads[index];
-  if (head === undefined) {
-    head = make('div', '', role);
-    heads[index] = head;
-    parent.append(head);
-  }
-  return head;
+/** Rows may be others: each knows its own. */
+function isSameDrawing(one: Drawn, other: Drawn): boolean {
+  return (
+    one.contentOf === other.contentOf &&
+    one.selection === other.selection &&
+    one.rows === other.rows &&
+    one.columns === other.columns &&
+    one.base.row === other.base.row &&
+    one.base.column === other.base.column &&
+    one.seen.firstColumn === other.seen.firstColumn &&
+    one.seen.lastColumn === other.seen.lastColumn &&
+    one.seen.lastRow - one.seen.firstRow === other.seen.lastRow - other.seen.firstRow
+  );
 }
