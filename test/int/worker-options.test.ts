@@ -22,6 +22,7 @@ import type { AnyWorker } from '../../src/messages/define-worker.ts';
 import { unitHandlers } from '../../src/registry.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { beginWork } from '../../src/work/begin.ts';
+import { DEFAULT_CLAIM_OPTIONS, runStarterLoop } from '../../src/work/loop.ts';
 import { redriveWork } from '../../src/work/redrive.ts';
 import { runBurst } from '../../src/work/run-burst.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
@@ -146,6 +147,32 @@ describe('maxMessages', () => {
     await wide.publishMany(400);
     expect(await bursts()).toBe(2);
     expect(await work.count('claimed', 'burst_id is null')).toBeLessThanOrEqual(4);
+  });
+
+  test('keeps its backlog going as messages end, also beside work that is new all the time', async () => {
+    const { publishMany } = await subscribed({ maxMessages: 1 });
+    await work.register('note');
+    const COUNT = 12;
+    await publishMany(COUNT);
+    const loop = runStarterLoop({
+      db: work.db,
+      claim: DEFAULT_CLAIM_OPTIONS,
+      async start(claim) {
+        await work.markAll(claim);
+        await database.pool.query(`update tidemark.work set state = 'done' where claim_token = $1 and state = 'started'`, [claim.token]);
+        return {};
+      },
+    });
+    let fresh = 0;
+    await until(
+      'all were delivered',
+      async () => {
+        fresh += 1;
+        await work.add({ id: `note/${fresh}`, group: 'h' });
+        return (await work.count('done', `group_name = 'sub'`)) === COUNT;
+      },
+      COUNT * 500,
+    ).finally(() => loop.stop());
   });
 
   test('holds where a burst is taken over while its first attempt still begins units: neither begins what the other has', async () => {
