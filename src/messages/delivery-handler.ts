@@ -14,7 +14,8 @@ import { readMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
 
-const DELIVERY_WORKFLOW = 'delivery';
+/** Of every delivery. */
+export const DELIVERY_WORKFLOW = 'delivery';
 
 /** Attempts of more than this run in a heartbeating activity. */
 const SHORT_MS = 10_000;
