@@ -17,7 +17,8 @@ import { readMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
 
-const DELIVERY_WORKFLOW = 'delivery';
+/** Of every delivery. */
+export const DELIVERY_WORKFLOW = 'delivery';
 
 /** Of an attempt of a subscription that runs as short work. */
 const SHORT_DEADLINE_MS = 60_000;
