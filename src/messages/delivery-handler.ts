@@ -10,6 +10,7 @@ import type { UnitHandler } from '../work/unit.ts';
 import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from './define-worker.ts';
 import type { Message } from './message.ts';
 import { createMessageContext } from './message-context.ts';
+import { readData } from './read-data.ts';
 import { readMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
@@ -43,7 +44,7 @@ export function deliveryHandler(worker: AnyWorker, topics: Topics, { pool, schem
         );
       }
       const { payload, ...rest } = stored;
-      const message: Message = { ...rest, data: topic.decode(payload) };
+      const message: Message = { ...rest, data: readData(worker, topic, payload) };
       try {
         await worker.handler(message, createMessageContext({ unit, context, schema, topics, message, log, outages }));
       } catch (error) {

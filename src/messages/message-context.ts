@@ -6,6 +6,7 @@ import type { Unit, UnitContext } from '../work/unit.ts';
 import type { Message, MessageContext, MessageLogger } from './message.ts';
 import { publishMessage } from './publish.ts';
 import type { Topics } from './topic.ts';
+import { rememberPublisher } from './trigger-typed-event.ts';
 
 export interface MessageContextOptions {
   unit: Unit;
@@ -37,14 +38,16 @@ export function createMessageContext({ unit, context, schema, topics, message, l
       }
     },
   };
+  const publish: MessageContext['publish'] = (topic, payload, options = {}) =>
+    publishMessage(inSchema(db, schema), topics, topic, payload, { correlationId, actor, causationId: unit.id, ...options });
+  rememberPublisher(db, publish);
   return {
     db,
+    publish,
     signal: context.signal,
     attempt: unit.attempt,
     idempotencyKey: unit.id,
     logger: createLogger(log, { messageId, subscription, attempt: unit.attempt }),
-    publish: (topic, payload, options = {}) =>
-      publishMessage(inSchema(db, schema), topics, topic, payload, { correlationId, actor, causationId: unit.id, ...options }),
     async once(tx) {
       const { schema: quoted, query } = inSchema(tx, schema);
       const { rows } = await query(
