@@ -14,6 +14,7 @@ import { readData } from './read-data.ts';
 import { readMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
+import { traceDelivery } from './tracing.ts';
 
 const DELIVERY_WORKFLOW = 'delivery';
 
@@ -46,7 +47,10 @@ export function deliveryHandler(worker: AnyWorker, topics: Topics, { pool, schem
       const { payload, ...rest } = stored;
       const message: Message = { ...rest, data: readData(worker, topic, payload) };
       try {
-        await worker.handler(message, createMessageContext({ unit, context, schema, topics, message, log, outages }));
+        const delivery = { ...message, subscription, attempt: unit.attempt, signal: context.signal };
+        await traceDelivery(delivery, async () =>
+          worker.handler(message, createMessageContext({ unit, context, schema, topics, message, log, outages })),
+        );
       } catch (error) {
         const failure = error instanceof Error ? error : new Error(`The handler threw ${typeof error} '${String(error).slice(0, 200)}'.`);
         thrown.add(failure);

@@ -23,7 +23,7 @@ export interface MessageContextOptions {
 const HEARTBEAT_MS = 500;
 
 export function createMessageContext({ unit, context, schema, topics, message, log, outages }: MessageContextOptions): MessageContext {
-  const { messageId, correlationId, actor } = message;
+  const { messageId, correlationId, actor, traceparent } = message;
   const subscription = unit.group;
   let beatenAt = 0;
   const db: Queryable = {
@@ -39,7 +39,13 @@ export function createMessageContext({ unit, context, schema, topics, message, l
     },
   };
   const publish: MessageContext['publish'] = (topic, payload, options = {}) =>
-    publishMessage(inSchema(db, schema), topics, topic, payload, { correlationId, actor, causationId: unit.id, ...options });
+    publishMessage(inSchema(db, schema), topics, topic, payload, {
+      correlationId,
+      actor,
+      causationId: unit.id,
+      traceparent,
+      ...options,
+    });
   rememberPublisher(db, publish);
   return {
     db,
