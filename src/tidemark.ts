@@ -22,6 +22,7 @@ import type { AnyWorker } from './messages/define-worker.ts';
 import { type Publisher, publishMessage } from './messages/publish.ts';
 import type { RegisteredTopics } from './messages/register.ts';
 import type { Topics } from './messages/topic.ts';
+import { rememberPublisher } from './messages/trigger-typed-event.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
@@ -176,19 +177,21 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       },
       afterAppend: (hint) => appended.push(hint),
     };
+    const transaction: TidemarkTransaction<TopicsT> = {
+      tx,
+      log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
+      async publish(topic, payload, options = {}) {
+        const value = await publishMessage(txDatabase, topics, topic, payload, {
+          ...options,
+          ...mergeProvenance(options, provenanceHere()),
+        });
+        published ||= value.deliveries > 0;
+        return value;
+      },
+    };
+    rememberPublisher(tx, transaction.publish as Publisher['publish']);
     return {
-      transaction: {
-        tx,
-        log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
-        async publish(topic, payload, options = {}) {
-          const value = await publishMessage(txDatabase, topics, topic, payload, {
-            ...options,
-            ...mergeProvenance(options, provenanceHere()),
-          });
-          published ||= value.deliveries > 0;
-          return value;
-        },
-      } satisfies TidemarkTransaction<TopicsT>,
+      transaction,
       end() {
         over = true;
       },

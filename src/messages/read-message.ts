@@ -9,11 +9,21 @@ export interface StoredMessage extends Omit<Message, 'data'> {
 /** @param messageId a decimal string. @returns undefined where there is none */
 export async function readMessage(db: Database, messageId: string): Promise<StoredMessage | undefined> {
   const { rows } = await db.prepared(
-    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id
+    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id, trace
      from ${db.schema}.message where id = $1::bigint`,
     [messageId],
   );
   return rows[0] && messageFromRow(rows[0]);
+}
+
+/** By their ids; those that are gone are not among them. */
+export async function readMessages(db: Database, messageIds: readonly string[]): Promise<Map<string, StoredMessage>> {
+  const { rows } = await db.query(
+    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id
+     from ${db.schema}.message where id = any ($1::bigint[])`,
+    [messageIds.filter((id) => /^\d{1,18}$/.test(id))],
+  );
+  return new Map(rows.map((row) => [String(row.id), messageFromRow(row)]));
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
@@ -28,5 +38,6 @@ function messageFromRow(row: any): StoredMessage {
     ...(row.actor === null ? {} : { actor: row.actor }),
     ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
     ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
+    ...(row.trace === null ? {} : { traceparent: row.trace }),
   };
 }
