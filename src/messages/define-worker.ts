@@ -3,6 +3,7 @@
  * application is made, before anything runs.
  */
 import { InvalidInputError } from '../errors.ts';
+import type { IsUnread } from './binary.ts';
 import type { Message, MessageContext } from './message.ts';
 import type { DeliveredData, TopicName } from './register.ts';
 import { checkRetry, type RetryPolicy } from './retry-policy.ts';
@@ -14,6 +15,8 @@ export interface WorkerDefinition<DataT, NameT extends string = string> {
   readonly topic: NameT;
   /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
   readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
+  /** Of a binary topic: what its bytes say. Bytes at which it throws are dead at once, and kept. */
+  readonly parseMessage?: (bytes: Uint8Array) => DataT;
   /** At most so many run at once, over all processes. Of fewer than 8 each runs alone, never in a burst. Default: no limit of its own. */
   readonly maxMessages?: number;
   /** How long one attempt may go without an end or a heartbeat: then it has failed, and changes nothing any more. Default 10,000. */
@@ -41,8 +44,19 @@ export interface WorkerDefinition<DataT, NameT extends string = string> {
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
 export type AnyWorker = WorkerDefinition<any>;
 
-/** A worker of a registered topic: see Register. */
-export type TypedWorker<NameT extends TopicName> = WorkerDefinition<DeliveredData<NameT>, NameT>;
+/** A worker of a binary topic: nobody else knows how to read its messages. */
+export type BinaryWorkerDefinition<DataT, NameT extends string = string> = WorkerDefinition<DataT, NameT> &
+  Required<Pick<WorkerDefinition<DataT>, 'parseMessage'>>;
+
+/** A worker of a registered topic: see Register. Of a binary topic with what its `parseMessage` returns: `TypedWorker<'raw', Reading>`. */
+export type TypedWorker<NameT extends TopicName, DataT = WorkerData<DeliveredData<NameT>>> =
+  IsUnread<DeliveredData<NameT>> extends true ? BinaryWorkerDefinition<DataT, NameT> : WorkerDefinition<DeliveredData<NameT>, NameT>;
+
+type WorkerData<DataT> = IsUnread<DataT> extends true ? Uint8Array : DataT;
+
+type BinaryTopicName<TopicsT extends Topics> = {
+  [NameT in keyof TopicsT & string]: IsUnread<DataOf<TopicsT[NameT]>> extends true ? NameT : never;
+}[keyof TopicsT & string];
 
 export const DEFAULT_ACK_DEADLINE_MS = 10_000;
 export const DEFAULT_MAX_DELIVERY_ATTEMPTS = 5;
@@ -51,10 +65,15 @@ export const DEFAULT_MAX_DELIVERY_ATTEMPTS = 5;
  * @example defineWorker(topics, { topic: 'order-placed', subscription: 'order-placed-mail', handler: async ({ data }) => { … } });
  * @throws InvalidInputError
  */
-export function defineWorker<TopicsT extends Topics, NameT extends keyof TopicsT & string>(
+export function defineWorker<TopicsT extends Topics, NameT extends BinaryTopicName<TopicsT>, DataT>(
+  topics: TopicsT,
+  worker: BinaryWorkerDefinition<DataT, NameT>,
+): BinaryWorkerDefinition<DataT, NameT>;
+export function defineWorker<TopicsT extends Topics, NameT extends Exclude<keyof TopicsT & string, BinaryTopicName<TopicsT>>>(
   topics: TopicsT,
   worker: WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>,
-): WorkerDefinition<DataOf<TopicsT[NameT]>, NameT> {
+): WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>;
+export function defineWorker(topics: Topics, worker: AnyWorker): AnyWorker {
   checkWorker(worker, topics);
   return worker;
 }
@@ -91,6 +110,7 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
   if (typeof worker.handler !== 'function') {
     throw new InvalidInputError(`Subscription '${subscription}' has no handler. Give it a function of the message.`);
   }
+  checkParser(worker, topics);
   const check = (option: string, value: number | undefined, least: number, most: number) => {
     if (value !== undefined && (!Number.isInteger(value) || value < least || value > most)) {
       throw new InvalidInputError(`${option} of subscription '${subscription}' is ${value}: use a whole number from ${least} to ${most}.`);
@@ -109,4 +129,18 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
     throw new InvalidInputError(`onPoison of subscription '${subscription}' is '${onPoison}': use 'block' or 'skip'.`);
   }
   checkRetry(subscription, retry);
+}
+
+function checkParser({ subscription, topic, parseMessage }: AnyWorker, topics: Topics): void {
+  const { needsParser = false } = topics[topic] ?? {};
+  if (needsParser && typeof parseMessage !== 'function') {
+    throw new InvalidInputError(
+      `Subscription '${subscription}' cannot read the binary topic '${topic}'. Give it parseMessage, a function of the bytes.`,
+    );
+  }
+  if (!needsParser && parseMessage !== undefined) {
+    throw new InvalidInputError(
+      `Subscription '${subscription}' has a parseMessage, but topic '${topic}' reads its messages. Leave it out.`,
+    );
+  }
 }

@@ -13,11 +13,14 @@ import type { UnitHandler } from '../work/unit.ts';
 import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from './define-worker.ts';
 import type { Message } from './message.ts';
 import { createMessageContext } from './message-context.ts';
+import { readData } from './read-data.ts';
 import { readMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
+import { traceDelivery } from './tracing.ts';
 
-const DELIVERY_WORKFLOW = 'delivery';
+/** Of every delivery. */
+export const DELIVERY_WORKFLOW = 'delivery';
 
 /** Of an attempt of a subscription that runs as short work. */
 const SHORT_DEADLINE_MS = 60_000;
@@ -62,10 +65,13 @@ export function deliveryHandler(worker: AnyWorker, topics: Topics, { pool, schem
         );
       }
       const { payload, ...rest } = stored;
-      const message: Message = { ...rest, data: topic.decode(payload) };
+      const message: Message = { ...rest, data: readData(worker, topic, payload) };
       const beganAt = performance.now();
       try {
-        await worker.handler(message, createMessageContext({ unit, context, schema, topics, message, log, outages, ackDeadlineMs }));
+        const delivery = { ...message, subscription, attempt: unit.attempt, signal: context.signal };
+        await traceDelivery(delivery, async () =>
+          worker.handler(message, createMessageContext({ unit, context, schema, topics, message, log, outages, ackDeadlineMs })),
+        );
       } catch (error) {
         const failure = error instanceof Error ? error : new Error(`The handler threw ${typeof error} '${String(error).slice(0, 200)}'.`);
         thrown.add(failure);

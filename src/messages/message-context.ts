@@ -6,6 +6,7 @@ import type { Unit, UnitContext } from '../work/unit.ts';
 import type { Message, MessageContext, MessageLogger } from './message.ts';
 import { publishMessage } from './publish.ts';
 import type { Topics } from './topic.ts';
+import { rememberPublisher } from './trigger-typed-event.ts';
 
 export interface MessageContextOptions {
   unit: Unit;
@@ -32,7 +33,7 @@ export function createMessageContext({
   outages,
   ackDeadlineMs,
 }: MessageContextOptions): MessageContext {
-  const { messageId, correlationId, actor } = message;
+  const { messageId, correlationId, actor, traceparent } = message;
   const subscription = unit.group;
   const leastMs = Math.min(HEARTBEAT_MS, ackDeadlineMs / 4);
   let beatenAt = Number.NEGATIVE_INFINITY;
@@ -43,14 +44,22 @@ export function createMessageContext({
     throw error;
   };
   const db: Queryable = { query: (text, values) => context.db.query(text, values).catch(noticeOutage) };
+  const publish: MessageContext['publish'] = (topic, payload, options = {}) =>
+    publishMessage(inSchema(db, schema), topics, topic, payload, {
+      correlationId,
+      actor,
+      causationId: unit.id,
+      traceparent,
+      ...options,
+    });
+  rememberPublisher(db, publish);
   return {
     db,
+    publish,
     signal: context.signal,
     attempt: unit.attempt,
     idempotencyKey: unit.id,
     logger: createLogger(log, { messageId, subscription, attempt: unit.attempt }),
-    publish: (topic, payload, options = {}) =>
-      publishMessage(inSchema(db, schema), topics, topic, payload, { correlationId, actor, causationId: unit.id, ...options }),
     async once(tx) {
       const { schema: quoted, query } = inSchema(tx, schema);
       const { rows } = await query(
