@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { StoredMessage } from '../messages/read-message.ts';
+import { type ListedMessage, messageJson } from '../messages/list-messages.ts';
 import { parseWhole } from './parse-option.ts';
-import { formatDuration, formatJson, formatTable, print, visibleLine } from './print.ts';
+import { formatBytes, formatDuration, formatJson, formatTable, print, visibleLine } from './print.ts';
 import { withDatabase } from './with-database.ts';
 import { formatUnit } from './work.ts';
 import { addDecision, DEAD_LETTERS } from './work-redrive.ts';
@@ -60,7 +60,7 @@ async function runList({ limit, after, json, ...options }: ListOptions): Promise
   await withDatabase(async ({ db }) => {
     const page = await listDeadLetters(db, DEAD_LETTERS.selectionOf([], options), { limit, ...(after === undefined ? {} : { after }) });
     if (json) {
-      print(formatJson({ ...page, deadLetters: page.deadLetters.map((letter) => ({ ...letter, ...messageJson(letter.message) })) }));
+      print(formatJson({ ...page, deadLetters: page.deadLetters.map((letter) => ({ ...letter, ...withJson(letter.message) })) }));
       return;
     }
     if (page.deadLetters.length === 0) {
@@ -86,7 +86,7 @@ async function runShow(ids: string[], { json }: { json?: boolean }): Promise<voi
     for (const id of ids) {
       const { message, decisions, ...unit } = await readDeadLetter(db, id);
       if (json) {
-        print(formatJson({ ...unit, ...messageJson(message), decisions }));
+        print(formatJson({ ...unit, ...withJson(message), decisions }));
         continue;
       }
       print(formatUnit(unit, targets));
@@ -100,7 +100,7 @@ async function runShow(ids: string[], { json }: { json?: boolean }): Promise<voi
   });
 }
 
-function formatMessage(message: StoredMessage): string {
+function formatMessage(message: ListedMessage): string {
   const { messageId, topic, publishedAt, orderingKey, attributes, actor, correlationId, causationId } = message;
   const lines = [`  message     ${messageId} of topic ${topic}, published ${publishedAt.toISOString()}`];
   if (actor !== undefined) lines.push(`  published by ${visibleLine(actor)}`);
@@ -112,14 +112,11 @@ function formatMessage(message: StoredMessage): string {
   return lines.join('\n');
 }
 
-function payloadText({ payload }: StoredMessage): string {
+function payloadText({ payload, bytes }: ListedMessage): string {
+  if (payload === undefined) return formatBytes(bytes);
   return payload instanceof Uint8Array ? `base64 ${Buffer.from(payload).toString('base64')}` : formatJson(payload);
 }
 
-/** Bytes as base64, under a name of their own. */
-function messageJson(message: StoredMessage | undefined): object {
-  if (message === undefined) return {};
-  const { payload, ...rest } = message;
-  const body = payload instanceof Uint8Array ? { dataBase64: Buffer.from(payload).toString('base64') } : { data: payload };
-  return { message: { ...rest, ...body } };
+function withJson(message: ListedMessage | undefined): object {
+  return message === undefined ? {} : { message: messageJson(message) };
 }

@@ -6,11 +6,14 @@ import type { ListedUnit } from '../work/listed-unit.ts';
 import { readUnit, type UnitDetails } from '../work/read-unit.ts';
 import type { WorkSelection } from '../work/select.ts';
 import { DELIVERY_WORKFLOW } from './delivery-handler.ts';
-import { readMessages, type StoredMessage } from './read-message.ts';
+import { type ListedMessage, listMessages, messageIdOf } from './list-messages.ts';
+
+/** Payloads that are larger are in no listing. */
+const SHOWN_BYTES = 2_000;
 
 export interface DeadLetter extends ListedUnit {
   /** Absent where somebody has removed it by hand. */
-  message?: StoredMessage;
+  message?: ListedMessage;
 }
 
 export interface DeadLetterPage {
@@ -20,7 +23,7 @@ export interface DeadLetterPage {
 }
 
 export interface DeadLetterDetails extends UnitDetails {
-  message?: StoredMessage;
+  message?: ListedMessage;
   /** What a person decided about it before, newest first. */
   decisions: WorkDecision[];
 }
@@ -32,9 +35,13 @@ export async function listDeadLetters(
   options: { limit?: number; after?: string } = {},
 ): Promise<DeadLetterPage> {
   const { units, next } = await listWork(db, { ...selection, workflow: DELIVERY_WORKFLOW, state: 'dead' }, options);
-  const messages = await readMessages(db, units.map(messageIdOf));
+  const messages = await listMessages(
+    db,
+    units.map(({ id }) => messageIdOf(id)),
+    SHOWN_BYTES,
+  );
   return {
-    deadLetters: units.map((unit) => withMessage(unit, messages.get(messageIdOf(unit)))),
+    deadLetters: units.map((unit) => withMessage(unit, messages.get(messageIdOf(unit.id)))),
     ...(next === undefined ? {} : { next }),
   };
 }
@@ -46,14 +53,10 @@ export async function readDeadLetter(
   reach: Pick<WorkSelection, 'logPrefixes'> = {},
 ): Promise<DeadLetterDetails> {
   const unit = await readUnit(db, workId, { ...reach, workflow: DELIVERY_WORKFLOW });
-  const [messages, decisions] = await Promise.all([readMessages(db, [messageIdOf(unit)]), listDecisions(db, workId)]);
-  return { ...withMessage(unit, messages.get(messageIdOf(unit))), decisions };
+  const [messages, decisions] = await Promise.all([listMessages(db, [messageIdOf(unit.id)]), listDecisions(db, workId)]);
+  return { ...withMessage(unit, messages.get(messageIdOf(unit.id))), decisions };
 }
 
-function messageIdOf({ id }: Pick<ListedUnit, 'id'>): string {
-  return id.slice(id.lastIndexOf('/') + 1);
-}
-
-function withMessage<UnitT extends ListedUnit>(unit: UnitT, message: StoredMessage | undefined): UnitT & Pick<DeadLetter, 'message'> {
+function withMessage<UnitT extends ListedUnit>(unit: UnitT, message: ListedMessage | undefined): UnitT & Pick<DeadLetter, 'message'> {
   return { ...unit, ...(message === undefined ? {} : { message }) };
 }

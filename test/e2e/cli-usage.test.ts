@@ -196,7 +196,7 @@ describe('an app file that does not load', () => {
       ['export const tidemark = 1;', 'its default export is not a createTidemark instance'],
       ['export default { registry: {}, schema: "x" };', 'its default export is not a createTidemark instance'],
       [
-        'export default { registry: { logTypes: new Map(), entryWork: new Map() }, schema: "other" };',
+        'export default { registry: { logTypes: new Map(), entryWork: new Map(), workers: new Map() }, schema: "other" };',
         "uses schema 'other', this process 'tidemark'. Set TIDEMARK_SCHEMA=other",
       ],
     ];
