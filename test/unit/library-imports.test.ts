@@ -149,5 +149,15 @@ test('the public surface is what it is said to be', () => {
     expect.arrayContaining(['connect', 'createMemoryBlobStore', 'createMemoryEventLog', 'openSheet', 'sheet']),
   );
   expect(Object.keys(s3)).toEqual(['createS3BlobStore']);
-  expect(Object.keys(testing).sort()).toEqual(['createMemoryTidemark', 'expectWork', 'runUntilIdle']);
+  expect(Object.keys(testing).sort()).toEqual([
+    'createHarness',
+    'createMemoryTidemark',
+    'deliver',
+    'expectRegistered',
+    'expectSuccessfulTypedBackground',
+    'expectWork',
+    'resetDatabase',
+    'runUntilIdle',
+    'saveFixtures',
+  ]);
 });
