@@ -10,7 +10,7 @@ import { waitUntilReachable } from './cli/wait-until-reachable.ts';
 import { requireMigrated } from './cli/with-database.ts';
 import { createWorkerPools } from './cli/worker-pools.ts';
 import { loadConfig } from './config.ts';
-import { createLogger } from './logging.ts';
+import { createLogger, linesOf } from './logging.ts';
 import { probeTemporal } from './temporal/probe.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { startWorker } from './temporal/start-worker.ts';
@@ -20,10 +20,12 @@ export interface WorkerOptions {
   app?: string;
   /** False: another process starts executions. */
   starter: boolean;
+  /** Brings the subscriptions of the database to what the app says, first. */
+  apply?: boolean;
 }
 
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
-export async function runWorker({ app, starter }: WorkerOptions): Promise<void> {
+export async function runWorker({ app, starter, apply = false }: WorkerOptions): Promise<void> {
   const config = loadConfig();
   const targets = await findTargets(config);
   const { databaseUrl, schema, temporal } = targets;
@@ -52,20 +54,21 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       app: file,
       logTypes: [...registry.logTypes.keys()],
       entryWork: [...registry.entryWork.keys()],
+      subscriptions: [...registry.workers.keys()],
       starter,
       schema,
       temporal: temporal.address,
     });
-    const claim = config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } };
     const ofStarter = {
       connectionString: databaseUrl,
-      ...claim,
+      claim: config.maxInFlight === undefined ? {} : { maxInFlight: config.maxInFlight },
       garbage: config.garbage,
       log: (level: 'info' | 'warn', message: string) => log[level](message),
     };
     const options = {
-      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets) },
+      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets), apply },
       warn: (message: string) => log.warn(message),
+      log: linesOf(log),
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
     };
     await keepRunning(async () => started(await startWorker(options)), { signal, log });

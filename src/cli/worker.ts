@@ -17,6 +17,7 @@ export function addWorker(program: Command): void {
     .description("run an application's work")
     .option('--app <file>', 'file whose default export is the createTidemark instance')
     .option('--no-starter', 'leave starting executions to another process')
+    .option('--apply', "apply the app's subscriptions first, as 'tidemark subscriptions apply' does")
     .addHelpText('after', EXAMPLES)
     .action(async (options: WorkerOptions) => {
       const { runWorker } = await import('../worker.ts');

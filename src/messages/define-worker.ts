@@ -17,10 +17,12 @@ export interface WorkerDefinition<DataT, NameT extends string = string> {
   readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
   /** Of a binary topic: what its bytes say. Bytes at which it throws are dead at once, and kept. */
   readonly parseMessage?: (bytes: Uint8Array) => DataT;
-  /** At most so many run at once, over all processes. Default: no limit of its own. */
+  /** At most so many run at once, over all processes. Of fewer than 8 each runs alone, never in a burst. Default: no limit of its own. */
   readonly maxMessages?: number;
-  /** How long one attempt may go without an end or a heartbeat. Default 10,000. */
+  /** How long one attempt may go without an end or a heartbeat: then it has failed, and changes nothing any more. Default 10,000. */
   readonly ackDeadlineMs?: number;
+  /** At most so many attempts begin per so many ms, over all processes: of a bucket that holds `messages` and fills evenly. Default: none. */
+  readonly rateLimit?: { readonly messages: number; readonly perMs: number };
   /** When a failed attempt is followed by another. */
   readonly retry?: RetryPolicy;
   readonly deadLetter?: {
@@ -33,7 +35,7 @@ export interface WorkerDefinition<DataT, NameT extends string = string> {
   readonly enableMessageOrdering?: boolean;
   /** What a dead message does to those behind it in its key: 'skip' (the default) lets them run, 'block' holds them until it is redriven or discarded. */
   readonly onPoison?: 'block' | 'skip';
-  /** What has not begun so long after it was published (or after `notBefore`) is not delivered any more. */
+  /** No attempt begins so long after it was published (or after `notBefore`): the delivery is expired. One that is redriven begins all the same. */
   readonly messageTtlMs?: number;
   /** Without a worker that knows it, and without a backlog, the subscription is removed after so long. */
   readonly expirationPolicy?: { readonly ttlMs: number };
@@ -81,7 +83,18 @@ const DAY_MS = 86_400_000;
 
 /** @throws InvalidInputError naming the subscription, the option and its limits */
 export function checkWorker(worker: AnyWorker, topics: Topics): void {
-  const { subscription, topic, maxMessages, ackDeadlineMs, retry, deadLetter = {}, messageTtlMs, expirationPolicy, onPoison } = worker;
+  const {
+    subscription,
+    topic,
+    maxMessages,
+    ackDeadlineMs,
+    rateLimit,
+    retry,
+    deadLetter = {},
+    messageTtlMs,
+    expirationPolicy,
+    onPoison,
+  } = worker;
   if (typeof subscription !== 'string' || !SUBSCRIPTION_NAME.test(subscription)) {
     throw new InvalidInputError(
       `'${String(subscription).slice(0, 120)}' is not a subscription: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
@@ -105,6 +118,10 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
   };
   check('maxMessages', maxMessages, 1, 10_000);
   check('ackDeadlineMs', ackDeadlineMs, 10, DAY_MS);
+  if (rateLimit !== undefined) {
+    check('rateLimit.messages', rateLimit.messages ?? Number.NaN, 1, 1_000_000);
+    check('rateLimit.perMs', rateLimit.perMs ?? Number.NaN, 1, DAY_MS);
+  }
   check('deadLetter.maxDeliveryAttempts', deadLetter.maxDeliveryAttempts, 1, 1_000);
   check('messageTtlMs', messageTtlMs, 1, 366 * DAY_MS);
   check('expirationPolicy.ttlMs', expirationPolicy?.ttlMs, 1_000, 3_660 * DAY_MS);

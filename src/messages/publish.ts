@@ -16,7 +16,7 @@ export interface PublishOptions extends Provenance {
   dedupeKey?: string | undefined;
   /** Not delivered before. */
   notBefore?: Date | undefined;
-  /** What has not begun so long after now (after `notBefore`, where that is later) is not delivered any more. */
+  /** No attempt begins so long after now (after `notBefore`, where that is later). At most 366 days. */
   messageTtlMs?: number | undefined;
   /** Text by name, beside the payload. */
   attributes?: Readonly<Record<string, string>> | undefined;
@@ -43,6 +43,7 @@ export interface Publisher<TopicsT extends Topics = RegisteredTopics> {
 }
 
 const MAX_TEXT = 500;
+const MAX_TTL_MS = 366 * 86_400_000;
 const MAX_BYTES = 1024 * 1024;
 
 /** Where a handler publishes: the context of the message that it handles. */
@@ -132,8 +133,10 @@ function checkOptions({
   if (notBefore !== undefined && (!(notBefore instanceof Date) || Number.isNaN(notBefore.getTime()))) {
     throw new InvalidInputError(`notBefore '${String(notBefore)}' is no date. Give a Date.`);
   }
-  if (messageTtlMs !== undefined && (!Number.isInteger(messageTtlMs) || messageTtlMs < 1)) {
-    throw new InvalidInputError(`messageTtlMs ${messageTtlMs} cannot be used: give a whole number of milliseconds of at least 1.`);
+  if (messageTtlMs !== undefined && !(Number.isInteger(messageTtlMs) && messageTtlMs >= 1 && messageTtlMs <= MAX_TTL_MS)) {
+    throw new InvalidInputError(
+      `messageTtlMs ${messageTtlMs} cannot be used: give a whole number of milliseconds from 1 to ${MAX_TTL_MS}.`,
+    );
   }
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (typeof value !== 'string' || `${name}${value}`.includes('\0')) {

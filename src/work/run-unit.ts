@@ -12,7 +12,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
 import { endFencedAttempt, failWork, finishWork, recordProgress, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
-import type { Unit, UnitHandler } from './unit.ts';
+import type { ErrorVerdict, Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
 
 export type AttemptOutcome =
@@ -28,7 +28,7 @@ export interface AttemptOptions {
   /** How long the attempt may go without an end or progress, in ms. */
   deadlineMs: number;
   yieldAt?: number;
-  /** In a burst an error of the unit itself is not recorded here: the unit is released to run alone. */
+  /** In a burst an error of which the handler says nothing is not recorded here: the unit is released to run alone. */
   inBurst?: boolean;
   onProgress?: (progress: unknown) => void;
   observe?: ObserveEnd | undefined;
@@ -77,12 +77,12 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
       return { type: 'fenced' };
     }
     const verdict = options.signal.aborted ? undefined : handler.onError?.(cause, unit);
-    const kind = options.signal.aborted ? 'infrastructure' : verdict ? (verdict.fatal ? 'fatal' : 'handler') : classifyError(cause);
+    const kind = options.signal.aborted ? 'infrastructure' : verdict ? kindOf(verdict) : classifyError(cause);
     const error = unitError(cause, options.signal.aborted ? 'interrupted' : 'handler_failed');
     const own = kind === 'handler';
     const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
     const retryInMs = dead ? undefined : verdict?.retryInMs;
-    if (inBurst && kind !== 'infrastructure' && retryInMs === undefined) {
+    if (inBurst && kind !== 'infrastructure' && verdict === undefined) {
       return { type: 'failed', error, kind, cause };
     }
     try {
@@ -105,6 +105,8 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
   }
 }
 
+const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
+
 /** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
 function startAttempt(parent: AbortSignal, deadlineMs: number) {
   const controller = new AbortController();
@@ -119,7 +121,9 @@ function startAttempt(parent: AbortSignal, deadlineMs: number) {
   parent.addEventListener('abort', onParentAbort, { once: true });
   const onDeadline = () =>
     controller.abort(
-      new Error(`The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, or define it as long.`),
+      new Error(
+        `The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, let it say that it goes on, or give it longer.`,
+      ),
     );
   const timer = setTimeout(onDeadline, deadlineMs);
   return {
