@@ -11,7 +11,7 @@ export interface ResetDatabaseOptions {
 }
 
 /** What an application writes. What it is (subscriptions, groups, workflow names, tokens) stays. */
-const WRITTEN = ['message', 'message_dedupe', 'processed', 'work', 'work_key', 'logs', 'idempotency_key'];
+const WRITTEN = ['message', 'message_dedupe', 'processed', 'backfill', 'work_decision', 'work', 'work_key', 'logs', 'idempotency_key'];
 
 /**
  * Between tests: no message, no work, no log is left, and nothing in the given tables. Nothing may run on it meanwhile.
