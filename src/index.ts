@@ -79,8 +79,14 @@ export type {
   ViewCounts,
 } from './live-sheet/types.ts';
 export { applySubscriptions, planSubscriptions, type SubscriptionChange } from './messages/apply-subscriptions.ts';
-export { defineWorker, type TypedWorker, type WorkerDefinition } from './messages/define-worker.ts';
-export type { Message, MessageContext, MessageLogger } from './messages/message.ts';
+export {
+  type BatchOptions,
+  type BatchWorkerDefinition,
+  defineWorker,
+  type TypedWorker,
+  type WorkerDefinition,
+} from './messages/define-worker.ts';
+export type { BatchContext, BatchMessage, Message, MessageContext, MessageLogger } from './messages/message.ts';
 export type { Publisher, PublishOptions, PublishValue } from './messages/publish.ts';
 export type { DeliveredData, PublishedData, Register, TopicName } from './messages/register.ts';
 export { NonRetryableError, RetryAfterError, type RetryPolicy } from './messages/retry-policy.ts';

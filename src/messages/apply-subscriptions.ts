@@ -3,7 +3,7 @@
  * One that no registry names any more stays, with its backlog, until a person removes it.
  */
 import type { Database } from '../postgres/queryable.ts';
-import type { AnyWorker } from './define-worker.ts';
+import { type AnyWorker, DEFAULT_BATCH_WAIT_MS } from './define-worker.ts';
 
 export interface SubscriptionChange {
   subscription: string;
@@ -18,7 +18,7 @@ export interface SubscriptionChange {
 /** @returns what `applySubscriptions` would change; by name */
 export async function planSubscriptions(db: Database, workers: Iterable<AnyWorker>): Promise<SubscriptionChange[]> {
   const { rows } = await db.query(
-    `select s.name, s.topic, s.ordered, s.dead_letter_topic, g.cap, g.on_dead,
+    `select s.name, s.topic, s.ordered, s.dead_letter_topic, g.cap, g.on_dead, g.batch_max, extract(epoch from g.batch_wait) * 1000 as batch_wait_ms,
        extract(epoch from s.ttl) * 1000 as ttl_ms, extract(epoch from s.expires_after) * 1000 as expires_after_ms,
        (select count(*) from ${db.schema}.work w where w.group_name = s.name and w.state in ('waiting', 'ready', 'claimed', 'started')) as backlog
      from ${db.schema}.subscription s join ${db.schema}.work_group g on g.name = s.name`,
@@ -46,12 +46,15 @@ export async function applySubscriptions(db: Database, workers: readonly AnyWork
     `with given as (
        select * from json_to_recordset($1::json) as g (
          name text, topic text, "enableMessageOrdering" boolean, "messageTtlMs" bigint, "deadLetterTopic" text, "expirationMs" bigint,
-         "maxMessages" integer, "onPoison" text)
+         "maxMessages" integer, "onPoison" text, "batch.max" integer, "batch.waitMs" bigint)
      ), grouped as (
-       insert into ${db.schema}.work_group as g (name, cap, on_dead)
-       select name, "maxMessages", case "onPoison" when 'block' then 'block' else 'free' end from given order by name
-       on conflict (name) do update set cap = excluded.cap, on_dead = excluded.on_dead
-         where g.cap is distinct from excluded.cap or g.on_dead <> excluded.on_dead
+       insert into ${db.schema}.work_group as g (name, cap, on_dead, batch_max, batch_wait)
+       select name, "maxMessages", case "onPoison" when 'block' then 'block' else 'free' end, "batch.max", "batch.waitMs" * interval '1 millisecond'
+       from given order by name
+       on conflict (name) do update
+         set cap = excluded.cap, on_dead = excluded.on_dead, batch_max = excluded.batch_max, batch_wait = excluded.batch_wait
+         where (g.cap, g.on_dead, g.batch_max, g.batch_wait)
+           is distinct from (excluded.cap, excluded.on_dead, excluded.batch_max, excluded.batch_wait)
      )
      insert into ${db.schema}.subscription as s (name, topic, ordered, ttl, dead_letter_topic, expires_after)
      select name, topic, "enableMessageOrdering", "messageTtlMs" * interval '1 millisecond', "deadLetterTopic", "expirationMs" * interval '1 millisecond'
@@ -73,6 +76,7 @@ function settingsOf({
   messageTtlMs,
   deadLetter,
   expirationPolicy,
+  batch,
 }: AnyWorker): Settings {
   return {
     topic,
@@ -82,6 +86,8 @@ function settingsOf({
     messageTtlMs: messageTtlMs ?? null,
     deadLetterTopic: deadLetter?.topic ?? null,
     expirationMs: expirationPolicy?.ttlMs ?? null,
+    'batch.max': batch?.max ?? null,
+    'batch.waitMs': batch === undefined ? null : (batch.waitMs ?? DEFAULT_BATCH_WAIT_MS),
   };
 }
 
@@ -95,6 +101,8 @@ function settingsOfRow(row: any): Settings {
     messageTtlMs: row.ttl_ms === null ? null : Number(row.ttl_ms),
     deadLetterTopic: row.dead_letter_topic,
     expirationMs: row.expires_after_ms === null ? null : Number(row.expires_after_ms),
+    'batch.max': row.batch_max,
+    'batch.waitMs': row.batch_wait_ms === null ? null : Number(row.batch_wait_ms),
   };
 }
 

@@ -3,17 +3,15 @@
  * application is made, before anything runs.
  */
 import { InvalidInputError } from '../errors.ts';
-import type { Message, MessageContext } from './message.ts';
+import type { BatchContext, BatchMessage, Message, MessageContext } from './message.ts';
 import type { DeliveredData, TopicName } from './register.ts';
 import { checkRetry, type RetryPolicy } from './retry-policy.ts';
 import type { DataOf, Topics } from './topic.ts';
 
-export interface WorkerDefinition<DataT, NameT extends string = string> {
+interface SubscriptionOptions<NameT extends string> {
   /** `[a-z0-9][a-z0-9._-]{0,99}`; names the group of its deliveries. */
   readonly subscription: string;
   readonly topic: NameT;
-  /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
-  readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
   /** At most so many run at once, over all processes. Default: no limit of its own. */
   readonly maxMessages?: number;
   /** How long one attempt may go without an end or a heartbeat. Default 10,000. */
@@ -36,14 +34,39 @@ export interface WorkerDefinition<DataT, NameT extends string = string> {
   readonly expirationPolicy?: { readonly ttlMs: number };
 }
 
+export interface WorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<NameT> {
+  readonly batch?: undefined;
+  /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
+  readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
+}
+
+export interface BatchOptions {
+  /** Messages that the handler gets together at most: 1 to 1,000, and no more than `maxMessages`. */
+  readonly max: number;
+  /** How long a message waits for others where there are fewer. Default 100. */
+  readonly waitMs?: number;
+}
+
+/** A worker that takes many messages at once, in one execution. Without order: see `enableMessageOrdering`. */
+export interface BatchWorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<NameT> {
+  readonly batch: BatchOptions;
+  readonly enableMessageOrdering?: false;
+  /**
+   * Runs at least once; what it writes through `db` takes effect once for each message that it does not `fail`. What it throws fails none of them:
+   * all go on alone, in arrays of one, where an error is a failed attempt of that message. `ackDeadlineMs` is the batch's.
+   */
+  readonly handler: (messages: BatchMessage<DataT>[], context: BatchContext) => unknown;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
-export type AnyWorker = WorkerDefinition<any>;
+export type AnyWorker = WorkerDefinition<any> | BatchWorkerDefinition<any>;
 
 /** A worker of a registered topic: see Register. */
 export type TypedWorker<NameT extends TopicName> = WorkerDefinition<DeliveredData<NameT>, NameT>;
 
 export const DEFAULT_ACK_DEADLINE_MS = 10_000;
 export const DEFAULT_MAX_DELIVERY_ATTEMPTS = 5;
+export const DEFAULT_BATCH_WAIT_MS = 100;
 
 /**
  * @example defineWorker(topics, { topic: 'order-placed', subscription: 'order-placed-mail', handler: async ({ data }) => { … } });
@@ -52,7 +75,12 @@ export const DEFAULT_MAX_DELIVERY_ATTEMPTS = 5;
 export function defineWorker<TopicsT extends Topics, NameT extends keyof TopicsT & string>(
   topics: TopicsT,
   worker: WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>,
-): WorkerDefinition<DataOf<TopicsT[NameT]>, NameT> {
+): WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>;
+export function defineWorker<TopicsT extends Topics, NameT extends keyof TopicsT & string>(
+  topics: TopicsT,
+  worker: BatchWorkerDefinition<DataOf<TopicsT[NameT]>, NameT>,
+): BatchWorkerDefinition<DataOf<TopicsT[NameT]>, NameT>;
+export function defineWorker(topics: Topics, worker: AnyWorker): AnyWorker {
   checkWorker(worker, topics);
   return worker;
 }
@@ -92,4 +120,13 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
     throw new InvalidInputError(`onPoison of subscription '${subscription}' is '${onPoison}': use 'block' or 'skip'.`);
   }
   checkRetry(subscription, retry);
+  if (worker.batch !== undefined) {
+    check('batch.max', worker.batch.max, 1, Math.min(1_000, maxMessages ?? 1_000));
+    check('batch.waitMs', worker.batch.waitMs, 0, 3_600_000);
+    if ((worker.enableMessageOrdering as boolean | undefined) === true) {
+      throw new InvalidInputError(
+        `Subscription '${subscription}' has both batch and enableMessageOrdering: messages of one key run one after another. Use one of them.`,
+      );
+    }
+  }
 }

@@ -7,7 +7,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { UnitHandler } from '../work/unit.ts';
-import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from './define-worker.ts';
+import { DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS, type WorkerDefinition } from './define-worker.ts';
 import type { Message } from './message.ts';
 import { createMessageContext } from './message-context.ts';
 import { readMessage } from './read-message.ts';
@@ -19,7 +19,8 @@ const DELIVERY_WORKFLOW = 'delivery';
 /** Attempts of more than this run in a heartbeating activity. */
 const SHORT_MS = 10_000;
 
-export function deliveryHandler(worker: AnyWorker, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
+// biome-ignore lint/suspicious/noExplicitAny: of whatever topic
+export function deliveryHandler(worker: WorkerDefinition<any>, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
   const { subscription, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS, deadLetter = {} } = worker;
   /** What handlers threw, and what of it came from the database that the delivery is in. */
   const thrown = new WeakSet<object>();

@@ -64,7 +64,7 @@ export function createMessageContext({ unit, context, schema, topics, message, l
   };
 }
 
-function createLogger(log: HandlerDependencies['log'], always: Record<string, unknown>): MessageLogger {
+export function createLogger(log: HandlerDependencies['log'], always: Record<string, unknown>): MessageLogger {
   const at =
     (level: keyof MessageLogger) =>
     (text: string, fields: Record<string, unknown> = {}) =>
