@@ -148,8 +148,9 @@ declare
   v_running_workflows text[];
   v_running_bursts text[];
   v_running_units integer[];
-  -- Groups that are not looked at, and those whose units run in batches.
-  v_except text[] := coalesce(p_except, '{}');
+  -- Groups that others run, those that are not looked at, and those whose units run in batches.
+  v_parts text[] := '{}';
+  v_except text[];
   v_batched text[];
   v_stale integer;
   v_free integer;
@@ -177,8 +178,9 @@ begin
   select i.id into v_installation from installation i for update;
   v_now := clock_timestamp();
   if p_only is null then
-    v_except := v_except || groups_of_parts();
+    v_parts := groups_of_parts();
   end if;
+  v_except := v_parts || coalesce(p_except, '{}');
   select coalesce(array_agg(g.name), '{}') into v_batched from work_group g
   where g.batch_max is not null and (p_only is null or g.name = any (p_only)) and g.name <> all (v_except);
 
@@ -196,7 +198,7 @@ begin
       -- A burst whose claim ran out is claimed again below, whatever else there is: it keeps its place.
       select w.group_name, w.workflow, w.burst_id, count(*)::integer, 0, 0 from work w where w.state = 'ready' and w.burst_id is not null group by 1, 2, 3
     ) r
-    where (p_only is null or r.group_name = any (p_only)) and r.group_name <> all (v_except);
+    where (p_only is null or r.group_name = any (p_only)) and r.group_name <> all (v_parts);
     exit when v_stale = 0;
     with stale as (
       select w.id from work w where w.state = 'claimed' and w.lease_until < v_now for update skip locked

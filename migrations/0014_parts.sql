@@ -127,6 +127,7 @@ create table work_part (
   part text not null check (part ~ '^[a-z0-9]{1,32}$'),
   group_name text not null,
   seen_at timestamptz not null default clock_timestamp(),
+  given_up boolean not null default false,
   primary key (part, group_name)
 );
 comment on table work_part is 'Groups that a worker process has to itself, and when it said so last. Nobody else claims them while that is less than part_lease() ago.';
@@ -141,7 +142,15 @@ $$;
 -- This process is alive and runs these.
 create function hold_part(p_part text, p_groups text[]) returns void language sql set search_path from current as $$
   insert into work_part as p (part, group_name) select p_part, g.name from unnest(p_groups) g (name) order by 2
-  on conflict (part, group_name) do update set seen_at = clock_timestamp()
+  on conflict (part, group_name) do update set seen_at = clock_timestamp(), given_up = false
+$$;
+
+-- Of parts that are not seen any more: what has been started for them is looked at now, once, however long it has run.
+create function give_up_parts() returns void language sql set search_path from current as $$
+  with gone as (
+    update work_part p set given_up = true where not p.given_up and p.seen_at <= clock_timestamp() - part_lease() returning p.group_name
+  )
+  update work w set check_after = '-infinity' from gone g where w.group_name = g.group_name and w.state = 'started'
 $$;
 
 call settle_privileges();

@@ -1,5 +1,6 @@
 /** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
 import { openBlobStore } from './blob-store/open-blob-store.ts';
+import { checkSubscriptions } from './cli/check-subscriptions.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
 import { onDeadOf } from './cli/on-dead-of.ts';
@@ -20,10 +21,14 @@ export interface WorkerOptions {
   app?: string;
   /** False: another process starts executions. */
   starter: boolean;
+  /** These subscriptions alone. */
+  subscriptions?: readonly string[];
+  /** All but these subscriptions. */
+  except?: readonly string[];
 }
 
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
-export async function runWorker({ app, starter }: WorkerOptions): Promise<void> {
+export async function runWorker({ app, starter, subscriptions, except }: WorkerOptions): Promise<void> {
   const config = loadConfig();
   const targets = await findTargets(config);
   const { databaseUrl, schema, temporal } = targets;
@@ -38,6 +43,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
   const { registry, file, blobs: ofApp } = await loadApp(app, schema);
+  checkSubscriptions([...(subscriptions ?? []), ...(except ?? [])], registry);
   const pools = createWorkerPools(databaseUrl, 'worker', (error) => log.warn(`postgres: ${error.message}`));
   const { pool, blobPool } = pools;
   let operations: Operations | undefined;
@@ -53,6 +59,7 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       logTypes: [...registry.logTypes.keys()],
       entryWork: [...registry.entryWork.keys()],
       starter,
+      subscriptions: [...registry.workers.keys()].filter((name) => subscriptions?.includes(name) ?? !except?.includes(name)),
       schema,
       temporal: temporal.address,
     });
@@ -67,6 +74,8 @@ export async function runWorker({ app, starter }: WorkerOptions): Promise<void> 
       ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets) },
       warn: (message: string) => log.warn(message),
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
+      ...(subscriptions ? { subscriptions } : {}),
+      ...(except ? { except } : {}),
     };
     await keepRunning(async () => started(await startWorker(options)), { signal, log });
   } finally {
