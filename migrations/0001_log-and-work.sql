@@ -44,9 +44,17 @@ create table work_group (
   cap integer check (cap >= 0),
   paused boolean not null default false,
   on_dead text not null default 'free' check (on_dead in ('free', 'block')),
-  keep_finished integer not null default 1000 check (keep_finished >= 0)
+  keep_finished integer not null default 1000 check (keep_finished >= 0),
+  rate_units integer check (rate_units > 0),
+  rate_per interval check (rate_per > interval '0'),
+  rate_left double precision,
+  rate_counted_at timestamptz,
+  check ((rate_units is null) = (rate_per is null))
 );
-comment on table work_group is 'What caps, fairness, retention and metrics are per: a log type, a subscription or a job name.';
+comment on table work_group is 'What caps, rates, fairness, retention and metrics are per: a log type, a subscription or a job name.';
+comment on column work_group.paused is 'Nothing of it begins. What runs goes on to its end.';
+comment on column work_group.rate_units is 'At most so many begin per rate_per: a bucket that holds so many, and fills evenly.';
+comment on column work_group.rate_left is 'What was in the bucket at rate_counted_at. Null: it was full.';
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Event logs
@@ -205,10 +213,12 @@ insert into work_transition (before, after, reason) values
   ('claimed', 'done', 'its entry was completed by a host'),
   ('claimed', 'dead', 'Temporal refuses it'),
   ('claimed', 'cancelled', 'cancelled'),
+  ('claimed', 'expired', 'expires_at passed before it began'),
   ('started', 'ready', 'left its burst, or its run is gone: new epoch'),
   ('started', 'done', 'finished'),
   ('started', 'dead', 'gave up'),
   ('started', 'cancelled', 'cancelled'),
+  ('started', 'expired', 'expires_at passed before it began, or began again'),
   ('dead', 'ready', 'redriven: new epoch'),
   ('dead', 'waiting', 'redriven behind its key: new epoch'),
   ('dead', 'done', 'superseded by a later one, or completed by a host'),

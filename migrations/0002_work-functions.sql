@@ -122,8 +122,15 @@ create function execution_id(p_installation text, p_id text, p_epoch bigint, p_f
   select p_installation || '/' || p_id || case when p_epoch = p_first_epoch then '' else '/r' || p_epoch end
 $$;
 
+-- How many units the rate of a group lets begin at a time. Null: it has no rate.
+create function rate_left(p_group work_group, p_at timestamptz) returns double precision language sql immutable as $$
+  select case when p_group.rate_units is not null then least(p_group.rate_units,
+    coalesce(p_group.rate_left, p_group.rate_units)
+      + greatest(coalesce(extract(epoch from p_at - p_group.rate_counted_at), 0), 0) * p_group.rate_units / extract(epoch from p_group.rate_per)) end
+$$;
+
 -- Claims ready units and says which executions to start. One claim at a time per installation (its row is locked), so
--- max_in_flight and the caps of groups hold whatever the number of starters.
+-- max_in_flight, the caps of groups and their rates hold whatever the number of starters. What has a rate never runs in a burst.
 --   p_max_in_flight  units that run alone, per installation
 --   p_low_water      skip units that became claimable before this (dead index entries of claimed ones); null looks at all
 --   p_burst_size 0   turns bursts off
@@ -164,6 +171,7 @@ declare
   v_workflows text[];
   v_priorities smallint[];
   v_alone boolean[];
+  v_rated boolean;
   -- The units taken, and the burst of each.
   v_tids tid[];
   v_bursts text[];
@@ -222,15 +230,16 @@ begin
     from unnest(v_running_groups, v_running_bursts, v_running_units) r (group_name, burst_id, units) group by 1
   ), level as (
     -- The priorities that ready units of each group have, and when the first of each may run.
-    select g.name, g.cap - coalesce(l.units, 0) as room, f.priority, f.not_before
+    select g.name, least(g.cap - coalesce(l.units, 0), floor(rate_left(g, v_now))::integer) as room, g.rate_units is not null as rated,
+      f.priority, f.not_before
     from work_group g left join load l on l.group_name = g.name
     cross join lateral (
       select w.priority, w.not_before from work w where w.state = 'ready' and w.group_name = g.name order by w.priority, w.not_before limit 1
     ) f
-    where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap)
+    where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap) and (g.rate_units is null or rate_left(g, v_now) >= 1)
       and (p_only is null or g.name = any (p_only)) and g.name <> all (v_except) and g.batch_max is null
     union all
-    select v.name, v.room, f.priority, f.not_before
+    select v.name, v.room, v.rated, f.priority, f.not_before
     from level v
     cross join lateral (
       select w.priority, w.not_before from work w where w.state = 'ready' and w.group_name = v.name and w.priority > v.priority
@@ -238,7 +247,7 @@ begin
     ) f
   ), due as materialized (
     -- A select with a limit, not exists: planned as a join, that would read every ready row.
-    select v.name, v.room, v.priority from level v
+    select v.name, v.room, v.rated, v.priority from level v
     where v.not_before <= v_now and (v.not_before >= v_after or (
       select true from work w where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
         and w.not_before <= v_now and w.not_before >= v_after limit 1))
@@ -255,7 +264,7 @@ begin
     from (select (v_free + count(*) - 1) / greatest(count(*), 1) as share from active) a
   ), candidate as (
     select c.tid, row_number() over (partition by a.seat order by v.priority, c.not_before, c.id)::integer as turn,
-      a.seat, v.room, v.name as group_name, c.workflow, v.priority, c.alone
+      a.seat, v.room, v.name as group_name, c.workflow, v.priority, v.rated, c.alone or v.rated as alone
     from active a
     join due v on v.name = a.name
     cross join lateral (
@@ -267,8 +276,8 @@ begin
     ) c
   )
   select array_agg(c.tid), array_agg(c.turn), array_agg(c.seat), array_agg(c.room), array_agg(c.group_name), array_agg(c.workflow),
-    array_agg(c.priority), array_agg(c.alone)
-  into v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_alone
+    array_agg(c.priority), array_agg(c.alone), coalesce(bool_or(c.rated), false)
+  into v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_alone, v_rated
   from candidate c;
 
   if p_burst_size > 0 and cardinality(v_candidates) > p_burst_threshold then
@@ -366,6 +375,17 @@ begin
   from unnest(v_tids, v_bursts) c (tid, burst_id) join locked l on l.tid = c.tid
   where w.ctid = c.tid
   returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
+
+  if v_rated then
+    update work_group g set rate_left = rate_left(g, v_now) - t.units, rate_counted_at = v_now
+    from (
+      select r.name, (
+        select count(*) from work w where w.group_name = r.name and w.state = 'claimed' and w.claim_token = p_token and w.burst_id is null
+      ) as units
+      from work_group r where r.rate_units is not null
+    ) t
+    where g.name = t.name and t.units > 0;
+  end if;
 end
 $$;
 
@@ -441,7 +461,42 @@ begin
 end
 $$;
 
--- Begins an attempt of a unit that runs alone. No row: it is finished, in another epoch, or in a burst.
+-- Whether its rate lets one more unit of a group begin, beside those that claims let begin: then that one is counted.
+create function take_rate(p_group text) returns boolean language plpgsql set search_path from current as $$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  update work_group g set rate_left = rate_left(g, v_now) - 1, rate_counted_at = v_now
+  where g.name = p_group and g.rate_units is not null and rate_left(g, v_now) >= 1;
+  return found;
+end
+$$;
+
+-- Its expires_at has passed before it began, or began again. False: it has not, or the unit is past that.
+create function expire_before_begin(p_id text, p_epoch bigint) returns boolean language plpgsql set search_path from current as $$
+declare
+  v_group text;
+  v_key text;
+begin
+  select w.group_name, w.ordering_key into v_group, v_key from work w where w.id = p_id;
+  if v_key is not null then
+    perform lock_work_key(v_group, v_key);
+  end if;
+  update work set state = 'expired', finished_at = clock_timestamp(), burst_id = null, fence = null, claim_token = null, lease_until = null,
+    check_after = null
+  where id = p_id and epoch = p_epoch and state in ('ready', 'claimed', 'started') and expires_at <= clock_timestamp();
+  if not found then
+    return false;
+  end if;
+  if v_key is not null then
+    perform advance_work_key(v_group, v_key);
+  end if;
+  return true;
+end
+$$;
+
+-- Begins an attempt of a unit that runs alone. No row: it is finished, in another epoch, or in a burst; or it may not begin now, because its
+-- time has passed (then it is expired), its group is paused, or its rate is used up (then it is ready again, in a new epoch).
 -- A unit begun p_max_unended times without an end is dead: the returned state says so.
 -- A unit begun p_suspect_after times without an end is suspected of killing its worker, as is all that ran beside it. Of those one
 -- at a time is on trial, until it ends or for p_trial: whoever kills is soon alone with its count, and nobody dies with it. A row
@@ -452,6 +507,8 @@ create function begin_work(
 ) returns setof work language plpgsql set search_path from current as $$
 declare
   v work;
+  v_paused boolean;
+  v_rated boolean;
 begin
   select * into v from work where id = p_id and epoch = p_epoch and state in ('ready', 'claimed', 'started') and burst_id is null;
   if not found then
@@ -459,6 +516,19 @@ begin
   end if;
   if v.unended >= p_max_unended then
     return query select * from end_unended_work(p_id, p_epoch, p_max_unended);
+    return;
+  end if;
+  if v.expires_at <= clock_timestamp() then
+    if expire_before_begin(p_id, p_epoch) then
+      update sweep_counter set value = value + 1 where name = 'expired';
+    end if;
+    return;
+  end if;
+  select g.paused, g.rate_units is not null into v_paused, v_rated from work_group g where g.name = v.group_name;
+  -- A claim has let it begin once, whoever begins it first.
+  if v_paused or v_rated and v.claim_token is null and not take_rate(v.group_name) then
+    update work w set state = 'ready', epoch = nextval('work_epoch'), fence = null, claim_token = null, lease_until = null, check_after = null
+    where w.id = p_id and w.epoch = p_epoch and w.state in ('ready', 'claimed', 'started') and w.burst_id is null;
     return;
   end if;
   if v.unended >= p_suspect_after then
@@ -480,7 +550,8 @@ begin
   return query
   update work w set
     state = 'started', attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, lease_until = null,
-    begun_at = clock_timestamp(), check_after = clock_timestamp() + interval '1 minute', checks = 0
+    begun_at = clock_timestamp(), check_after = clock_timestamp() + interval '1 minute', checks = 0,
+    claim_token = case when not v_rated then w.claim_token end
   where w.id = p_id and w.epoch = p_epoch and w.state in ('ready', 'claimed', 'started') and w.burst_id is null
   returning w.*;
 end
@@ -511,12 +582,20 @@ $$;
 -- Begins up to p_limit more units of a burst for the attempt that holds p_fence. Its first call takes the burst over: what is
 -- left is its own (claim_token), and an attempt that still runs begins nothing more. Units that an earlier one had begun and not
 -- ended leave the burst to run alone: one of them may be what killed its worker. Those of a batch, begun all at once, do so after
--- the second death.
+-- the second death. What is past its expires_at is expired. Of a group that is paused, or has a rate by now, nothing begins: all that
+-- has not leaves the burst.
 create function begin_burst(p_burst_id text, p_fence uuid, p_limit integer, p_takes_over boolean)
 returns setof work language plpgsql set search_path from current as $$
+declare
+  v_held boolean;
+  v_late boolean;
+  v_expired integer := 0;
+  v record;
 begin
   perform set_config('synchronous_commit', 'off', true);
   if p_takes_over then
+    -- What an attempt that still runs is about to begin is begun or not when this goes on: neither begins it twice.
+    perform 1 from work w where w.burst_id = p_burst_id order by w.priority, w.not_before, w.id for update;
     update work w set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, claim_token = null,
       lease_until = null, check_after = null
     where w.burst_id = p_burst_id and w.state = 'started' and w.fence is not null
@@ -524,6 +603,23 @@ begin
     update work w set state = 'started', claim_token = p_fence, fence = null, lease_until = null, checks = 0,
       check_after = clock_timestamp() + interval '1 minute'
     where w.burst_id = p_burst_id and w.state in ('ready', 'claimed', 'started');
+  end if;
+  select bool_or(g.paused or g.rate_units is not null), bool_or(w.expires_at <= clock_timestamp()) into v_held, v_late
+  from work w join work_group g on g.name = w.group_name
+  where w.burst_id = p_burst_id and w.state = 'started' and w.fence is null and w.claim_token = p_fence;
+  if v_held then
+    update work w set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, claim_token = null, check_after = null
+    where w.burst_id = p_burst_id and w.state = 'started' and w.fence is null and w.claim_token = p_fence;
+    return;
+  end if;
+  if v_late then
+    for v in
+      select w.id, w.epoch from work w
+      where w.burst_id = p_burst_id and w.state = 'started' and w.fence is null and w.claim_token = p_fence and w.expires_at <= clock_timestamp()
+      order by w.ordering_key, w.id
+    loop
+      v_expired := v_expired + expire_before_begin(v.id, v.epoch)::integer;
+    end loop;
   end if;
   return query
   update work w set
@@ -533,6 +629,10 @@ begin
     order by n.priority, n.not_before, n.id limit p_limit)
     and w.state = 'started' and w.fence is null and w.claim_token = p_fence
   returning w.*;
+  -- Last: whoever counts something waits for it.
+  if v_expired > 0 then
+    update sweep_counter set value = value + v_expired where name = 'expired';
+  end if;
 end
 $$;
 
@@ -779,7 +879,7 @@ $$;
 -- By a person, and by the sweep
 -- ---------------------------------------------------------------------------------------------------------------
 
--- Dead -> ready (or waiting, behind its key), in a new epoch.
+-- Dead -> ready (or waiting, behind its key), in a new epoch, however old it is: a person wants it done.
 create function redrive_work(p_id text) returns boolean language plpgsql set search_path from current as $$
 declare
   v work;
@@ -799,7 +899,7 @@ begin
       v_state := 'waiting';
     end if;
   end if;
-  update work set state = v_state, epoch = nextval('work_epoch'), not_before = clock_timestamp(), attempt = 0, unended = 0, failures = 0,
+  update work set state = v_state, epoch = nextval('work_epoch'), not_before = clock_timestamp(), expires_at = null, attempt = 0, unended = 0, failures = 0,
     fence = null, claim_token = null, burst_id = null, alone = true, finished_at = null
   where id = p_id and state = 'dead';
   return found;

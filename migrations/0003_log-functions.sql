@@ -187,6 +187,14 @@ begin
   loop
     execute item.statement;
   end loop;
+  -- Temporary tables are looked at last: what runs with its owner's rights must not find a caller's in the place of one of ours.
+  for item in
+    select format('alter function %s set search_path = %I, pg_temp', p.oid::regprocedure, v_schema) as statement
+    from pg_proc p where p.pronamespace = v_schema::regnamespace and p.prokind = 'f'
+      and exists (select 1 from unnest(p.proconfig) c where c like 'search_path=%' and c not like '%pg_temp%')
+  loop
+    execute item.statement;
+  end loop;
   execute format('grant usage on schema %I to tidemark_app, tidemark_reader', v_schema);
   execute format('grant select on all tables in schema %I to tidemark_app, tidemark_reader', v_schema);
   execute format('grant insert, update, delete on all tables in schema %I to tidemark_app', v_schema);

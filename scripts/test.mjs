@@ -17,6 +17,7 @@ installIfStale();
 
 check('format and lint', '@biomejs/biome/bin/biome', ['check', '--error-on-warnings']);
 check('types', 'typescript/bin/tsc', ['-p', 'tsconfig.json']);
+check('types of an application', 'typescript/bin/tsc', ['-p', 'test/types/tsconfig.json']);
 check('types of the page', 'typescript/bin/tsc', ['-p', 'src/web/tsconfig.json']);
 check('unused code', 'knip/bin/knip.js', ['--no-progress']);
 check('build and bundle', '../scripts/build.mjs', []);

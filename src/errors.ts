@@ -83,6 +83,21 @@ export class WorkNotFoundError extends TidemarkError {
   }
 }
 
+export class TopicNotFoundError extends TidemarkError {
+  constructor(topic: string) {
+    super('topic_not_found', `There is no topic '${topic.slice(0, 120)}'. Add it to defineTopics, or check the name.`);
+  }
+}
+
+export class SubscriptionNotFoundError extends TidemarkError {
+  constructor(subscription: string) {
+    super(
+      'subscription_not_found',
+      `There is no subscription '${subscription.slice(0, 120)}' in the database. Run 'tidemark subscriptions apply', or check the name.`,
+    );
+  }
+}
+
 export class UnknownWorkflowError extends TidemarkError {
   constructor(workflow: string, known?: readonly string[]) {
     super(

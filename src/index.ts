@@ -10,6 +10,9 @@ export { blobsOfLog } from './blob-store/blobs-of-log.ts';
 export { createDirectoryBlobStore, type DirectoryBlobStoreOptions } from './blob-store/directory-blob-store.ts';
 export { createMemoryBlobStore, type MemoryBlobStoreOptions } from './blob-store/memory-blob-store.ts';
 export { createPostgresBlobStore, type PostgresBlobStoreOptions } from './blob-store/postgres-blob-store.ts';
+// Row changes.
+export { type ChangedRow, type ChangeMessage, type ChangeOp, type ChangeSource, Unchanged } from './changes/change-message.ts';
+export { type ChangeDefinition, type ChangeKind, type ChangeOptions, type ChangeSelection, onChange } from './changes/on-change.ts';
 export { type EraseCellsOptions, type EraseCellsValue, eraseCells } from './erasure/erase-cells.ts';
 export {
   BlobNotFoundError,
@@ -79,14 +82,33 @@ export type {
   ViewCounts,
 } from './live-sheet/types.ts';
 export { applySubscriptions, planSubscriptions, type SubscriptionChange } from './messages/apply-subscriptions.ts';
+export { binary, type UnreadBytes } from './messages/binary.ts';
 export {
+  type AnyWorker as Worker,
   type BatchOptions,
   type BatchWorkerDefinition,
+  type BinaryWorkerDefinition,
   defineWorker,
   type TypedWorker,
   type WorkerDefinition,
 } from './messages/define-worker.ts';
+export {
+  type ExperimentContext,
+  type ExperimentOptions,
+  type ExperimentWorker,
+  workerToExperimentWorker,
+} from './messages/experiment-worker.ts';
 export type { BatchContext, BatchMessage, Message, MessageContext, MessageLogger } from './messages/message.ts';
+export { messageToJson } from './messages/message-to-json.ts';
+export {
+  type Notification,
+  type NotificationHandlerReturn,
+  type NotificationSink,
+  type NotificationToStore,
+  type NotificationWorker,
+  notificationWorkerToWorker,
+  type TypedNotificationWorker,
+} from './messages/notification-worker.ts';
 export type { Publisher, PublishOptions, PublishValue } from './messages/publish.ts';
 export type { DeliveredData, PublishedData, Register, TopicName } from './messages/register.ts';
 export { NonRetryableError, RetryAfterError, type RetryPolicy } from './messages/retry-policy.ts';
@@ -100,6 +122,9 @@ export {
   type TopicDefinition,
   type Topics,
 } from './messages/topic.ts';
+export { type PubSubSchema, triggerTypedEvent } from './messages/trigger-typed-event.ts';
+export { typedWorkers, type WorkerList } from './messages/typed-workers.ts';
+export type { WorkerToWrap, WrappedWorker } from './messages/wrap-worker.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
 export type { SnapshotFallback } from './snapshots/find-base.ts';

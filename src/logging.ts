@@ -20,6 +20,11 @@ export function createLogger({ level, name, secrets = [], write = (line) => proc
   return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => write(maskSecrets(line, secrets)) });
 }
 
+/** For what logs a text with fields and knows no logger of ours. */
+export function linesOf(log: Logger): (level: 'debug' | 'info' | 'warn' | 'error', text: string, fields: Record<string, unknown>) => void {
+  return (level, text, fields) => log[level](fields, text);
+}
+
 /** A text that may be shown: passwords in addresses, and these secrets, replaced by ***. */
 export function maskSecrets(text: string, secrets: readonly (string | undefined)[] = []): string {
   let masked = text.replaceAll(/(\w:\/\/[^\s:/@]*):[^\s/"']*@/g, '$1:***@').replaceAll(/([?&]password=)[^&\s"']*/g, '$1***');

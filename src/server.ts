@@ -46,6 +46,8 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
       blobs,
       logTypes: [...registry.logTypes.values()],
       entryWork: [...registry.entryWork.values()],
+      topics: registry.topics,
+      workers: [...registry.workers.values()],
       connectionString: databaseUrl,
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
     });

@@ -7,6 +7,7 @@
 import type { BlobStore } from './blob-store/blob-store.ts';
 import { blobsOfLog } from './blob-store/blobs-of-log.ts';
 import { missingBlobStore } from './blob-store/missing-blob-store.ts';
+import type { AnyChange } from './changes/on-change.ts';
 import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import type { LogEntry } from './event-log/event-log.ts';
@@ -22,6 +23,7 @@ import type { AnyWorker } from './messages/define-worker.ts';
 import { type Publisher, publishMessage } from './messages/publish.ts';
 import type { RegisteredTopics } from './messages/register.ts';
 import type { Topics } from './messages/topic.ts';
+import { rememberPublisher } from './messages/trigger-typed-event.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
@@ -42,6 +44,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   topics?: TopicsT;
   /** Who gets it. `tidemark subscriptions apply` tells the database. */
   workers?: readonly AnyWorker[];
+  /** What row changes make happen: see onChange. `tidemark cdc` reads them. */
+  changes?: readonly AnyChange[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -104,6 +108,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     entryWork = [],
     topics = {},
     workers = [],
+    changes = [],
     blobs,
     defaults = {},
     cacheBytes,
@@ -115,6 +120,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     entryWork,
     topics,
     workers,
+    changes,
   });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);
@@ -176,19 +182,21 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       },
       afterAppend: (hint) => appended.push(hint),
     };
+    const transaction: TidemarkTransaction<TopicsT> = {
+      tx,
+      log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
+      async publish(topic, payload, options = {}) {
+        const value = await publishMessage(txDatabase, topics, topic, payload, {
+          ...options,
+          ...mergeProvenance(options, provenanceHere()),
+        });
+        published ||= value.deliveries > 0;
+        return value;
+      },
+    };
+    rememberPublisher(tx, transaction.publish as Publisher['publish']);
     return {
-      transaction: {
-        tx,
-        log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
-        async publish(topic, payload, options = {}) {
-          const value = await publishMessage(txDatabase, topics, topic, payload, {
-            ...options,
-            ...mergeProvenance(options, provenanceHere()),
-          });
-          published ||= value.deliveries > 0;
-          return value;
-        },
-      } satisfies TidemarkTransaction<TopicsT>,
+      transaction,
       end() {
         over = true;
       },

@@ -11,7 +11,7 @@ import { waitUntilReachable } from './cli/wait-until-reachable.ts';
 import { requireMigrated } from './cli/with-database.ts';
 import { createWorkerPools } from './cli/worker-pools.ts';
 import { loadConfig } from './config.ts';
-import { createLogger } from './logging.ts';
+import { createLogger, linesOf } from './logging.ts';
 import { probeTemporal } from './temporal/probe.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { startWorker } from './temporal/start-worker.ts';
@@ -21,6 +21,8 @@ export interface WorkerOptions {
   app?: string;
   /** False: another process starts executions. */
   starter: boolean;
+  /** Brings the subscriptions of the database to what the app says, first. */
+  apply?: boolean;
   /** These subscriptions alone. */
   subscriptions?: readonly string[];
   /** All but these subscriptions. */
@@ -28,7 +30,7 @@ export interface WorkerOptions {
 }
 
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
-export async function runWorker({ app, starter, subscriptions, except }: WorkerOptions): Promise<void> {
+export async function runWorker({ app, starter, apply = false, subscriptions, except }: WorkerOptions): Promise<void> {
   const config = loadConfig();
   const targets = await findTargets(config);
   const { databaseUrl, schema, temporal } = targets;
@@ -63,16 +65,16 @@ export async function runWorker({ app, starter, subscriptions, except }: WorkerO
       schema,
       temporal: temporal.address,
     });
-    const claim = config.maxInFlight === undefined ? {} : { claim: { maxInFlight: config.maxInFlight } };
     const ofStarter = {
       connectionString: databaseUrl,
-      ...claim,
+      claim: config.maxInFlight === undefined ? {} : { maxInFlight: config.maxInFlight },
       garbage: config.garbage,
       log: (level: 'info' | 'warn', message: string) => log[level](message),
     };
     const options = {
-      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets) },
+      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets), apply },
       warn: (message: string) => log.warn(message),
+      log: linesOf(log),
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
       ...(subscriptions ? { subscriptions } : {}),
       ...(except ? { except } : {}),

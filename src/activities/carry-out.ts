@@ -59,7 +59,10 @@ async function attempt(
     signal: cancellationSignal(),
     observe,
     ...(long
-      ? { deadlineMs: Math.max(handler.deadlineMs, LONG_SILENCE_MS), onProgress: (progress: unknown) => heartbeat(progress) }
+      ? {
+          deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.max(handler.deadlineMs, LONG_SILENCE_MS),
+          onProgress: (progress: unknown) => heartbeat(progress),
+        }
       : { deadlineMs: handler.deadlineMs, yieldAt: Date.now() + SHORT_BUDGET_MS }),
   });
   switch (outcome.type) {

@@ -26,7 +26,8 @@ export async function startDevProcesses(options: DevProcessesOptions): Promise<{
   const startedAt = performance.now();
   const activity = screen.begin('Starting worker and server');
   const kept = [
-    keepDoorRunning({ door: 'worker', args, logFile: join(config.dataDir, 'worker.log') }, changes, screen),
+    // What is being written is applied at once; elsewhere a person decides when.
+    keepDoorRunning({ door: 'worker', args: [...args, '--apply'], logFile: join(config.dataDir, 'worker.log') }, changes, screen),
     keepDoorRunning(
       { door: 'server', args, logFile: join(config.dataDir, 'server.log'), env: serverEnvironment(config, serverUrl) },
       changes,

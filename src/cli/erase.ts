@@ -4,10 +4,7 @@ import type { LogEntry } from '../event-log/event-log.ts';
 import { parseRange, rangeName } from '../spreadsheet/a1.ts';
 import type { CellRange } from '../spreadsheet/cell.ts';
 import { MAX_ERASED_CELLS } from '../spreadsheet/entries.ts';
-import { sheet } from '../spreadsheet/sheet.ts';
 import type { ListedUnit } from '../work/listed-unit.ts';
-import { logWithHistory } from './log-with-history.ts';
-import { openNamedSheet } from './open-named-sheet.ts';
 import { formatCount, formatEntries, formatJson, print } from './print.ts';
 import { untilEnded } from './until-ended.ts';
 import { type DatabaseContext, withDatabase } from './with-database.ts';
@@ -51,6 +48,7 @@ function parseCells(text: string): CellRange[] {
 }
 
 async function runErase(name: string, { cells, reason, dryRun, wait, json }: EraseOptions): Promise<void> {
+  const { sheet } = await import('../spreadsheet/sheet.ts');
   const entry = sheet.parseEntry({ type: 'EraseCells', ranges: cells, ...(reason === undefined ? {} : { reason }) });
   const where = `${name} ${cells.map(rangeName).join(',')}`;
   await withDatabase(async (context) => {
@@ -85,7 +83,12 @@ interface FoundValues {
 
 /** Reads every entry there is, as the erasure would. */
 async function countValues(context: DatabaseContext, name: string, ranges: readonly CellRange[], entry: LogEntry): Promise<FoundValues> {
-  const { readEntries } = await import('../snapshots/read-entries.ts');
+  const [{ readEntries }, { sheet }, { logWithHistory }, { openNamedSheet }] = await Promise.all([
+    import('../snapshots/read-entries.ts'),
+    import('../spreadsheet/sheet.ts'),
+    import('./log-with-history.ts'),
+    import('./open-named-sheet.ts'),
+  ]);
   const view = await openNamedSheet(context, name);
   const found: FoundValues = { cells: 0, withValue: 0, entries: 0 };
   for (const range of ranges) {

@@ -5,6 +5,7 @@ import { readVersion } from '../version.ts';
 import { addCompact } from './compact.ts';
 import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
+import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
 import { addErase } from './erase.ts';
 import { explainError } from './explain-error.ts';
@@ -19,6 +20,7 @@ import { addRetention } from './retention.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
+import { addSubscriptions } from './subscriptions.ts';
 import { addTokens } from './tokens.ts';
 import { UsageError } from './usage-error.ts';
 import { addWork } from './work.ts';
@@ -81,6 +83,8 @@ function createProgram(): Command {
     addRetention,
     addGc,
     addWork,
+    addSubscriptions,
+    addDlq,
     addDemo,
     addDoctor,
   ]) {

@@ -118,7 +118,8 @@ function formatErrors(groups: readonly DeadGroup[]): string {
 /** Below what it belongs to, so that no line of a message looks like one of ours. */
 const CONTINUED = `\n${' '.repeat(14)}`;
 
-function formatUnit(unit: ListedUnit, { uiUrl, temporal }: Targets): string {
+/** One unit, a line for each thing there is to know. */
+export function formatUnit(unit: ListedUnit, { uiUrl, temporal }: Targets): string {
   const lines = [
     unit.id,
     `  state       ${unit.state}, group ${unit.group}, attempts ${unit.attempt}`,

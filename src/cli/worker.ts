@@ -21,6 +21,7 @@ export function addWorker(program: Command): void {
     .description("run an application's work")
     .option('--app <file>', 'file whose default export is the createTidemark instance')
     .option('--no-starter', 'leave starting executions to another process')
+    .option('--apply', "apply the app's subscriptions first, as 'tidemark subscriptions apply' does")
     .addOption(
       new Option('--subscriptions <names>', 'run these subscriptions and nothing else: others leave them alone while this runs')
         .argParser(parseNames)

@@ -17,10 +17,10 @@ import { readLog } from '../event-log/read-log.ts';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
 import { queryArchivedText } from '../history/query-archived-text.ts';
 import { createSnapshotCache } from '../snapshots/cache.ts';
-import type { Caller } from './access.ts';
 import type { Authorizer } from './authorizer.ts';
 import { AppendBody, Appended, EntriesPage, KnownSnapshot, MAX_PAGE } from './entry-schemas.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
+import { idempotencyHeaders, ownerOfKeys } from './idempotency.ts';
 import { logTypeNamed } from './logs.ts';
 import { problems } from './problem.ts';
 import { LogParams, pageSize, SequenceIdText, snapshotBody, TAGS } from './schemas.ts';
@@ -47,14 +47,6 @@ const EntriesQuery = z.object({
 
 /** Of archived segments, decoded. */
 const CACHE_BYTES = 32 * 1024 * 1024;
-
-const IdempotencyHeaders = z.object({
-  'idempotency-key': z
-    .string()
-    .regex(/^[\x21-\x7e]{1,200}$/, 'use 1 to 200 visible ASCII characters')
-    .optional()
-    .describe('1 to 200 visible characters. Within 24 hours a repeat with the same key changes nothing and is answered as the first one'),
-});
 
 export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth: Authorizer['auth']): void {
   const { blobs = missingBlobStore } = tidemark;
@@ -110,7 +102,7 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth: A
         tags: [TAGS.logs],
         summary: 'Append entries',
         params: LogParams,
-        headers: IdempotencyHeaders,
+        headers: idempotencyHeaders('24 hours'),
         body: AppendBody,
         response: { 201: Appended, ...problems(404, 409, 413, 415, 422) },
       },
@@ -154,17 +146,6 @@ export function entryRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth: A
 }
 
 const MAX_TYPES = 10_000;
-
-/** Callers who cannot be told apart would get each other's answers. Where nobody is asked who they are, all are one. */
-function ownerOfKeys({ id, actor }: Caller, auth: Authorizer['auth']): string {
-  const owner = id ?? actor;
-  if (owner === undefined && auth !== 'off') {
-    throw new InvalidInputError(
-      "An Idempotency-Key is its caller's own, and this server does not know who calls: leave the header out, or let its authorize return an id or an actor.",
-    );
-  }
-  return owner ?? '';
-}
 
 function snapshotIdOf(text: string | undefined): SequenceId | undefined {
   return text === undefined ? undefined : text === 'none' ? NO_SNAPSHOT : parseSequenceId(text);

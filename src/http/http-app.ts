@@ -14,6 +14,7 @@ import { checkBasePath, redirectToSlash, withoutBasePath } from './base-path.ts'
 import { blobRoutes } from './blobs.ts';
 import { answerClientError } from './client-error.ts';
 import { refuseWhenClosing } from './closing.ts';
+import { deadLetterRoutes } from './dead-letters.ts';
 import { DOCS_PATH, documentApi } from './document-api.ts';
 import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
@@ -21,6 +22,7 @@ import type { HttpApp, HttpContext } from './http-context.ts';
 import type { UploadOptions } from './imports.ts';
 import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
+import { messageRoutes } from './messages.ts';
 import { notExposedRoutes } from './not-exposed.ts';
 import { measureRequests, operationsRoutes } from './operations.ts';
 import { type PageOptions, pageRoutes } from './page.ts';
@@ -29,6 +31,7 @@ import { sessionRoutes } from './session.ts';
 import { sheetRoutes } from './sheets.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
 import { cutOffStalled } from './stalled-responses.ts';
+import { subscriptionRoutes } from './subscriptions.ts';
 import { workRoutes } from './work.ts';
 
 export interface HttpAppOptions
@@ -142,6 +145,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   blobRoutes(app, context);
   notExposedRoutes(app);
   workRoutes(app, context);
+  messageRoutes(app, context, auth);
+  subscriptionRoutes(app, context);
+  deadLetterRoutes(app, context);
   sheetRoutes(app, context, options);
   const { db, tidemark } = options;
   const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];

@@ -40,6 +40,8 @@ const STATUS: Record<string, [status: number, title: string]> = {
   blob_not_found: [404, 'No such blob'],
   snapshot_not_found: [404, 'No such snapshot'],
   work_not_found: [404, 'No such unit'],
+  topic_not_found: [404, 'No such topic'],
+  subscription_not_found: [404, 'No such subscription'],
   method_not_allowed: [405, 'Method not allowed'],
   not_acceptable: [406, 'Not acceptable'],
   request_timeout: [408, 'Request too slow'],

@@ -33,6 +33,7 @@ export const TAGS = {
   logs: 'Logs and entries',
   sheets: 'Sheets',
   blobs: 'Blobs and snapshots',
+  messages: 'Messages',
   work: 'Work',
   session: 'Session',
   server: 'Server',

@@ -62,6 +62,10 @@ export const GroupStats = z
     scheduled: z.int().describe('Of those waiting, the ones whose time has not come'),
     oldestWaitingMs: z.number().optional().describe('Since the oldest waiting unit could have run'),
     oldestRunningMs: z.number().optional().describe('Since the oldest running unit last began'),
+    lastSignMs: z
+      .number()
+      .optional()
+      .describe('Since any of the running units last began or got further: where it grows, no worker is there'),
     paused: z.boolean(),
   })
   .meta({ id: 'GroupStats' });

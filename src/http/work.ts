@@ -178,7 +178,10 @@ function decisionRoute(app: HttpApp, { db, tidemark }: HttpContext, verb: 'redri
       const { log } = request.body;
       if (log !== undefined) requireLog(request, log);
       const signal = untilOver(request.raw, reply.raw);
-      const units = await (verb === 'redrive' ? redriveWork : discardWork)(db, within(request.caller, request.body), { signal });
+      const units = await (verb === 'redrive' ? redriveWork : discardWork)(db, within(request.caller, request.body), {
+        signal,
+        actor: request.caller.actor,
+      });
       // Also a discarded unit may have been in the way of another one.
       if (units > 0) await notify(db, WORK_HINT, tidemark.schema);
       return { units };

@@ -60,6 +60,7 @@ export function onDeadJob({ pool, schema, onDead }: HandlerDependencies): Job {
         type: 'unit.dead',
         installation,
         ...death,
+        ...deliveryOf(death),
         ...(await messageOf(db, death)),
         ...(death.execution && onDead.executionUrl ? { executionUrl: onDead.executionUrl(death.execution) } : {}),
       });
@@ -103,6 +104,12 @@ async function post({ url, secret }: OnDead, { id, body, signal }: { id: string;
       code: 'on_dead_refused',
     },
   );
+}
+
+/** What a dead delivery was to deliver, and to whom. */
+function deliveryOf({ workflow, workId }: Death): { subscription?: string; messageId?: string } {
+  const [, subscription = '', messageId = ''] = workflow === 'delivery' ? workId.split('/') : [];
+  return messageId === '' ? {} : { subscription, messageId };
 }
 
 async function isTold(db: Database): Promise<boolean> {

@@ -12,6 +12,7 @@ import { deliveryHandler } from './delivery-handler.ts';
 import type { BatchContext, BatchMessage, MessageContext } from './message.ts';
 import { createLogger } from './message-context.ts';
 import { publishMessage } from './publish.ts';
+import { readData } from './read-data.ts';
 import { readMessages, type StoredMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
@@ -87,7 +88,7 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
       );
     }
     const { payload, ...rest } = message;
-    return { ...rest, data: topic.decode(payload), attempt: unit.attempt, idempotencyKey: unit.id };
+    return { ...rest, data: readData(worker, topic, payload), attempt: unit.attempt, idempotencyKey: unit.id };
   }
 
   function noteOwn(error: unknown): Error {
@@ -135,11 +136,14 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
   return Object.assign(single, {
     batch: { max: worker.batch.max, run },
     onError(error: unknown, unit: Unit): ErrorVerdict | undefined {
-      if (own.has(error as object) && !outages.has(error as object)) {
+      if (outages.has(error as object)) {
+        return { outage: true };
+      }
+      if (own.has(error as object)) {
         const waitMs = retryInMs(error, unit.failures + 1, worker.retry);
         return waitMs === undefined ? { fatal: true } : { retryInMs: waitMs };
       }
-      return onErrorAlone?.(error, unit) ?? (classifyError(error) === 'fatal' ? { fatal: true } : undefined);
+      return onErrorAlone?.(error, unit);
     },
   });
 }

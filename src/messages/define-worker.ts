@@ -3,19 +3,24 @@
  * application is made, before anything runs.
  */
 import { InvalidInputError } from '../errors.ts';
+import type { IsUnread } from './binary.ts';
 import type { BatchContext, BatchMessage, Message, MessageContext } from './message.ts';
 import type { DeliveredData, TopicName } from './register.ts';
 import { checkRetry, type RetryPolicy } from './retry-policy.ts';
 import type { DataOf, Topics } from './topic.ts';
 
-interface SubscriptionOptions<NameT extends string> {
+interface SubscriptionOptions<DataT, NameT extends string> {
   /** `[a-z0-9][a-z0-9._-]{0,99}`; names the group of its deliveries. */
   readonly subscription: string;
   readonly topic: NameT;
-  /** At most so many run at once, over all processes. Default: no limit of its own. */
+  /** Of a binary topic: what its bytes say. Bytes at which it throws are dead at once, and kept. */
+  readonly parseMessage?: (bytes: Uint8Array) => DataT;
+  /** At most so many run at once, over all processes. Of fewer than 8 each runs alone, never in a burst. Default: no limit of its own. */
   readonly maxMessages?: number;
-  /** How long one attempt may go without an end or a heartbeat. Default 10,000. */
+  /** How long one attempt may go without an end or a heartbeat: then it has failed, and changes nothing any more. Default 10,000. */
   readonly ackDeadlineMs?: number;
+  /** At most so many attempts begin per so many ms, over all processes: of a bucket that holds `messages` and fills evenly. Default: none. */
+  readonly rateLimit?: { readonly messages: number; readonly perMs: number };
   /** When a failed attempt is followed by another. */
   readonly retry?: RetryPolicy;
   readonly deadLetter?: {
@@ -28,13 +33,13 @@ interface SubscriptionOptions<NameT extends string> {
   readonly enableMessageOrdering?: boolean;
   /** What a dead message does to those behind it in its key: 'skip' (the default) lets them run, 'block' holds them until it is redriven or discarded. */
   readonly onPoison?: 'block' | 'skip';
-  /** What has not begun so long after it was published (or after `notBefore`) is not delivered any more. */
+  /** No attempt begins so long after it was published (or after `notBefore`): the delivery is expired. One that is redriven begins all the same. */
   readonly messageTtlMs?: number;
   /** Without a worker that knows it, and without a backlog, the subscription is removed after so long. */
   readonly expirationPolicy?: { readonly ttlMs: number };
 }
 
-export interface WorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<NameT> {
+export interface WorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<DataT, NameT> {
   readonly batch?: undefined;
   /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
   readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
@@ -47,10 +52,11 @@ export interface BatchOptions {
   readonly waitMs?: number;
 }
 
-/** A worker that takes many messages at once, in one execution. Without order: see `enableMessageOrdering`. */
-export interface BatchWorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<NameT> {
+/** A worker that takes many messages at once, in one execution. Without order and without a rate. */
+export interface BatchWorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<DataT, NameT> {
   readonly batch: BatchOptions;
   readonly enableMessageOrdering?: false;
+  readonly rateLimit?: undefined;
   /**
    * Runs at least once; what it writes through `db` takes effect once for each message that it does not `fail`. What it throws fails none of them:
    * all go on alone, in arrays of one, where an error is a failed attempt of that message. `ackDeadlineMs` is the batch's.
@@ -61,8 +67,19 @@ export interface BatchWorkerDefinition<DataT, NameT extends string = string> ext
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
 export type AnyWorker = WorkerDefinition<any> | BatchWorkerDefinition<any>;
 
-/** A worker of a registered topic: see Register. */
-export type TypedWorker<NameT extends TopicName> = WorkerDefinition<DeliveredData<NameT>, NameT>;
+/** A worker of a binary topic: nobody else knows how to read its messages. */
+export type BinaryWorkerDefinition<DataT, NameT extends string = string> = WorkerDefinition<DataT, NameT> &
+  Required<Pick<WorkerDefinition<DataT>, 'parseMessage'>>;
+
+/** A worker of a registered topic: see Register. Of a binary topic with what its `parseMessage` returns: `TypedWorker<'raw', Reading>`. */
+export type TypedWorker<NameT extends TopicName, DataT = WorkerData<DeliveredData<NameT>>> =
+  IsUnread<DeliveredData<NameT>> extends true ? BinaryWorkerDefinition<DataT, NameT> : WorkerDefinition<DeliveredData<NameT>, NameT>;
+
+type WorkerData<DataT> = IsUnread<DataT> extends true ? Uint8Array : DataT;
+
+type BinaryTopicName<TopicsT extends Topics> = {
+  [NameT in keyof TopicsT & string]: IsUnread<DataOf<TopicsT[NameT]>> extends true ? NameT : never;
+}[keyof TopicsT & string];
 
 export const DEFAULT_ACK_DEADLINE_MS = 10_000;
 export const DEFAULT_MAX_DELIVERY_ATTEMPTS = 5;
@@ -72,7 +89,11 @@ export const DEFAULT_BATCH_WAIT_MS = 100;
  * @example defineWorker(topics, { topic: 'order-placed', subscription: 'order-placed-mail', handler: async ({ data }) => { … } });
  * @throws InvalidInputError
  */
-export function defineWorker<TopicsT extends Topics, NameT extends keyof TopicsT & string>(
+export function defineWorker<TopicsT extends Topics, NameT extends BinaryTopicName<TopicsT>, DataT>(
+  topics: TopicsT,
+  worker: BinaryWorkerDefinition<DataT, NameT>,
+): BinaryWorkerDefinition<DataT, NameT>;
+export function defineWorker<TopicsT extends Topics, NameT extends Exclude<keyof TopicsT & string, BinaryTopicName<TopicsT>>>(
   topics: TopicsT,
   worker: WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>,
 ): WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>;
@@ -90,7 +111,18 @@ const DAY_MS = 86_400_000;
 
 /** @throws InvalidInputError naming the subscription, the option and its limits */
 export function checkWorker(worker: AnyWorker, topics: Topics): void {
-  const { subscription, topic, maxMessages, ackDeadlineMs, retry, deadLetter = {}, messageTtlMs, expirationPolicy, onPoison } = worker;
+  const {
+    subscription,
+    topic,
+    maxMessages,
+    ackDeadlineMs,
+    rateLimit,
+    retry,
+    deadLetter = {},
+    messageTtlMs,
+    expirationPolicy,
+    onPoison,
+  } = worker;
   if (typeof subscription !== 'string' || !SUBSCRIPTION_NAME.test(subscription)) {
     throw new InvalidInputError(
       `'${String(subscription).slice(0, 120)}' is not a subscription: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
@@ -106,6 +138,7 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
   if (typeof worker.handler !== 'function') {
     throw new InvalidInputError(`Subscription '${subscription}' has no handler. Give it a function of the message.`);
   }
+  checkParser(worker, topics);
   const check = (option: string, value: number | undefined, least: number, most: number) => {
     if (value !== undefined && (!Number.isInteger(value) || value < least || value > most)) {
       throw new InvalidInputError(`${option} of subscription '${subscription}' is ${value}: use a whole number from ${least} to ${most}.`);
@@ -113,6 +146,10 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
   };
   check('maxMessages', maxMessages, 1, 10_000);
   check('ackDeadlineMs', ackDeadlineMs, 10, DAY_MS);
+  if (rateLimit !== undefined) {
+    check('rateLimit.messages', rateLimit.messages ?? Number.NaN, 1, 1_000_000);
+    check('rateLimit.perMs', rateLimit.perMs ?? Number.NaN, 1, DAY_MS);
+  }
   check('deadLetter.maxDeliveryAttempts', deadLetter.maxDeliveryAttempts, 1, 1_000);
   check('messageTtlMs', messageTtlMs, 1, 366 * DAY_MS);
   check('expirationPolicy.ttlMs', expirationPolicy?.ttlMs, 1_000, 3_660 * DAY_MS);
@@ -123,10 +160,25 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
   if (worker.batch !== undefined) {
     check('batch.max', worker.batch.max, 1, Math.min(1_000, maxMessages ?? 1_000));
     check('batch.waitMs', worker.batch.waitMs, 0, 3_600_000);
-    if ((worker.enableMessageOrdering as boolean | undefined) === true) {
+    const other = (worker.enableMessageOrdering as boolean | undefined) ? 'enableMessageOrdering' : rateLimit && 'rateLimit';
+    if (other) {
       throw new InvalidInputError(
-        `Subscription '${subscription}' has both batch and enableMessageOrdering: messages of one key run one after another. Use one of them.`,
+        `Subscription '${subscription}' has both batch and ${other}, which has messages begin one by one. Use one of them.`,
       );
     }
+  }
+}
+
+function checkParser({ subscription, topic, parseMessage }: AnyWorker, topics: Topics): void {
+  const { needsParser = false } = topics[topic] ?? {};
+  if (needsParser && typeof parseMessage !== 'function') {
+    throw new InvalidInputError(
+      `Subscription '${subscription}' cannot read the binary topic '${topic}'. Give it parseMessage, a function of the bytes.`,
+    );
+  }
+  if (!needsParser && parseMessage !== undefined) {
+    throw new InvalidInputError(
+      `Subscription '${subscription}' has a parseMessage, but topic '${topic}' reads its messages. Leave it out.`,
+    );
   }
 }

@@ -6,6 +6,7 @@ import type { Unit, UnitContext } from '../work/unit.ts';
 import type { Message, MessageContext, MessageLogger } from './message.ts';
 import { publishMessage } from './publish.ts';
 import type { Topics } from './topic.ts';
+import { rememberPublisher } from './trigger-typed-event.ts';
 
 export interface MessageContextOptions {
   unit: Unit;
@@ -16,35 +17,49 @@ export interface MessageContextOptions {
   log: HandlerDependencies['log'];
   /** Gets the errors of `db` that say nothing about the handler. */
   outages: WeakSet<object>;
+  ackDeadlineMs: number;
 }
 
-/** Heartbeats that come faster are one. */
+/** Heartbeats that come faster are one; of a short deadline a quarter of it. */
 const HEARTBEAT_MS = 500;
 
-export function createMessageContext({ unit, context, schema, topics, message, log, outages }: MessageContextOptions): MessageContext {
-  const { messageId, correlationId, actor } = message;
+export function createMessageContext({
+  unit,
+  context,
+  schema,
+  topics,
+  message,
+  log,
+  outages,
+  ackDeadlineMs,
+}: MessageContextOptions): MessageContext {
+  const { messageId, correlationId, actor, traceparent } = message;
   const subscription = unit.group;
-  let beatenAt = 0;
-  const db: Queryable = {
-    async query(text, values) {
-      try {
-        return await context.db.query(text, values);
-      } catch (error) {
-        if (classifyError(error) === 'infrastructure') {
-          outages.add(error as object);
-        }
-        throw error;
-      }
-    },
+  const leastMs = Math.min(HEARTBEAT_MS, ackDeadlineMs / 4);
+  let beatenAt = Number.NEGATIVE_INFINITY;
+  const noticeOutage = (error: unknown): never => {
+    if (classifyError(error) === 'infrastructure') {
+      outages.add(error as object);
+    }
+    throw error;
   };
+  const db: Queryable = { query: (text, values) => context.db.query(text, values).catch(noticeOutage) };
+  const publish: MessageContext['publish'] = (topic, payload, options = {}) =>
+    publishMessage(inSchema(db, schema), topics, topic, payload, {
+      correlationId,
+      actor,
+      causationId: unit.id,
+      traceparent,
+      ...options,
+    });
+  rememberPublisher(db, publish);
   return {
     db,
+    publish,
     signal: context.signal,
     attempt: unit.attempt,
     idempotencyKey: unit.id,
     logger: createLogger(log, { messageId, subscription, attempt: unit.attempt }),
-    publish: (topic, payload, options = {}) =>
-      publishMessage(inSchema(db, schema), topics, topic, payload, { correlationId, actor, causationId: unit.id, ...options }),
     async once(tx) {
       const { schema: quoted, query } = inSchema(tx, schema);
       const { rows } = await query(
@@ -55,11 +70,11 @@ export function createMessageContext({ unit, context, schema, topics, message, l
     },
     async heartbeat() {
       context.signal.throwIfAborted();
-      if (performance.now() - beatenAt < HEARTBEAT_MS) {
+      if (performance.now() - beatenAt < leastMs) {
         return;
       }
       beatenAt = performance.now();
-      await context.recordProgress(unit.progress ?? null);
+      await context.recordProgress(unit.progress ?? null).catch(noticeOutage);
     },
   };
 }

@@ -15,6 +15,8 @@ export interface Message<DataT = unknown> {
   actor?: string;
   correlationId?: string;
   causationId?: string;
+  /** Of whoever published it (W3C Trace Context), where OpenTelemetry traces it. */
+  traceparent?: string;
 }
 
 export interface MessageContext {

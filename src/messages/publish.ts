@@ -7,6 +7,7 @@ import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { RegisteredTopics } from './register.ts';
 import type { PayloadOf, Topics } from './topic.ts';
+import { tracePublish } from './tracing.ts';
 
 export interface PublishOptions extends Provenance {
   /** Of subscriptions with `enableMessageOrdering`: messages of one key are delivered one after another. At most 500 characters. */
@@ -15,7 +16,7 @@ export interface PublishOptions extends Provenance {
   dedupeKey?: string | undefined;
   /** Not delivered before. */
   notBefore?: Date | undefined;
-  /** What has not begun so long after now (after `notBefore`, where that is later) is not delivered any more. */
+  /** No attempt begins so long after now (after `notBefore`, where that is later). At most 366 days. */
   messageTtlMs?: number | undefined;
   /** Text by name, beside the payload. */
   attributes?: Readonly<Record<string, string>> | undefined;
@@ -42,15 +43,35 @@ export interface Publisher<TopicsT extends Topics = RegisteredTopics> {
 }
 
 const MAX_TEXT = 500;
+const MAX_TTL_MS = 366 * 86_400_000;
 const MAX_BYTES = 1024 * 1024;
 
+/** Where a handler publishes: the context of the message that it handles. */
+export interface PublishInContext extends PublishOptions {
+  traceparent?: string | undefined;
+}
+
 /** @throws InvalidInputError for an unknown topic, a payload that is not of it (naming where) or over 1 MB, or an option that cannot be used */
-export async function publishMessage(
+export function publishMessage(
   db: Database,
   topics: Topics,
   topicName: string,
   payload: unknown,
-  options: PublishOptions = {},
+  options: PublishInContext = {},
+): Promise<PublishValue> {
+  const { orderingKey, traceparent } = options;
+  return tracePublish({ topic: topicName, orderingKey, traceparent }, (ownTraceparent) =>
+    writeMessage(db, topics, topicName, payload, options, ownTraceparent),
+  );
+}
+
+async function writeMessage(
+  db: Database,
+  topics: Topics,
+  topicName: string,
+  payload: unknown,
+  options: PublishOptions,
+  traceparent: string | undefined,
 ): Promise<PublishValue> {
   const topic = topics[topicName];
   if (topic === undefined) {
@@ -68,7 +89,7 @@ export async function publishMessage(
   const { orderingKey, dedupeKey, notBefore, messageTtlMs, attributes, actor, correlationId, causationId } = options;
   const { rows } = await db.prepared(
     `select message_id, deliveries, is_new from ${db.schema}.publish_message($1::text, $2::json, $3::bytea, $4::json, $5::text, $6::text,
-       $7::timestamptz, $8::bigint * interval '1 millisecond', $9::text, $10::text, $11::text)`,
+       $7::timestamptz, $8::bigint * interval '1 millisecond', $9::text, $10::text, $11::text, $12::text)`,
     [
       topicName,
       typeof encoded === 'string' ? encoded : null,
@@ -81,6 +102,7 @@ export async function publishMessage(
       actor ?? null,
       correlationId ?? null,
       causationId ?? null,
+      traceparent ?? null,
     ],
   );
   const { message_id, deliveries, is_new } = rows[0];
@@ -105,8 +127,10 @@ function checkOptions({
   if (notBefore !== undefined && (!(notBefore instanceof Date) || Number.isNaN(notBefore.getTime()))) {
     throw new InvalidInputError(`notBefore '${String(notBefore)}' is no date. Give a Date.`);
   }
-  if (messageTtlMs !== undefined && (!Number.isInteger(messageTtlMs) || messageTtlMs < 1)) {
-    throw new InvalidInputError(`messageTtlMs ${messageTtlMs} cannot be used: give a whole number of milliseconds of at least 1.`);
+  if (messageTtlMs !== undefined && !(Number.isInteger(messageTtlMs) && messageTtlMs >= 1 && messageTtlMs <= MAX_TTL_MS)) {
+    throw new InvalidInputError(
+      `messageTtlMs ${messageTtlMs} cannot be used: give a whole number of milliseconds from 1 to ${MAX_TTL_MS}.`,
+    );
   }
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (typeof value !== 'string' || `${name}${value}`.includes('\0')) {

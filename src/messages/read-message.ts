@@ -9,7 +9,7 @@ export interface StoredMessage extends Omit<Message, 'data'> {
 /** @param messageId a decimal string. @returns undefined where there is none */
 export async function readMessage(db: Database, messageId: string): Promise<StoredMessage | undefined> {
   const { rows } = await db.prepared(
-    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id
+    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id, trace
      from ${db.schema}.message where id = $1::bigint`,
     [messageId],
   );
@@ -38,5 +38,6 @@ function messageFromRow(row: any): StoredMessage {
     ...(row.actor === null ? {} : { actor: row.actor }),
     ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
     ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
+    ...(row.trace === null ? {} : { traceparent: row.trace }),
   };
 }

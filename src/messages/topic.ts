@@ -10,6 +10,8 @@ import { jsonProblem } from '../snapshots/json-value.ts';
 export interface MessageType<InputT, DataT = InputT> {
   /** Kept as JSON, or as bytes. */
   readonly encoding: 'json' | 'binary';
+  /** `decode` gives the bytes as they are: workers read them, each with its `parseMessage`. */
+  readonly needsParser?: boolean;
   /** @returns JSON text or bytes, as it is kept. @throws InvalidInputError naming where the payload is wrong */
   encode(payload: InputT): string | Uint8Array;
   /** @param stored what was kept: the value of JSON, or bytes. @throws InvalidInputError */

@@ -4,7 +4,6 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
 import { DEFAULT_SCHEMA, type Queryable, quoteSchema } from './queryable.ts';
 
 const MIGRATIONS_DIR = fileURLToPath(new URL('../../migrations', import.meta.url));
@@ -20,6 +19,8 @@ export interface MigrateOptions {
 /** @returns names of the migrations that ran now */
 export async function migrate({ connectionString, schema = DEFAULT_SCHEMA, log = () => {} }: MigrateOptions): Promise<string[]> {
   quoteSchema(schema);
+  // Whoever only asks what has run need not load it.
+  const { runner } = await import('node-pg-migrate');
   const ran = await runner({
     databaseUrl: connectionString,
     dir: MIGRATIONS_DIR,

@@ -73,7 +73,13 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
         },
         claimed,
       ),
-    sweep: () => sweep(db, { staleAfterMs: options.staleAfterMs ?? 60_000, pendingAfterMs: options.pendingAfterMs ?? 60_000, isRunning }),
+    sweep: () =>
+      sweep(db, {
+        staleAfterMs: options.staleAfterMs ?? 60_000,
+        pendingAfterMs: options.pendingAfterMs ?? 60_000,
+        isRunning,
+        report: (message) => log('warn', message),
+      }),
     ...(options.sweepEveryMs === undefined ? {} : { sweepEveryMs: options.sweepEveryMs }),
     onError: (step, error) => log('warn', `${step}: ${error instanceof Error ? error.message : String(error)}`),
   });

@@ -9,9 +9,12 @@ import { scheduleActivities } from '../activities/scheduled.ts';
 import type { BlobStore } from '../blob-store/blob-store.ts';
 import type { OnDead } from '../jobs/on-dead-job.ts';
 import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
+import { applySubscriptions } from '../messages/apply-subscriptions.ts';
+import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
+import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
 import { partOf } from '../work/part.ts';
@@ -39,10 +42,14 @@ export interface StartWorkerOptions {
   workflowBundle?: WorkflowBundle;
   /** Takes what a person should know although the work went on. */
   warn?: (message: string) => void;
+  /** Takes the lines that handlers log. */
+  log?: HandlerDependencies['log'];
   /** Told of each end of an attempt. */
   observe?: ObserveEnd | undefined;
   /** Who is told of units that became dead; absent: nobody. The same for every worker of an installation. */
   onDead?: OnDead | undefined;
+  /** Brings the subscriptions of the database to what the registry says, first. Default: it says what differs. */
+  apply?: boolean;
 }
 
 export interface RunningWorker {
@@ -54,7 +61,7 @@ export interface RunningWorker {
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, observe, onDead } = options;
+  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } = options;
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
   const { except } = options;
@@ -64,11 +71,18 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     blobs,
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
     ...(warn === undefined ? {} : { warn }),
+    log,
     onDead,
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
-  const { connection, client } = await connectWorker(temporal);
+  const workers = [...registry.workers.values()];
+  if (apply) await applySubscriptions(db, workers);
+  const forgetSubscriptions = await keepSubscriptions(db, workers, warn ?? (() => {}));
+  const { connection, client } = await connectWorker(temporal).catch((error: unknown) => {
+    forgetSubscriptions();
+    throw error;
+  });
   const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe };
   let loop: StarterLoop | undefined;
   let worker: Worker;
@@ -83,11 +97,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       }),
     );
   } catch (error) {
+    forgetSubscriptions();
     await connection.close();
     throw error;
   }
   const ran = worker.run();
   const ended = ran.finally(async () => {
+    forgetSubscriptions();
     await loop?.stop();
     await connection.close();
   });

@@ -91,7 +91,7 @@ async function carryOut({ id, epoch }: ClaimedUnit, { pool, schema, handlerOf, s
       pool,
       schema,
       signal,
-      deadlineMs: handler.long ? LONG_SILENCE_MS : handler.deadlineMs,
+      deadlineMs: handler.long && !handler.strictDeadline ? LONG_SILENCE_MS : handler.deadlineMs,
     });
     if (outcome.type === 'finished' || outcome.type === 'dead' || outcome.type === 'released') {
       return;

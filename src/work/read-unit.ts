@@ -20,7 +20,11 @@ export interface UnitDetails extends ListedUnit {
 }
 
 /** @param reach only among these. @throws WorkNotFoundError */
-export async function readUnit(db: Database, id: string, reach: Pick<WorkSelection, 'logPrefixes'> = {}): Promise<UnitDetails> {
+export async function readUnit(
+  db: Database,
+  id: string,
+  reach: Pick<WorkSelection, 'logPrefixes' | 'workflow'> = {},
+): Promise<UnitDetails> {
   const { condition, values } = selectionSql({ ...reach, ids: [id] });
   const { rows } = await db.query(
     `select ${UNIT_COLUMNS}, w.epoch, w.failures, w.priority, w.not_before, w.expires_at, w.burst_id, w.input

@@ -3,8 +3,9 @@
  *
  * Each unit is a transaction of its own, which holds one ordering key: many at once would hold many, and could deadlock with an
  * application that appends to several logs. None waits for the disk; after each page one does, and with it all before it are there.
- * What is not dead any more when its turn comes is left alone, so both may be repeated.
+ * What is not dead any more when its turn comes is left alone, so both may be repeated. Who decided is kept with each unit.
  */
+import { InvalidInputError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { selectionSql, type WorkSelection } from './select.ts';
 
@@ -22,6 +23,7 @@ export interface DeadCount {
 
 const PAGE = 500;
 const SIDE_BY_SIDE = 4;
+const MAX_RATE = 10_000;
 
 /** What a redrive or discard of this selection would take, largest number first. */
 export async function countDead(db: Database, selection: DeadSelection): Promise<DeadCount[]> {
@@ -39,34 +41,46 @@ export async function countDead(db: Database, selection: DeadSelection): Promise
 export interface DecisionOptions {
   /** Aborted: no further unit is decided about. */
   signal?: AbortSignal;
+  /** Who decides, and as a part of what: kept with each unit, see `listDecisions`. */
+  actor?: string | undefined;
+  correlationId?: string | undefined;
+}
+
+export interface RedriveOptions extends DecisionOptions {
+  /** So many of them begin in a second, in the order of their ids; over all processes. Absent: as they are claimed. */
+  ratePerSecond?: number | undefined;
 }
 
 /** @returns how many units run again */
-export async function redriveWork(db: Database, selection: DeadSelection, options: DecisionOptions = {}): Promise<number> {
-  return forEachDead(db, selection, 'redrive_work', options);
+export async function redriveWork(db: Database, selection: DeadSelection, options: RedriveOptions = {}): Promise<number> {
+  return forEachDead(db, selection, 'redrive', options);
 }
 
 /** @returns how many units were discarded */
 export async function discardWork(db: Database, selection: DeadSelection, options: DecisionOptions = {}): Promise<number> {
-  return forEachDead(db, selection, 'discard_work', options);
+  return forEachDead(db, selection, 'discard', options);
 }
 
 async function forEachDead(
   db: Database,
   selection: DeadSelection,
-  change: 'redrive_work' | 'discard_work',
-  { signal }: DecisionOptions,
+  decision: 'redrive' | 'discard',
+  { signal, actor, correlationId, ratePerSecond }: RedriveOptions,
 ): Promise<number> {
+  checkRate(ratePerSecond);
+  const startedAt = Date.now();
   let changed = 0;
+  let taken = 0;
   for (let last = ''; ; ) {
     const ids = await deadIds(db, selection, last);
     const queue = ids.values();
     const lane = async () => {
       for (const id of queue) {
         if (signal?.aborted) return;
+        const notBefore = ratePerSecond === undefined ? null : new Date(startedAt + (taken++ * 1_000) / ratePerSecond);
         const { rows } = await db.query(
-          `select set_config('synchronous_commit', 'off', true), ${db.schema}.${change}($1::text) as changed`,
-          [id],
+          `select set_config('synchronous_commit', 'off', true), ${db.schema}.decide_dead($1::text, $2::text, $3::timestamptz, $4::text, $5::text) as changed`,
+          [id, decision, notBefore, actor ?? null, correlationId ?? null],
         );
         changed += rows[0].changed ? 1 : 0;
       }
@@ -80,6 +94,13 @@ async function forEachDead(
     }
     // Never back: one that dies again meanwhile is for the next decision.
     last = ids.at(-1) as string;
+  }
+}
+
+/** @throws InvalidInputError */
+function checkRate(ratePerSecond: number | undefined): void {
+  if (ratePerSecond !== undefined && !(ratePerSecond > 0 && ratePerSecond <= MAX_RATE)) {
+    throw new InvalidInputError(`A rate of ${ratePerSecond} units a second cannot be kept: use a number above 0, at most ${MAX_RATE}.`);
   }
 }
 

@@ -63,7 +63,7 @@ export async function runBatch(
     await transaction.rollback();
     const verdict = signal.aborted ? undefined : handler.onError?.(cause, first);
     const fenced = cause instanceof FencedError;
-    if (!fenced && (signal.aborted || (verdict === undefined && classifyError(cause) === 'infrastructure'))) {
+    if (!fenced && (signal.aborted || verdict?.outage || (verdict === undefined && classifyError(cause) === 'infrastructure'))) {
       await failBatch(db, units, unitError(cause, 'interrupted'));
       throw cause;
     }

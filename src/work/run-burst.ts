@@ -1,7 +1,7 @@
 /**
  * Carries out a burst: its units side by side, each begun and finished on its own.
  *
- * - An error of a unit itself, a deadline, or a unit that turns out long: it leaves the burst and runs alone.
+ * - An error of a unit itself, a deadline, or a unit that turns out long: it leaves the burst and runs alone, unless its handler says that it is dead.
  * - An infrastructure error stops the burst: units in hand end, then the error is thrown for the caller to back off.
  * - Units whose handler takes them together run as a batch: see run-batch.ts.
  * - Run again after a death, it begins what is not finished; what had been begun and not ended leaves to run alone.
@@ -26,7 +26,7 @@ export interface BurstOptions {
   signal: AbortSignal;
   /** Units side by side. */
   width: number;
-  /** How long one unit may run in a burst before it has to run alone, in ms. */
+  /** How long one unit may run in a burst before it has to run alone, in ms; one with a strict deadline may until that. */
   unitBudgetMs: number;
   onProgress?: (counts: BurstCounts) => void;
   observe?: ObserveEnd | undefined;
@@ -76,7 +76,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
 
   const runOne = async (unit: Unit): Promise<void> => {
     const handler = handlerOf(unit.id);
-    if (!handler || handler.long) {
+    if (!handler || (handler.long && !handler.strictDeadline)) {
       await releaseWork(db, unit);
       counts.released += 1;
       return;
@@ -85,7 +85,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       pool,
       schema,
       signal,
-      deadlineMs: Math.min(handler.deadlineMs, unitBudgetMs * 5),
+      deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.min(handler.deadlineMs, unitBudgetMs * 5),
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
       observe: options.observe,

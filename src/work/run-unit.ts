@@ -12,7 +12,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
 import { endFencedAttempt, failWork, finishWork, recordProgress, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
-import type { Unit, UnitHandler } from './unit.ts';
+import type { ErrorVerdict, Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
 
 export type AttemptOutcome =
@@ -91,7 +91,7 @@ export async function endFailedAttempt(
 ): Promise<AttemptOutcome> {
   const database = inSchema(pool, schema);
   const verdict = signal.aborted ? undefined : handler.onError?.(cause, unit);
-  const kind = signal.aborted ? 'infrastructure' : verdict ? (verdict.fatal ? 'fatal' : 'handler') : classifyError(cause);
+  const kind = signal.aborted ? 'infrastructure' : verdict ? kindOf(verdict) : classifyError(cause);
   const error = unitError(cause, signal.aborted ? 'interrupted' : 'handler_failed');
   const own = kind === 'handler';
   const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
@@ -116,6 +116,8 @@ export async function endFailedAttempt(
   return dead ? { type: 'dead', error } : { type: 'failed', error, kind, cause };
 }
 
+const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
+
 /** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
 export function startAttempt(parent: AbortSignal, deadlineMs: number) {
   const controller = new AbortController();
@@ -130,7 +132,9 @@ export function startAttempt(parent: AbortSignal, deadlineMs: number) {
   parent.addEventListener('abort', onParentAbort, { once: true });
   const onDeadline = () =>
     controller.abort(
-      new Error(`The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, or define it as long.`),
+      new Error(
+        `The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, let it say that it goes on, or give it longer.`,
+      ),
     );
   const timer = setTimeout(onDeadline, deadlineMs);
   return {

@@ -12,6 +12,8 @@ export interface GroupStats {
   oldestWaitingMs?: number;
   /** Since the oldest running unit last began; absent where none runs. */
   oldestRunningMs?: number;
+  /** Since any of the running units last began or got further: where it grows, no worker is there. Absent where none runs. */
+  lastSignMs?: number;
   paused: boolean;
 }
 
@@ -47,7 +49,10 @@ export async function workStats(
      ) w
      cross join lateral (
        select count(*)::integer as running,
-         extract(epoch from clock_timestamp() - min(coalesce(w.begun_at, w.not_before)))::float8 * 1000 as oldest_running_ms
+         extract(epoch from clock_timestamp() - min(coalesce(w.begun_at, w.not_before)))::float8 * 1000 as oldest_running_ms,
+         -- Whoever begins a unit, or gets further with it, has it looked at in a minute.
+         extract(epoch from clock_timestamp() - max(coalesce(
+           case when w.checks = 0 then w.check_after - interval '1 minute' end, w.begun_at, w.not_before)))::float8 * 1000 as last_sign_ms
        ${units("in ('claimed', 'started')")}
      ) r
      cross join lateral (
@@ -66,6 +71,7 @@ export async function workStats(
       scheduled: row.scheduled,
       ...(row.oldest_waiting_ms === null ? {} : { oldestWaitingMs: Math.round(row.oldest_waiting_ms) }),
       ...(row.oldest_running_ms === null ? {} : { oldestRunningMs: Math.round(Math.max(row.oldest_running_ms, 0)) }),
+      ...(row.last_sign_ms === null ? {} : { lastSignMs: Math.round(Math.max(row.last_sign_ms, 0)) }),
       paused: row.paused,
     }),
   );

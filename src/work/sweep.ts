@@ -17,6 +17,8 @@ export interface SweepOptions {
   pendingAfterMs: number;
   /** Whether Temporal still runs this execution. Throws where it cannot say. */
   isRunning: (execution: string) => Promise<boolean>;
+  /** Told what a person should know of. */
+  report?: (message: string) => void;
 }
 
 /** Rows looked at per pass. */
@@ -31,6 +33,8 @@ export async function sweep(db: Database, options: SweepOptions): Promise<void> 
   await count(db, 'pruned', `${db.schema}.prune_work(${LIMIT * 10})`);
   await db.query(`select ${db.schema}.prune_work_keys(${LIMIT * 10})`);
   await count(db, 'pruned_messages', `${db.schema}.prune_messages(interval '7 days', ${LIMIT * 10})`);
+  await db.query(`select ${db.schema}.prune_decisions(${LIMIT * 10})`);
+  await expireSubscriptions(db, options.report);
   await countUnclaimedWorkflows(db);
   await db.query(`delete from ${db.schema}.work_part where seen_at < clock_timestamp() - interval '1 day'`);
   await db.query(`select ${db.schema}.give_up_parts()`);
@@ -62,6 +66,20 @@ async function sweepExecutions(db: Database, { staleAfterMs, isRunning }: SweepO
         }
       }),
     );
+  }
+}
+
+/** Subscriptions that no worker has known for as long as they say, and that have no backlog. */
+async function expireSubscriptions(db: Database, report: SweepOptions['report']): Promise<void> {
+  const { rows } = await db.query(
+    `with expired as materialized (select e.name from ${db.schema}.expire_subscriptions() e (name)), counted as (
+       update ${db.schema}.sweep_counter c set value = c.value + s.value from (select count(*) as value from expired) s
+       where c.name = 'expired_subscription' and s.value > 0
+     )
+     select name from expired`,
+  );
+  for (const { name } of rows) {
+    report?.(`Subscription '${name}' was removed: no worker has known it for as long as its expirationPolicy says, and it had no backlog.`);
   }
 }
 

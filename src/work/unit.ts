@@ -70,8 +70,10 @@ export interface UnitOutcome {
   history?: BlobId;
 }
 
-/** What the handler says of an error: it counts as the handler's own. */
+/** What the handler says of an error: it counts as the handler's own, unless it is an outage. */
 export interface ErrorVerdict {
+  /** It says nothing of the unit: something that it needs does not answer. Never counted. */
+  outage?: boolean;
   /** Gives up at once, whatever attempts are left. */
   fatal?: boolean;
   /** The unit is claimable again after so long, in a new execution; absent: its execution waits and tries again. */
@@ -85,8 +87,13 @@ export interface UnitHandler {
   readonly group?: string;
   /** Runs in a heartbeating activity from the start. */
   readonly long?: boolean;
-  /** How long one attempt may go without an end or progress before it is aborted, in ms; long ones get at least 15 minutes. */
+  /**
+   * How long one attempt may go without an end or progress before it is aborted, in ms. Long ones get at least 15 minutes; in a burst a unit gets
+   * 5 seconds at most, and a long one leaves it.
+   */
   readonly deadlineMs: number;
+  /** `deadlineMs` is exact wherever the unit runs, and a long one too is carried out where it is in a burst. */
+  readonly strictDeadline?: boolean;
   /** Attempts that end in an error of the handler itself before the unit is dead; infrastructure errors never count. */
   readonly maxAttempts: number;
   /** Must be safe to run again from the start. 'long': go on from the recorded progress in a heartbeating activity. */

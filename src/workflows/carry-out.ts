@@ -20,7 +20,8 @@ import type { CarryOutActivities, CarryOutOutcome } from '../activities/types.ts
 
 const runLocally = (maximumAttempts: number) =>
   proxyLocalActivities<CarryOutActivities>({
-    startToCloseTimeout: '30 seconds',
+    // A unit has a deadline of its own, and yields when it is long. This is for neither: the server lets no workflow task wait longer than 30 minutes.
+    startToCloseTimeout: '15 minutes',
     localRetryThreshold: '1 second',
     retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumAttempts },
   });

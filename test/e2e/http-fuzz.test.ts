@@ -52,7 +52,9 @@ test('nothing makes it fail, and each answer is one that its document describes'
     seconds: SECONDS,
     known: {
       'path.logId': ['flights', 'notes'],
-      'path.workId': ['mail/1', 'solo'],
+      'path.workId': ['mail/1', 'solo', scene.deadLetterId],
+      'path.topic': ['order-placed'],
+      'path.subscription': ['mail'],
       'path.name': [scene.blobId],
       'path.sequenceId': ['2'],
       'path.cell': ['A1', '0,0'],

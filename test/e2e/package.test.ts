@@ -123,6 +123,10 @@ test('its types are checked and inferred', () => {
   checkTypes(source);
 });
 
+test('topics that an application registers type its workers and what it publishes', () => {
+  checkTypes(readFileSync(join(repository, 'test/types/application.ts'), 'utf8'));
+});
+
 test("the README's application is one", () => {
   const [, source] = /```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'README.md'), 'utf8')) ?? [];
   expect(source).toContain('createTidemark');

@@ -46,7 +46,7 @@ let requests: Record<string, Record<number, DocumentedRequest>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['publish'] })];
+  const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['jobs'] })];
   callers = { somebody: bearer(token), guest: bearer(poor), nobody: {}, stranger: STRANGER };
   server = await start({});
   strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
@@ -150,7 +150,7 @@ function problemOf(operation: string, answer: Answer): string | undefined {
 }
 
 describe('each documented status is answered, as documented:', () => {
-  test.each(Object.keys(documentedRequests({ token: '', blobId: '' })))('%s', async (name) => {
+  test.each(Object.keys(documentedRequests({ token: '', blobId: '', deadLetterId: '' })))('%s', async (name) => {
     const operation = contract.operations.find((one) => one.name === name) as DocumentedOperation;
     expect(operation, 'is documented').toBeDefined();
     expect(operation.statuses, 'has what is tried').toEqual(expect.arrayContaining(Object.keys(requests[name] ?? {}).map(Number)));

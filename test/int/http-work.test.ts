@@ -190,6 +190,7 @@ describe('figures', () => {
         depth: { waiting: 1, running: 1, done: 0, dead: 0, cancelled: 0, expired: 0 },
         scheduled: 1,
         oldestRunningMs: expect.any(Number),
+        lastSignMs: expect.any(Number),
         paused: false,
       },
       { group: 'other', depth: { waiting: 0, running: 0, done: 0, dead: 1, cancelled: 0, expired: 0 }, scheduled: 0, paused: false },

@@ -15,7 +15,7 @@ const LEGAL = new Set([
   ...['waiting > done', 'ready > done', 'claimed > done', 'dead > done'],
   ...['ready > dead', 'claimed > dead'],
   ...['waiting > cancelled', 'ready > cancelled', 'claimed > cancelled', 'dead > cancelled'],
-  ...['waiting > expired', 'ready > expired'],
+  ...['waiting > expired', 'ready > expired', 'claimed > expired', 'started > expired'],
 ]);
 
 let database: TestDatabase;

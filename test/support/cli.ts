@@ -88,7 +88,8 @@ export async function runCliHere(
   { cwd = root, env = {} }: Pick<CliOptions, 'cwd' | 'env'> = {},
 ): Promise<CliResult> {
   const { runCommandLine } = await import('../../src/cli/program.ts');
-  const before = { cwd: process.cwd(), env: process.env, out: process.stdout.write, err: process.stderr.write };
+  const before = { cwd: process.cwd(), env: process.env, out: process.stdout.write, err: process.stderr.write, exitCode: process.exitCode };
+  process.exitCode = undefined;
   const seen = { stdout: '', stderr: '' };
   process.chdir(cwd);
   process.env = { ...quietEnvironment(), ...env };
@@ -105,6 +106,7 @@ export async function runCliHere(
     process.env = before.env;
     process.stdout.write = before.out;
     process.stderr.write = before.err;
+    process.exitCode = before.exitCode;
   }
 }
 

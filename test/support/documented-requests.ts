@@ -25,7 +25,11 @@ export interface DocumentedRequest {
 }
 
 /** Over the scene of documented-scene.ts. */
-export const documentedRequests = ({ token, blobId }: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
+export const documentedRequests = ({
+  token,
+  blobId,
+  deadLetterId,
+}: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
   'GET /session': { 200: {} },
   'POST /session': {
     204: { body: { token } },
@@ -150,6 +154,39 @@ export const documentedRequests = ({ token, blobId }: { token: string } & Scene)
   'GET /work/stats': { 200: {}, 400: { at: `/work/stats?group=${'a'.repeat(101)}` } },
   'GET /work/throughput': { 200: {}, 400: { at: '/work/throughput?minutes=0' } },
   'GET /work/errors': { 200: {}, 400: { at: '/work/errors?limit=0' } },
+  'GET /topics': { 200: {} },
+  'POST /topics/{topic}/messages': {
+    201: { at: '/topics/order-placed/messages', body: { data: { orderId: 'o2' }, attributes: { source: 'web' } } },
+    400: { at: '/topics/order-placed/messages', body: { data: { orderId: 7 } } },
+    404: { at: '/topics/nowhere/messages', body: { data: {} }, code: 'topic_not_found' },
+    422: {
+      at: '/topics/order-placed/messages',
+      body: { data: { orderId: 'another' } },
+      headers: { 'idempotency-key': 'used' },
+      code: 'idempotency_key_reused',
+      after: (server, headers) =>
+        server.request('POST', '/topics/order-placed/messages', { data: { orderId: 'one' } }, { ...headers, 'idempotency-key': 'used' }),
+    },
+  },
+  'GET /subscriptions': { 200: {} },
+  'POST /subscriptions/{subscription}/pause': {
+    200: { at: '/subscriptions/mail/pause' },
+    400: { at: '/subscriptions/No%20Name/pause' },
+    404: { at: '/subscriptions/nobody/pause', code: 'subscription_not_found' },
+  },
+  'POST /subscriptions/{subscription}/resume': {
+    200: { at: '/subscriptions/mail/resume' },
+    400: { at: '/subscriptions/No%20Name/resume' },
+    404: { at: '/subscriptions/nobody/resume', code: 'subscription_not_found' },
+  },
+  'GET /dead-letters': { 200: { at: '/dead-letters?subscription=mail' }, 400: { at: '/dead-letters?limit=0' } },
+  'GET /dead-letters/{workId}': {
+    200: { at: `/dead-letters/${encodeURIComponent(deadLetterId)}` },
+    400: { at: `/dead-letters/${'a'.repeat(501)}` },
+    404: { at: '/dead-letters/mail%2F1', code: 'work_not_found' },
+  },
+  'POST /dead-letters/redrive': { 200: { body: { subscription: 'nobodys', ratePerSecond: 5 } }, 400: { body: { correlationId: 'c' } } },
+  'POST /dead-letters/discard': { 200: { body: { ids: [deadLetterId], correlationId: 'c' } }, 400: { body: { ratePerSecond: 5 } } },
   'POST /work/redrive': { 200: { body: { group: 'nobodys' } }, 400: { body: {} } },
   'POST /work/discard': { 200: { body: { ids: ['mail/1'] } }, 400: { body: { units: 1 } } },
 });

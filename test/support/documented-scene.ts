@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
-import { defineLogType, sheet } from '../../src/index.ts';
+import { applySubscriptions, defineLogType, defineTopics, defineWorker, sheet } from '../../src/index.ts';
 import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
 import type { Tidemark } from '../../src/tidemark.ts';
 import { failWork } from '../../src/work/end.ts';
@@ -13,6 +13,8 @@ import { workRows } from './work-rows.ts';
 export interface Scene {
   /** Of the sheet 'flights': a root and a tile are in it. */
   blobId: string;
+  /** A delivery that is dead. */
+  deadLetterId: string;
 }
 
 /** Takes whatever has a type. */
@@ -24,14 +26,17 @@ const note = defineLogType({
   apply: ({ notes }) => ({ notes: notes + 1 }),
 });
 
+const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string().optional() }) });
+const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'mail', handler: () => {} });
+
 /** Of the server. */
-export const sceneOptions = (blobs: BlobStore = createMemoryBlobStore()) => ({ logTypes: [note], blobs });
+export const sceneOptions = (blobs: BlobStore = createMemoryBlobStore()) => ({ logTypes: [note], topics, workers: [mail], blobs });
 
 /** The same for a process, as an app file. */
 export function sceneApp(): string {
   const from = (path: string) => JSON.stringify(pathToFileURL(path).href);
   return `
-import { createTidemark, defineLogType } from ${from('dist/index.js')};
+import { createTidemark, defineLogType, defineTopics, defineWorker } from ${from('dist/index.js')};
 import { z } from ${from('node_modules/zod/index.js')};
 const note = defineLogType({
   type: 'note',
@@ -40,11 +45,13 @@ const note = defineLogType({
   initial: () => ({ notes: 0 }),
   apply: ({ notes }) => ({ notes: notes + 1 }),
 });
-export default createTidemark({ db: { query: async () => ({ rows: [] }) }, logTypes: [note] });
+const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string().optional() }) });
+const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'mail', handler: () => {} });
+export default createTidemark({ db: { query: async () => ({ rows: [] }) }, logTypes: [note], topics, workers: [mail] });
 `;
 }
 
-/** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a unit that is dead and one that waits. */
+/** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a unit that is dead and one that waits, and a dead letter. */
 export async function setScene(database: TestDatabase, tidemark: Tidemark): Promise<Scene> {
   const flights = tidemark.log(sheet, 'flights');
   for (const value of [1, 2, 3]) await flights.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value }, { expect: 'any' });
@@ -59,5 +66,10 @@ export async function setScene(database: TestDatabase, tidemark: Tidemark): Prom
   await failWork(work.db, await work.begin('mail/1'), { code: 'refused', message: 'The server said 550' }, { dead: true });
   // Without a slash, which a fuzzer does not put into a path.
   await work.add({ id: 'solo', workflow: 'mail', group: 'letters', notBefore: new Date(Date.now() + 3_600_000) });
-  return { blobId };
+
+  await applySubscriptions(database.db, [mail]);
+  const { messageId } = await tidemark.publish('order-placed' as never, { orderId: 'o1' } as never);
+  const deadLetterId = `delivery/mail/${messageId}`;
+  await failWork(work.db, await work.begin(deadLetterId), { code: 'handler_failed', message: 'The server said 550' }, { dead: true });
+  return { blobId, deadLetterId };
 }

@@ -28,12 +28,14 @@ export async function startTestServer(
   database: TestDatabase,
   {
     logTypes = [],
+    topics = {},
+    workers = [],
     blobs = createMemoryBlobStore(),
     port = 0,
     ...options
-  }: Partial<HttpAppOptions> & Pick<TidemarkOptions, 'logTypes' | 'blobs'> & { port?: number } = {},
+  }: Partial<HttpAppOptions> & Pick<TidemarkOptions, 'logTypes' | 'topics' | 'workers' | 'blobs'> & { port?: number } = {},
 ): Promise<TestServer> {
-  const tidemark = createTidemark({ db: database.pool, blobs, logTypes });
+  const tidemark = createTidemark({ db: database.pool, blobs, logTypes, topics, workers });
   const app = await createHttpApp({ tidemark, db: database.db, authorize: everybody, version: '0.0.0', ...options });
   const url = await app.listen({ host: '127.0.0.1', port });
   return {

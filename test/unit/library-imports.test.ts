@@ -39,9 +39,9 @@ describe.each(['index.ts', 'client.ts', 'testing.ts'])('%s', (entry) => {
     expect([...files].filter((file) => /src\/(temporal|activities|workflows|embedded|cli)\//.test(file))).toEqual([]);
   });
 
-  test('loads pg, zod, a parser of event streams and parts of Node, and nothing else', () => {
+  test('loads pg, zod, the API of OpenTelemetry, a parser of event streams and parts of Node, and nothing else', () => {
     const { packages } = importGraph(entry, { dynamic: false });
-    const known = ['pg', 'zod', ...(entry === 'client.ts' ? ['eventsource-parser'] : [])];
+    const known = entry === 'client.ts' ? ['pg', 'zod', 'eventsource-parser'] : ['pg', 'zod', '@opentelemetry/api'];
     expect([...packages].filter((name) => !name.startsWith('node:') && !known.includes(name))).toEqual([]);
   });
 });
@@ -70,6 +70,12 @@ test("the AWS SDK is loaded by 'tidemark/s3' alone, and by the command where blo
   expect(loads('blob-store/open-blob-store.ts', true)).toBe(true);
   expect(loads('s3.ts', false)).toBe(true);
   expect([...importGraph('s3.ts', { dynamic: true }).packages].filter((name) => name.startsWith('@temporalio'))).toEqual([]);
+});
+
+test("Protobuf is loaded by 'tidemark/protobuf' alone", () => {
+  const loads = (entry: string) => [...importGraph(entry, { dynamic: true }).packages].includes('@bufbuild/protobuf');
+  for (const entry of ['index.ts', 'testing.ts', 'client.ts', 'worker.ts']) expect(loads(entry), entry).toBe(false);
+  expect(loads('protobuf.ts')).toBe(true);
 });
 
 test('the graph sees Temporal where it is', () => {
@@ -104,6 +110,7 @@ test('the public surface is what it is said to be', () => {
     'UnavailableError',
     'UnknownWorkflowError',
     'applySubscriptions',
+    'binary',
     'blobsOfLog',
     'collectGarbage',
     'compactLog',
@@ -124,14 +131,19 @@ test('the public surface is what it is said to be', () => {
     'importCsv',
     'importXlsx',
     'invokeWorkflow',
+    'messageToJson',
     'migrate',
+    'notificationWorkerToWorker',
     'openSheet',
     'parseSequenceId',
     'planSubscriptions',
     'resendPending',
     'sheet',
     'takeSnapshot',
+    'triggerTypedEvent',
+    'typedWorkers',
     'withHistory',
+    'workerToExperimentWorker',
   ]);
   expect(Object.keys(client)).toEqual(
     expect.arrayContaining(['connect', 'createMemoryBlobStore', 'createMemoryEventLog', 'openSheet', 'sheet']),

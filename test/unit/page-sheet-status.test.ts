@@ -25,8 +25,13 @@ test('a sheet says exactly one of saved, saving, reconnecting, worker away, conf
 
 test('a worker is away only where work has waited for over ten seconds and none is done', () => {
   expect(saveStatus(sync('saved'), { ...away, oldestMs: 10_000 }).word).toBe('saved');
-  expect(saveStatus(sync('saved'), { ...away, running: 1 }).word).toBe('saved');
+  expect(saveStatus(sync('saved'), { ...away, running: 1, lastSignMs: 200 }).word).toBe('saved');
   expect(saveStatus(sync('saved'), { ...away, waiting: 0 }).word).toBe('saved');
+});
+
+test('a worker that has begun work and shows no sign of life for over ten seconds is away too', () => {
+  expect(saveStatus(sync('saved'), { waiting: 0, running: 1, oldestMs: 0, lastSignMs: 10_000 }).word).toBe('saved');
+  expect(saveStatus(sync('saved'), { waiting: 2, running: 1, oldestMs: 0, lastSignMs: 10_001 }).text).toBe('worker away: 3 waiting');
 });
 
 test('selected numbers are added up, and cells that are not loaded are not guessed', () => {

@@ -10,12 +10,15 @@ export interface SaveStatus {
   readonly detail: string;
 }
 
-/** Units of work that no worker has begun. */
+/** Units of work that have not ended. */
 export interface WaitingWork {
   readonly waiting: number;
+  /** Begun: by a worker that may be gone. */
   readonly running: number;
   /** Of the unit that has waited longest, in ms. */
   readonly oldestMs: number;
+  /** Since one of those that run began or got further, in ms; absent where none runs. */
+  readonly lastSignMs?: number | undefined;
 }
 
 const AWAY_AFTER_MS = 10_000;
@@ -38,7 +41,7 @@ export function saveStatus(sync: SyncStatus, work: WaitingWork | undefined, isUn
       return isAway(work)
         ? {
             word: 'worker away',
-            text: `worker away: ${work.waiting} waiting`,
+            text: `worker away: ${work.waiting + work.running} waiting`,
             detail: 'Everything is saved. Snapshots and other work wait until a worker runs.',
           }
         : { word: 'saved', text: 'saved', detail: 'Everything is in the log.' };
@@ -46,5 +49,5 @@ export function saveStatus(sync: SyncStatus, work: WaitingWork | undefined, isUn
 }
 
 function isAway(work: WaitingWork | undefined): work is WaitingWork {
-  return work !== undefined && work.waiting > 0 && work.running === 0 && work.oldestMs > AWAY_AFTER_MS;
+  return work !== undefined && (work.running > 0 ? (work.lastSignMs ?? 0) : work.waiting > 0 ? work.oldestMs : 0) > AWAY_AFTER_MS;
 }

@@ -23,6 +23,7 @@ export interface Moment {
 interface GroupDepth {
   depth: { waiting: number; running: number };
   oldestWaitingMs?: number;
+  lastSignMs?: number;
   paused: boolean;
 }
 
@@ -56,19 +57,13 @@ export async function momentOf(
   return provenance?.[0];
 }
 
-/** Units of work that nobody has begun, of all groups that are not paused. */
+/** Snapshots and other work of sheets; where the group is paused, a person means it to wait. */
 export async function waitingWork(client: SheetClient, signal: AbortSignal): Promise<WaitingWork> {
-  const { groups } = await client.request<{ groups: GroupDepth[] }>('GET', 'work/stats', { signal });
-  return groups
-    .filter(({ paused }) => !paused)
-    .reduce(
-      (sum, { depth, oldestWaitingMs = 0 }) => ({
-        waiting: sum.waiting + depth.waiting,
-        running: sum.running + depth.running,
-        oldestMs: Math.max(sum.oldestMs, oldestWaitingMs),
-      }),
-      { waiting: 0, running: 0, oldestMs: 0 },
-    );
+  const { groups } = await client.request<{ groups: GroupDepth[] }>('GET', 'work/stats?group=sheet', { signal });
+  const [group] = groups;
+  return group === undefined || group.paused
+    ? { waiting: 0, running: 0, oldestMs: 0 }
+    : { ...group.depth, oldestMs: group.oldestWaitingMs ?? 0, lastSignMs: group.lastSignMs };
 }
 
 /** In 'csv' a text that another program would run as a formula begins with an apostrophe; in 'csv-exact' all is as it is in the sheet. */

@@ -1,0 +1,52 @@
+/**
+ * What a worker does about subscriptions beside its deliveries: says that it knows its own, at its start and once a day, so that they do not expire; and
+ * tells a person what is not as the registry says. It changes nothing else: `tidemark subscriptions apply` does.
+ */
+import type { Database } from '../postgres/queryable.ts';
+import { planSubscriptions, type SubscriptionChange } from './apply-subscriptions.ts';
+import type { AnyWorker } from './define-worker.ts';
+
+const DAY_MS = 86_400_000;
+const APPLY = "Run 'tidemark subscriptions apply'";
+
+/** One line for each that is not as its registry says, or is in none and has a backlog. */
+export function describeDifferences(plan: readonly SubscriptionChange[]): string[] {
+  return plan.flatMap(({ subscription, change, differences, backlog }) => {
+    switch (change) {
+      case 'create':
+        return [`Subscription '${subscription}' is not in the database: it gets no messages. ${APPLY}.`];
+      case 'update':
+        return [`Subscription '${subscription}' differs from its worker in ${Object.keys(differences).join(', ')}. ${APPLY}.`];
+      case 'unknown':
+        return backlog > 0
+          ? [
+              `Subscription '${subscription}' has a backlog of ${backlog} and no worker here. Start one that defines it, or remove it: 'tidemark subscriptions remove ${subscription}'.`,
+            ]
+          : [];
+      default:
+        return [];
+    }
+  });
+}
+
+/** A worker knows these: they are in use. Those that are not in the database are not made. */
+export async function markSubscriptionsUsed(db: Database, subscriptions: readonly string[]): Promise<void> {
+  await db.query(`update ${db.schema}.subscription set used_at = clock_timestamp() where name = any ($1::text[])`, [subscriptions]);
+}
+
+/**
+ * @param warn gets a line for each difference, once, at the start
+ * @returns stops it
+ */
+export async function keepSubscriptions(db: Database, workers: readonly AnyWorker[], warn: (message: string) => void): Promise<() => void> {
+  const names = workers.map((worker) => worker.subscription);
+  await markSubscriptionsUsed(db, names);
+  for (const line of describeDifferences(await planSubscriptions(db, workers))) {
+    warn(line);
+  }
+  const timer = setInterval(() => {
+    markSubscriptionsUsed(db, names).catch((error: Error) => warn(`subscriptions: ${error.message}`));
+  }, DAY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,126 @@
+/**
+ * Spans of publishing and of handling, through the OpenTelemetry API: in the tracer provider that the application has registered, none without one.
+ *
+ * The context travels in the message as W3C traceparent, so the handler's span has the publisher's as its parent, in whatever process it runs. Where no
+ * provider is registered the publisher's context is handed on all the same, to what the handler publishes. Names are those of the semantic conventions for
+ * messaging.
+ */
+import {
+  type Attributes,
+  type Context,
+  context,
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+
+const SYSTEM = { 'messaging.system': 'tidemark' };
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
+
+/** Asked for each time: a provider may be registered after this is loaded. */
+const tracer = () => trace.getTracer('tidemark');
+
+export interface PublishTrace {
+  topic: string;
+  orderingKey?: string | undefined;
+  /** What this is published in consequence of, where no span is active. */
+  traceparent?: string | undefined;
+}
+
+/** @param publish gets the traceparent to keep with the message, where there is one */
+export function tracePublish<T extends { messageId: string; isDuplicate: boolean }>(
+  { topic, orderingKey, traceparent }: PublishTrace,
+  publish: (traceparent: string | undefined) => Promise<T>,
+): Promise<T> {
+  const active = context.active();
+  const parent = trace.getSpanContext(active) ? active : contextOf(traceparent);
+  const attributes: Attributes = {
+    ...SYSTEM,
+    'messaging.operation.name': 'publish',
+    'messaging.operation.type': 'send',
+    'messaging.destination.name': topic,
+    ...(orderingKey === undefined ? {} : { 'tidemark.ordering_key': orderingKey }),
+  };
+  return inSpan(`publish ${topic}`, { kind: SpanKind.PRODUCER, attributes }, parent, async (span) => {
+    const value = await publish(traceparentOf(span));
+    span.setAttributes({ 'messaging.message.id': value.messageId, 'tidemark.is_duplicate': value.isDuplicate });
+    return value;
+  });
+}
+
+export interface DeliveryTrace {
+  topic: string;
+  subscription: string;
+  messageId: string;
+  attempt: number;
+  /** Of whoever published it. */
+  traceparent?: string | undefined;
+  /** Ends the span of a handler that does not heed it. */
+  signal: AbortSignal;
+}
+
+/** The handler's span: active while it runs, and with its error where it throws. */
+export function traceDelivery<T>(delivery: DeliveryTrace, handle: () => Promise<T>): Promise<T> {
+  const { topic, subscription, messageId, attempt, traceparent, signal } = delivery;
+  const attributes: Attributes = {
+    ...SYSTEM,
+    'messaging.operation.name': 'process',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': topic,
+    'messaging.destination.subscription.name': subscription,
+    'messaging.message.id': messageId,
+    'tidemark.attempt': attempt,
+  };
+  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, signal }, contextOf(traceparent), handle);
+}
+
+async function inSpan<T>(
+  name: string,
+  { signal, ...options }: { kind: SpanKind; attributes: Attributes; signal?: AbortSignal },
+  parent: Context,
+  body: (span: Span) => Promise<T>,
+): Promise<T> {
+  const span = tracer().startSpan(name, options, parent);
+  const onAbort = () => {
+    recordError(span, signal?.reason);
+    span.end();
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await context.with(trace.setSpan(parent, span), body, undefined, span);
+  } catch (error) {
+    if (span.isRecording()) {
+      recordError(span, error);
+    }
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    if (!signal?.aborted) {
+      span.end();
+    }
+  }
+}
+
+function recordError(span: Span, error: unknown): void {
+  const exception = error instanceof Error ? error : new Error(String(error));
+  const { code } = exception as { code?: unknown };
+  span.recordException(exception);
+  span.setAttribute('error.type', typeof code === 'string' ? code : exception.name);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message });
+}
+
+function traceparentOf(span: Span): string | undefined {
+  const spanContext = span.spanContext();
+  return isSpanContextValid(spanContext)
+    ? `00-${spanContext.traceId}-${spanContext.spanId}-${spanContext.traceFlags.toString(16).padStart(2, '0')}`
+    : undefined;
+}
+
+function contextOf(traceparent: string | undefined): Context {
+  const [, traceId = '', spanId = '', flags = '00'] = TRACEPARENT.exec(traceparent ?? '') ?? [];
+  const spanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+  return isSpanContextValid(spanContext) ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : ROOT_CONTEXT;
+}

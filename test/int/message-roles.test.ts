@@ -1,0 +1,103 @@
+/** What each role may: a publisher publishes and nothing else, whoever reads row changes too, a reader reads. */
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { applySubscriptions, createTidemark, defineTopics, defineWorker } from '../../src/index.ts';
+import { createPool, type Pool } from '../../src/postgres/pool.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }) });
+const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'mail', handler: () => {}, enableMessageOrdering: true });
+const order = { orderId: 'o1' };
+
+let database: TestDatabase;
+const pools: Pool[] = [];
+const logins: string[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await applySubscriptions(database.db, [mail]);
+});
+afterAll(async () => {
+  await Promise.all(pools.map((pool) => pool.end()));
+  for (const login of logins) await database.ownerPool.query(`drop owned by ${login}; drop role ${login}`);
+  await database?.drop();
+});
+
+/** A login that is a member of this role alone. */
+async function connectAs(role: string): Promise<Pool> {
+  const login = `test_${randomBytes(4).toString('hex')}`;
+  const url = new URL(database.appUrl);
+  await database.ownerPool.query(`create role ${login} login password '${url.password}' in role ${role}`);
+  logins.push(login);
+  url.username = login;
+  const pool = createPool({ connectionString: url.href, max: 2, applicationName: role });
+  pools.push(pool);
+  return pool;
+}
+
+const denied = { code: '42501' };
+
+describe.each(['tidemark_publisher', 'tidemark_cdc'])('%s', (role) => {
+  let pool: Pool;
+  beforeAll(async () => {
+    pool = await connectAs(role);
+  });
+
+  test('publishes, by itself and in a transaction, with and without a key', async () => {
+    const tidemark = createTidemark({ db: pool, topics });
+    expect(await tidemark.publish('order-placed', order, { orderingKey: 'k', dedupeKey: role })).toMatchObject({ deliveries: 1 });
+    expect(await tidemark.publish('order-placed', order, { dedupeKey: role })).toMatchObject({ isDuplicate: true });
+    expect(await tidemark.transaction(({ publish }) => publish('order-placed', order))).toMatchObject({ deliveries: 1 });
+    await tidemark.close();
+  });
+
+  test.each([
+    'select * from tidemark.message',
+    'select * from tidemark.work',
+    `insert into tidemark.message (topic, data) values ('order-placed', '{}')`,
+    `insert into tidemark.message_dedupe (topic, dedupe_key, message_id) values ('order-placed', 'x', 1)`,
+    'delete from tidemark.subscription',
+    `select tidemark.add_work('job/x/1', 'job', 'mail')`,
+    `select tidemark.decide_dead('delivery/mail/1', 'redrive')`,
+    `select tidemark.remove_subscription('mail')`,
+    `select tidemark.begin_backfill('mail', now())`,
+  ])('may not: %s', async (statement) => {
+    await expect(pool.query(statement)).rejects.toMatchObject(denied);
+  });
+
+  test('cannot put a table of its own in the place of one of ours', async () => {
+    const client = await pool.connect();
+    try {
+      await client.query('create temporary table subscription (name text, topic text, enabled boolean, ordered boolean, ttl interval)');
+      await client.query(`insert into pg_temp.subscription values ('stolen', 'order-placed', true, false, null)`);
+      const { rows } = await client.query(
+        `select deliveries, message_id from tidemark.publish_message('order-placed', '{"orderId": "o2"}')`,
+      );
+      const delivered = await database.pool.query(`select group_name from tidemark.work where id like '%/' || $1`, [rows[0].message_id]);
+      expect(delivered.rows).toEqual([{ group_name: 'mail' }]);
+    } finally {
+      client.release();
+    }
+  });
+});
+
+test('tidemark_reader reads, and publishes nothing', async () => {
+  const pool = await connectAs('tidemark_reader');
+  expect((await pool.query('select count(*) > 0 as some from tidemark.message')).rows).toEqual([{ some: true }]);
+  await expect(pool.query(`select tidemark.publish_message('order-placed', '{}')`)).rejects.toMatchObject(denied);
+  await expect(pool.query('update tidemark.subscription set enabled = false')).rejects.toMatchObject(denied);
+});
+
+test('whoever is of no role does not reach any of it', async () => {
+  const pool = await connectAs('pg_monitor');
+  await expect(pool.query(`select tidemark.publish_message('order-placed', '{}')`)).rejects.toMatchObject(denied);
+});
+
+test('no function of ours looks for a table among temporary ones first', async () => {
+  const { rows } = await database.pool.query(
+    `select p.proname from pg_proc p where p.pronamespace = 'tidemark'::regnamespace and p.prokind = 'f'
+       and exists (select 1 from unnest(p.proconfig) c where c like 'search_path=%' and c not like '%, pg_temp')`,
+  );
+  expect(rows).toEqual([]);
+});
