@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../postgres/queryable.ts';
+import type { ClaimScope } from './part.ts';
 
 export interface ClaimOptions {
   /** Units that run alone at once, per installation. */
@@ -41,11 +42,12 @@ export interface Claim {
   newest?: Date;
 }
 
-export async function claimWork(db: Database, options: ClaimOptions, lowWater?: Date): Promise<Claim> {
+export async function claimWork(db: Database, options: ClaimOptions, lowWater?: Date, scope: ClaimScope = {}): Promise<Claim> {
   const token = randomUUID();
   const { rows } = await db.prepared(
     `select id, epoch, workflow, group_name, log_id, burst_id, execution, not_before
-     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::timestamptz, $5::integer, $6::integer, $7::integer, $8::integer, $9::integer)`,
+     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::timestamptz, $5::integer, $6::integer, $7::integer, $8::integer, $9::integer,
+       $10::text[], $11::text[])`,
     [
       token,
       options.leaseMs,
@@ -56,6 +58,8 @@ export async function claimWork(db: Database, options: ClaimOptions, lowWater?: 
       options.burstThreshold,
       options.maxBursts,
       options.maxOnTheirWay,
+      scope.only ?? null,
+      scope.except ?? null,
     ],
   );
   const executions = new Map<string, ClaimedExecution>();
