@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 const APPLY = "Run 'tidemark subscriptions apply'";
 
 /** One line for each that is not as its registry says, or is in none and has a backlog. */
-export function describeDifferences(plan: readonly SubscriptionChange[]): string[] {
+function describeDifferences(plan: readonly SubscriptionChange[]): string[] {
   return plan.flatMap(({ subscription, change, differences, backlog }) => {
     switch (change) {
       case 'create':
@@ -30,7 +30,7 @@ export function describeDifferences(plan: readonly SubscriptionChange[]): string
 }
 
 /** A worker knows these: they are in use. Those that are not in the database are not made. */
-export async function markSubscriptionsUsed(db: Database, subscriptions: readonly string[]): Promise<void> {
+async function markSubscriptionsUsed(db: Database, subscriptions: readonly string[]): Promise<void> {
   await db.query(`update ${db.schema}.subscription set used_at = clock_timestamp() where name = any ($1::text[])`, [subscriptions]);
 }
 
