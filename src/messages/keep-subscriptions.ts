@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 const APPLY = "Run 'tidemark subscriptions apply'";
 
 /** One line for each that is not as its registry says, or is in none and has a backlog. */
-function describeDifferences(plan: readonly SubscriptionChange[]): string[] {
+export function describeDifferences(plan: readonly SubscriptionChange[]): string[] {
   return plan.flatMap(({ subscription, change, differences, backlog }) => {
     switch (change) {
       case 'create':
