@@ -20,7 +20,7 @@ import {
   type PublishOptions,
 } from '../../src/index.ts';
 import { tellOfDeaths } from '../../src/jobs/tell-of-deaths.ts';
-import type { AnyWorker } from '../../src/messages/define-worker.ts';
+import type { WorkerDefinition } from '../../src/messages/define-worker.ts';
 import { unitHandlers } from '../../src/registry.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { beginWork } from '../../src/work/begin.ts';
@@ -57,9 +57,9 @@ afterAll(() => database?.drop());
 type Handler = (message: Message<Task>, context: MessageContext) => unknown;
 
 /** One subscription, 'sub', of the topic 'task'. */
-async function subscribed(options: Partial<AnyWorker>, handler: Handler = () => {}) {
+async function subscribed(options: Partial<WorkerDefinition<Task>>, handler: Handler = () => {}) {
   const attempts: { n: number; attempt: number; at: number }[] = [];
-  const worker: AnyWorker = {
+  const worker: WorkerDefinition<Task> = {
     subscription: 'sub',
     topic: 'task',
     retry: { initialMs: 0 },
