@@ -1,6 +1,6 @@
 /**
  * Messages of a memory application: as on Postgres, but that a failed attempt is followed by the next one at once, and that what a handler writes elsewhere
- * has no transaction. What it publishes is published when it has ended.
+ * has no transaction. What it publishes is published when it has ended. Workers that take batches get arrays of one.
  */
 import { mergeProvenance, type Provenance } from '../event-log/provenance.ts';
 import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from '../messages/define-worker.ts';
@@ -13,6 +13,7 @@ import { rememberPublisher } from '../messages/trigger-typed-event.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Registry } from '../registry.ts';
 import { unitError } from '../work/classify-error.ts';
+import { handleOne } from './handle-one.ts';
 import type { MemoryUnit } from './memory-work.ts';
 import { orAborted } from './or-aborted.ts';
 
@@ -160,7 +161,7 @@ export function createMemoryMessages({ registry, db, defaults, add }: MemoryMess
       },
     };
     rememberPublisher(ownDb, context.publish);
-    await orAborted(Promise.resolve(worker.handler({ ...rest, data }, context)), attemptSignal);
+    await orAborted(handleOne(worker, { ...rest, data }, context), attemptSignal);
     if (isOnce) {
       processed.add(once);
     }
