@@ -3,12 +3,12 @@ import { AssertionError } from 'node:assert';
 import { randomInt } from 'node:crypto';
 import { errorMessage } from '../errors.ts';
 import { type AnyWorker, type BatchWorkerDefinition, DEFAULT_ACK_DEADLINE_MS, type WorkerDefinition } from '../messages/define-worker.ts';
+import { handledAlone } from '../messages/handled-alone.ts';
 import type { Message, MessageContext, MessageLogger } from '../messages/message.ts';
 import type { PublishOptions } from '../messages/publish.ts';
 import { rememberPublisher } from '../messages/trigger-typed-event.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
-import { handleOne } from './handle-one.ts';
 import { noDatabase } from './no-database.ts';
 import { orAborted } from './or-aborted.ts';
 
@@ -121,7 +121,8 @@ async function run(
     },
   };
   rememberPublisher(db, context.publish);
-  value.result = await orAborted(handleOne(worker, { messageId, topic, publishedAt, attributes, ...more, data }, context), attemptSignal);
+  const message: Message = { messageId, topic, publishedAt, attributes, ...more, data };
+  value.result = await orAborted((async () => handledAlone(worker).handler(message, context))(), attemptSignal);
   return value;
 }
 

@@ -4,6 +4,7 @@
  */
 import { mergeProvenance, type Provenance } from '../event-log/provenance.ts';
 import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from '../messages/define-worker.ts';
+import { handledAlone } from '../messages/handled-alone.ts';
 import type { Message, MessageContext } from '../messages/message.ts';
 import { encodeMessage, type Publisher, type PublishOptions, type PublishValue } from '../messages/publish.ts';
 import { readData } from '../messages/read-data.ts';
@@ -13,7 +14,6 @@ import { rememberPublisher } from '../messages/trigger-typed-event.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Registry } from '../registry.ts';
 import { unitError } from '../work/classify-error.ts';
-import { handleOne } from './handle-one.ts';
 import type { MemoryUnit } from './memory-work.ts';
 import { orAborted } from './or-aborted.ts';
 
@@ -161,7 +161,7 @@ export function createMemoryMessages({ registry, db, defaults, add }: MemoryMess
       },
     };
     rememberPublisher(ownDb, context.publish);
-    await orAborted(handleOne(worker, { ...rest, data }, context), attemptSignal);
+    await orAborted(Promise.resolve(handledAlone(worker).handler({ ...rest, data }, context)), attemptSignal);
     if (isOnce) {
       processed.add(once);
     }
