@@ -86,27 +86,23 @@ begin
 end
 $$;
 
--- Ends all of them with effect, or none: 'finished', or 'fenced' where another attempt has begun one of them.
-create function finish_batch(p_ids text[], p_fence uuid) returns text language plpgsql set search_path from current as $$
+-- Ends them with effect, as finish_work does one; none of them is of an entry. Those that were ended: another attempt has begun the others.
+create function finish_batch(p_ids text[], p_fence uuid) returns setof text language plpgsql set search_path from current as $$
 declare
   v record;
-  v_count integer := 0;
-  v_finished integer;
 begin
-  -- From a time when its messages had an order.
   for v in
     select w.id, w.epoch, w.attempt from work w
     where w.id = any (p_ids) and w.fence = p_fence and w.ordering_key is not null order by w.ordering_key
   loop
-    if finish_work(v.id, v.epoch, v.attempt, p_fence) = 'fenced' then
-      return 'fenced';
+    if finish_work(v.id, v.epoch, v.attempt, p_fence) = 'finished' then
+      return next v.id;
     end if;
-    v_count := v_count + 1;
   end loop;
+  return query
   update work set state = 'done', error = null, unended = 0, finished_at = clock_timestamp(), check_after = null, burst_id = null
-  where id = any (p_ids) and fence = p_fence and state = 'started' and ordering_key is null;
-  get diagnostics v_finished = row_count;
-  return case when v_count + v_finished = cardinality(p_ids) then 'finished' else 'fenced' end;
+  where id = any (p_ids) and fence = p_fence and state = 'started' and ordering_key is null
+  returning id;
 end
 $$;
 

@@ -35,6 +35,7 @@ const NAMES = [
   'sse-fanout',
   'page-open',
   'page-scroll',
+  'messages-throughput',
 ];
 
 interface FigureFile {

@@ -8,7 +8,7 @@ import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { BatchUnitContext, ErrorVerdict, Unit, UnitHandler } from '../work/unit.ts';
 import type { BatchWorkerDefinition, WorkerDefinition } from './define-worker.ts';
-import { deliveryHandler } from './delivery-handler.ts';
+import { deliveryHandler, messageIdOf } from './delivery-handler.ts';
 import type { BatchContext, BatchMessage, MessageContext } from './message.ts';
 import { createLogger } from './message-context.ts';
 import { publishMessage } from './publish.ts';
@@ -160,5 +160,3 @@ function aloneContext(context: MessageContext, failed: Map<BatchMessage, unknown
     heartbeat: () => context.heartbeat(),
   };
 }
-
-const messageIdOf = (unit: Unit): string => unit.id.slice(unit.id.lastIndexOf('/') + 1);
