@@ -36,6 +36,10 @@ const NAMES = [
   'page-open',
   'page-scroll',
   'messages-throughput',
+  'messages-latency',
+  'messages-publish',
+  'messages-neighbour',
+  'messages-memory',
 ];
 
 interface FigureFile {
