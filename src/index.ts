@@ -33,7 +33,9 @@ export {
   SequenceRangeError,
   SetupError,
   SheetClosedError,
+  SubscriptionNotFoundError,
   TidemarkError,
+  TopicNotFoundError,
   UnavailableError,
   UnknownWorkflowError,
 } from './errors.ts';

@@ -14,7 +14,7 @@ export class SlotLostError extends TidemarkError {
   constructor(slot: string, from: string, since: Date | null, why: string) {
     super(
       'slot_lost',
-      `Slot ${slot} is lost: ${why}. Changes committed after ${from}${since ? ` (${since.toISOString()})` : ''} may be missing. Run 'tidemark cdc recover' to write this down and read on from now.`,
+      `Slot ${slot} is lost: ${why}. Changes committed after ${from}${since ? ` (${since.toISOString()})` : ''} may be missing. Run 'tidemark cdc --recover' to write this down and read on from now.`,
     );
   }
 }

@@ -7,9 +7,10 @@ import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { BatchUnitContext, ErrorVerdict, Unit, UnitHandler } from '../work/unit.ts';
-import type { BatchWorkerDefinition, WorkerDefinition } from './define-worker.ts';
+import type { BatchWorkerDefinition } from './define-worker.ts';
 import { deliveryHandler, messageIdOf } from './delivery-handler.ts';
-import type { BatchContext, BatchMessage, MessageContext } from './message.ts';
+import { handledAlone } from './handled-alone.ts';
+import type { BatchContext, BatchMessage } from './message.ts';
 import { createLogger } from './message-context.ts';
 import { publishMessage } from './publish.ts';
 import { readData } from './read-data.ts';
@@ -28,19 +29,7 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
   /** What the handler threw or said, and what of it came from the database that the batch is in. */
   const own = new WeakSet<object>();
   const outages = new WeakSet<object>();
-  const { batch: _, ...options } = worker;
-  const alone: WorkerDefinition<unknown> = {
-    ...options,
-    handler: async (message, context) => {
-      const failed = new Map<BatchMessage, unknown>();
-      const { attempt, idempotencyKey } = context;
-      await worker.handler([{ ...message, attempt, idempotencyKey }], aloneContext(context, failed));
-      for (const error of failed.values()) {
-        throw error;
-      }
-    },
-  };
-  const single = deliveryHandler(alone, topics, dependencies);
+  const single = deliveryHandler(handledAlone(worker), topics, dependencies);
   const onErrorAlone = single.onError?.bind(single);
 
   async function run(units: readonly Unit[], context: BatchUnitContext): Promise<ReadonlyMap<Unit, unknown>> {
@@ -146,17 +135,4 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
       return onErrorAlone?.(error, unit);
     },
   });
-}
-
-function aloneContext(context: MessageContext, failed: Map<BatchMessage, unknown>): BatchContext {
-  const { db, publish, signal, logger } = context;
-  return {
-    db,
-    publish,
-    signal,
-    logger,
-    fail: (message, error) => void failed.set(message, error),
-    once: async (tx, messages) => ((await context.once(tx)) ? [...messages] : []),
-    heartbeat: () => context.heartbeat(),
-  };
 }

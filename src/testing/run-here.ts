@@ -72,10 +72,9 @@ type ClaimedUnit = NonNullable<ClaimedExecution['unit']> & Pick<ClaimedExecution
 async function carryOut({ id, epoch }: ClaimedUnit, { pool, schema, handlerOf, signal }: RunHereOptions): Promise<void> {
   const handler = handlerOf(id);
   if (!handler) {
-    throw new TidemarkError(
-      'unknown_workflow',
-      `${id} cannot run here: this application defines no '${id.slice(0, id.lastIndexOf('/'))}'. Add it to createTidemark.`,
-    );
+    const [workflow, group] = id.split('/', 2);
+    const missing = workflow === 'delivery' ? `worker of subscription '${group}'. Add it to workers` : `'${workflow}'. Add it to entryWork`;
+    throw new TidemarkError('unknown_workflow', `${id} cannot run here: this application defines no ${missing} of createTidemark.`);
   }
   for (let infrastructureErrors = 0; ; ) {
     const unit = await beginWork(inSchema(pool, schema), id, epoch);

@@ -108,8 +108,8 @@ test('has a maxInFlight of its own: what others run takes none of its places', a
   await holdPart(database.db, partOf(['mail']));
   for (let n = 0; n < 10; n += 1) await publish(n);
   const options = { ...DEFAULT_CLAIM_OPTIONS, maxInFlight: 4, burstSize: 0 };
-  const groups = async (scope: Parameters<typeof claimWork>[3]) =>
-    (await claimWork(database.db, options, undefined, scope)).executions.map(({ group }) => group);
+  const groups = async (scope: Parameters<typeof claimWork>[2]) =>
+    (await claimWork(database.db, options, scope)).executions.map(({ group }) => group);
   expect(new Set(await groups({}))).toEqual(new Set(['index', 'stock']));
   expect(await groups({})).toEqual([]);
   expect(await groups({ only: ['mail'] })).toEqual(['mail', 'mail', 'mail', 'mail']);
