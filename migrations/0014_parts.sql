@@ -13,7 +13,7 @@ create index work_alone on work (group_name, priority, not_before, id) where sta
 -- Against the cap of its group each of its units counts. p_alone: units that left their batch, of all these groups.
 create function claim_batches(
   p_installation text, p_token uuid, p_lease interval, p_groups text[], p_alone integer, p_max_batches integer, p_max_open integer
-) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text, not_before timestamptz)
+) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text)
 language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
@@ -58,7 +58,7 @@ begin
         state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = null,
         execution = execution_id(p_installation, w.id, w.epoch, w.first_epoch)
       from locked l where w.ctid = l.tid
-      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
+      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution;
     end if;
     while v_batches < p_max_batches and v_open < p_max_open and v_room > 0 loop
       v_most := least(g.batch_max, v_room);
@@ -80,7 +80,7 @@ begin
         state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = v_burst_id,
         execution = p_installation || '/burst/' || w.workflow || '/' || v_burst_id
       from locked l where w.ctid = l.tid
-      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
+      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution;
     end loop;
   end loop;
 end
