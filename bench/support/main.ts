@@ -35,6 +35,11 @@ const NAMES = [
   'sse-fanout',
   'page-open',
   'page-scroll',
+  'messages-throughput',
+  'messages-latency',
+  'messages-publish',
+  'messages-neighbour',
+  'messages-memory',
 ];
 
 interface FigureFile {

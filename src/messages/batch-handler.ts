@@ -8,7 +8,7 @@ import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { BatchUnitContext, ErrorVerdict, Unit, UnitHandler } from '../work/unit.ts';
 import type { BatchWorkerDefinition } from './define-worker.ts';
-import { deliveryHandler } from './delivery-handler.ts';
+import { deliveryHandler, messageIdOf } from './delivery-handler.ts';
 import { handledAlone } from './handled-alone.ts';
 import type { BatchContext, BatchMessage } from './message.ts';
 import { createLogger } from './message-context.ts';
@@ -140,5 +140,3 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
     },
   });
 }
-
-const messageIdOf = (unit: Unit): string => unit.id.slice(unit.id.lastIndexOf('/') + 1);
