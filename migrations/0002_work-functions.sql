@@ -132,22 +132,20 @@ $$;
 -- Claims ready units and says which executions to start. One claim at a time per installation (its row is locked), so
 -- max_in_flight, the caps of groups and their rates hold whatever the number of starters. What has a rate never runs in a burst.
 --   p_max_in_flight  units that run alone, per installation
---   p_low_water      skip units that became claimable before this (dead index entries of claimed ones); null looks at all
 --   p_burst_size 0   turns bursts off
 --   p_max_on_their_way  units that run alone and have not begun
 -- Cost: one look at what runs, per active group one at its share of the free places, and only a deep backlog is read further.
 -- Step by step: as one statement the planner expects the product of every limit, and each claim would set up what only a backlog needs.
 create function claim_work(
-  p_token uuid, p_lease interval, p_max_in_flight integer, p_low_water timestamptz default null,
+  p_token uuid, p_lease interval, p_max_in_flight integer,
   p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4,
   p_max_on_their_way integer default 10
-) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text, not_before timestamptz)
+) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text)
 language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   v_installation text;
   v_now timestamptz;
-  v_after timestamptz := coalesce(p_low_water, '-infinity'::timestamptz);
   -- What runs, by group, workflow and burst.
   v_running_groups text[];
   v_running_workflows text[];
@@ -164,6 +162,7 @@ declare
   v_groups text[];
   v_workflows text[];
   v_priorities smallint[];
+  v_sinces timestamptz[];
   v_alone boolean[];
   v_rated boolean;
   -- The units taken, and the burst of each.
@@ -208,7 +207,8 @@ begin
     select r.group_name, sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end)::integer as units
     from unnest(v_running_groups, v_running_bursts, v_running_units) r (group_name, burst_id, units) group by 1
   ), level as (
-    -- The priorities that ready units of each group have, and when the first of each may run.
+    -- The priorities that ready units of each group have, and when the first of each may run: whatever else looks at them begins there, past the
+    -- index entries of all that was claimed before.
     select g.name, least(g.cap - coalesce(l.units, 0), floor(rate_left(g, v_now))::integer) as room, g.rate_units is not null as rated,
       f.priority, f.not_before
     from work_group g left join load l on l.group_name = g.name
@@ -224,11 +224,7 @@ begin
       order by w.priority, w.not_before limit 1
     ) f
   ), due as materialized (
-    -- A select with a limit, not exists: planned as a join, that would read every ready row.
-    select v.name, v.room, v.rated, v.priority from level v
-    where v.not_before <= v_now and (v.not_before >= v_after or (
-      select true from work w where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
-        and w.not_before <= v_now and w.not_before >= v_after limit 1))
+    select v.name, v.room, v.rated, v.priority, v.not_before as since from level v where v.not_before <= v_now
   ), active as materialized (
     -- Which group comes first is drawn anew each time: where places are fewer than groups, none waits for ever.
     select v.name, min(v.priority) as first, row_number() over (order by random())::integer as seat from due v
@@ -242,27 +238,27 @@ begin
     from (select (v_free + count(*) - 1) / greatest(count(*), 1) as share from active) a
   ), candidate as (
     select c.tid, row_number() over (partition by a.seat order by v.priority, c.not_before, c.id)::integer as turn,
-      a.seat, v.room, v.name as group_name, c.workflow, v.priority, v.rated, c.alone or v.rated as alone
+      a.seat, v.room, v.name as group_name, c.workflow, v.priority, v.since, v.rated, c.alone or v.rated as alone
     from active a
     join due v on v.name = a.name
     cross join lateral (
       select w.ctid as tid, w.id, w.workflow, w.not_before, w.alone from work w
       where w.state = 'ready' and w.group_name = v.name and w.priority = v.priority
-        and w.not_before <= v_now and w.not_before >= v_after and w.burst_id is null
+        and w.not_before <= v_now and w.not_before >= v.since and w.burst_id is null
         and w.workflow in (select n.name from workflow_name n)
       order by w.not_before, w.id limit (select case when v.priority = a.first then l.deep else l.some end from look l)
     ) c
   )
   select array_agg(c.tid), array_agg(c.turn), array_agg(c.seat), array_agg(c.room), array_agg(c.group_name), array_agg(c.workflow),
-    array_agg(c.priority), array_agg(c.alone), coalesce(bool_or(c.rated), false)
-  into v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_alone, v_rated
+    array_agg(c.priority), array_agg(c.since), array_agg(c.alone), coalesce(bool_or(c.rated), false)
+  into v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_sinces, v_alone, v_rated
   from candidate c;
 
   if p_burst_size > 0 and cardinality(v_candidates) > p_burst_threshold then
     with candidate as materialized (
       select c.*, row_number() over (order by c.turn, c.seat) as place
-      from unnest(v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_alone)
-        c (tid, turn, seat, room, group_name, workflow, priority, alone)
+      from unnest(v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_sinces, v_alone)
+        c (tid, turn, seat, room, group_name, workflow, priority, since, alone)
     ), open_burst as (
       select distinct r.group_name, r.workflow, r.burst_id
       from unnest(v_running_groups, v_running_workflows, v_running_bursts) r (group_name, workflow, burst_id) where r.burst_id is not null
@@ -289,11 +285,11 @@ begin
         (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
       from share d
       cross join lateral (
-        select u.* from (select distinct v.priority from candidate v where v.group_name = d.group_name order by 1) v
+        select u.* from (select v.priority, min(v.since) as since from candidate v where v.group_name = d.group_name group by 1 order by 1) v
         cross join lateral (
           select w.ctid as tid, w.id, w.priority, w.not_before from work w
           where w.state = 'ready' and w.group_name = d.group_name and w.priority = v.priority
-            and w.not_before <= v_now and w.not_before >= v_after
+            and w.not_before <= v_now and w.not_before >= v.since
             and w.burst_id is null and not w.alone and w.workflow = d.workflow
           order by w.not_before, w.id limit d.units
         ) u
@@ -350,7 +346,7 @@ begin
       else v_installation || '/burst/' || w.workflow || '/' || c.burst_id end
   from unnest(v_tids, v_bursts) c (tid, burst_id) join locked l on l.tid = c.tid
   where w.ctid = c.tid
-  returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
+  returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution;
 
   if v_rated then
     update work_group g set rate_left = rate_left(g, v_now) - t.units, rate_counted_at = v_now

@@ -10,6 +10,9 @@ export { blobsOfLog } from './blob-store/blobs-of-log.ts';
 export { createDirectoryBlobStore, type DirectoryBlobStoreOptions } from './blob-store/directory-blob-store.ts';
 export { createMemoryBlobStore, type MemoryBlobStoreOptions } from './blob-store/memory-blob-store.ts';
 export { createPostgresBlobStore, type PostgresBlobStoreOptions } from './blob-store/postgres-blob-store.ts';
+// Row changes.
+export { type ChangedRow, type ChangeMessage, type ChangeOp, type ChangeSource, Unchanged } from './changes/change-message.ts';
+export { type ChangeDefinition, type ChangeKind, type ChangeOptions, type ChangeSelection, onChange } from './changes/on-change.ts';
 export { type EraseCellsOptions, type EraseCellsValue, eraseCells } from './erasure/erase-cells.ts';
 export {
   BlobNotFoundError,

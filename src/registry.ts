@@ -1,6 +1,8 @@
 /**
  * What an application has defined, and the handlers that carry it out. Knows no Temporal.
  */
+import type { AnyChange } from './changes/on-change.ts';
+import { changeMessageType } from './changes/stored-change.ts';
 import { eraseHandler } from './erasure/erase-work.ts';
 import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
@@ -21,9 +23,11 @@ import type { UnitHandler } from './work/unit.ts';
 export interface Registry {
   readonly logTypes: ReadonlyMap<string, AnyLogType>;
   readonly entryWork: ReadonlyMap<string, EntryWork>;
+  /** Those of changes too. */
   readonly topics: Topics;
-  /** By subscription. */
+  /** By subscription; those of changes too. */
   readonly workers: ReadonlyMap<string, AnyWorker>;
+  readonly changes: readonly AnyChange[];
 }
 
 export interface Definitions {
@@ -31,10 +35,15 @@ export interface Definitions {
   entryWork?: readonly EntryWork[];
   topics?: Topics;
   workers?: readonly AnyWorker[];
+  changes?: readonly AnyChange[];
 }
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
-export function createRegistry({ logTypes = [], entryWork = [], topics = {}, workers = [] }: Definitions): Registry {
+export function createRegistry(definitions: Definitions): Registry {
+  const { logTypes = [], entryWork = [], changes = [] } = definitions;
+  const ofChanges = changes.map(({ topic: name }) => [name, { ...changeMessageType, name }] as const);
+  const topics: Topics = { ...definitions.topics, ...Object.fromEntries(ofChanges) };
+  const workers = [...(definitions.workers ?? []), ...changes];
   const byType = uniqueByName('log type', logTypes, (logType) => logType.type);
   const bySubscription = uniqueByName('subscription', workers, (worker) => worker.subscription);
   for (const worker of workers) {
@@ -45,7 +54,13 @@ export function createRegistry({ logTypes = [], entryWork = [], topics = {}, wor
       );
     }
   }
-  return { logTypes: byType, entryWork: uniqueByName('entry work', entryWork, (work) => work.name), topics, workers: bySubscription };
+  return {
+    logTypes: byType,
+    entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
+    topics,
+    workers: bySubscription,
+    changes,
+  };
 }
 
 function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) => string): ReadonlyMap<string, T> {

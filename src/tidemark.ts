@@ -7,6 +7,7 @@
 import type { BlobStore } from './blob-store/blob-store.ts';
 import { blobsOfLog } from './blob-store/blobs-of-log.ts';
 import { missingBlobStore } from './blob-store/missing-blob-store.ts';
+import type { AnyChange } from './changes/on-change.ts';
 import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import type { LogEntry } from './event-log/event-log.ts';
@@ -43,6 +44,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   topics?: TopicsT;
   /** Who gets it. `tidemark subscriptions apply` tells the database. */
   workers?: readonly AnyWorker[];
+  /** What row changes make happen: see onChange. `tidemark cdc` reads them. */
+  changes?: readonly AnyChange[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -105,6 +108,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     entryWork = [],
     topics = {},
     workers = [],
+    changes = [],
     blobs,
     defaults = {},
     cacheBytes,
@@ -116,6 +120,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     entryWork,
     topics,
     workers,
+    changes,
   });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);

@@ -1,4 +1,7 @@
-/** What `tidemark dev` runs beside its servers: a worker, and the HTTP server, each a process of its own. With --watch both are started anew on a change. */
+/**
+ * What `tidemark dev` runs beside its servers: a worker, the HTTP server, and for an app a reader of its row changes, each a process of its own. With --watch
+ * they are started anew on a change.
+ */
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { isLoopback } from '../http/loopback.ts';
@@ -33,6 +36,10 @@ export async function startDevProcesses(options: DevProcessesOptions): Promise<{
       changes,
       screen,
     ),
+    // Whether it has changes only the app itself can say.
+    ...(file
+      ? [keepDoorRunning({ door: 'cdc', args: [...args, '--apply', '--wait'], logFile: join(config.dataDir, 'cdc.log') }, changes, screen)]
+      : []),
   ];
   const stop = async () => {
     changes.close();

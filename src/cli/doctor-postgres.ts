@@ -7,6 +7,7 @@ import { listen, notify } from '../postgres/listen.ts';
 import { createPool, type Pool } from '../postgres/pool.ts';
 import { inSchema, quoteSchema } from '../postgres/queryable.ts';
 import { workStats } from '../work/stats.ts';
+import { checkChanges } from './doctor-changes.ts';
 import { checkMessages } from './doctor-messages.ts';
 import { explainError } from './explain-error.ts';
 import type { Finding } from './finding.ts';
@@ -30,8 +31,12 @@ export async function checkPostgres(targets: Targets, app?: string): Promise<Fin
     await requireMigrated(pool, targets.schema);
     findings.push({ check: 'migrations', state: 'ok', found: `schema '${targets.schema}' is of this version` });
     if (parseBlobLocation(targets.blobs).kind === 'postgres') findings.push(await checkBlobs(pool, targets.schema));
-    findings.push(await checkHints(pool, targets), ...(await checkWork(pool, targets.schema)));
-    findings.push(...(await checkMessages(pool, targets.schema, app)));
+    findings.push(
+      await checkHints(pool, targets),
+      ...(await checkWork(pool, targets.schema)),
+      ...(await checkMessages(pool, targets.schema, app)),
+      ...(await checkChanges(inSchema(pool, targets.schema))),
+    );
   } catch (error) {
     const { message } = explainError(error);
     findings.push({ check: findings.length === 0 ? 'postgres' : 'database', state: 'wrong', found: maskSecrets(message) });

@@ -1,5 +1,5 @@
 /**
- * Workers and servers in processes of their own: `tidemark worker`, `tidemark server`, as a user would start them. None outlives this process. Their output
+ * Workers, servers and readers of changes in processes of their own: `tidemark worker`, `tidemark server`, `tidemark cdc`, as a user would start them. None outlives this process. Their output
  * goes to a file, and line by line to whoever asks.
  */
 import { readFileSync, statSync } from 'node:fs';
@@ -14,7 +14,7 @@ export interface DoorProcess extends ChildServer {
   untilRunning(): Promise<void>;
 }
 
-export type Door = 'worker' | 'server';
+export type Door = 'worker' | 'server' | 'cdc';
 
 export interface DoorProcessOptions {
   door: Door;

@@ -14,11 +14,12 @@ import { readVersion } from '../version.ts';
 import type { ObserveEnd } from '../work/observe.ts';
 
 export interface OperationsOptions {
-  door: 'worker' | 'starter';
+  door: 'worker' | 'starter' | 'cdc';
   config: Pick<Config, 'metrics'>;
   pool: Pool;
   schema: string;
-  temporal: TemporalOptions;
+  /** Absent: it needs none. */
+  temporal?: TemporalOptions;
   blobs?: BlobStore;
   log: Logger;
 }
@@ -41,7 +42,12 @@ export async function openOperations({ door, config, pool, schema, temporal, blo
     },
   };
   const readiness = createReadiness(
-    [checkPostgres(pool, schema), { name: 'temporal', look: () => probeTemporal(temporal) }, ...(blobs ? [checkBlobs(blobs)] : []), itself],
+    [
+      checkPostgres(pool, schema),
+      ...(temporal ? [{ name: 'temporal', look: () => probeTemporal(temporal) }] : []),
+      ...(blobs ? [checkBlobs(blobs)] : []),
+      itself,
+    ],
     { warn: (message) => log.warn(message) },
   );
   const server = config.metrics && (await serveOperations({ ...config.metrics, metrics, readiness }));

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { maskSecrets } from '../logging.ts';
 import { readVersion } from '../version.ts';
+import { addCdc } from './cdc.ts';
 import { addCompact } from './compact.ts';
 import { addDemo } from './demo.ts';
 import { addDev } from './dev.ts';
@@ -70,6 +71,7 @@ function createProgram(): Command {
     addDev,
     addWorker,
     addStarter,
+    addCdc,
     addServer,
     addTokens,
     addMigrate,

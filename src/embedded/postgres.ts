@@ -47,6 +47,8 @@ const defaultSettings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   wal_level: 'logical',
+  // A slot that nobody reads gives up rather than fill the disk.
+  max_slot_wal_keep_size: '4GB',
   max_connections: 200,
   timezone: 'UTC',
   log_timezone: 'UTC',

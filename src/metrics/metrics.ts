@@ -10,12 +10,13 @@ import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { Database } from '../postgres/queryable.ts';
 import type { ObserveEnd } from '../work/observe.ts';
+import { observeChanges } from './change-metrics.ts';
 import { observeProcess } from './process-metrics.ts';
 import { observeWork } from './work-metrics.ts';
 
 export interface MetricsOptions {
   /** What kind of process this is. */
-  door: 'server' | 'worker' | 'starter';
+  door: 'server' | 'worker' | 'starter' | 'cdc';
   version: string;
   db: Database;
 }
@@ -73,6 +74,7 @@ export function createMetrics({ door, version, db }: MetricsOptions): Metrics {
   gauge('tidemark_process_info', 'Always 1: which kind of process runs, in which version', () => 1, { door, version });
   const stopProcess = observeProcess(meters);
   observeWork(meters, db);
+  observeChanges(meters, db);
 
   return {
     attemptEnded({ group, outcome, durationMs }) {

@@ -1,6 +1,6 @@
 /**
- * What the appenders were told, outside the database: one JSON line an append, on disk before the append counts.
- * Appends that come together share one fsync.
+ * What appenders and publishers were told, outside the database: one JSON line each time, on disk before it counts.
+ * What comes together shares one fsync.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 
@@ -15,13 +15,15 @@ export interface AppendRecord {
   entries: readonly object[];
 }
 
-export interface AcknowledgedFile {
+export interface LineFile<RecordT> {
   /** Done when the record is on disk. */
-  add(record: AppendRecord): Promise<void>;
+  add(record: RecordT): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function createAcknowledgedFile(path: string): Promise<AcknowledgedFile> {
+export type AcknowledgedFile = LineFile<AppendRecord>;
+
+export async function createAcknowledgedFile<RecordT extends object = AppendRecord>(path: string): Promise<LineFile<RecordT>> {
   const file: FileHandle = await open(path, 'ax');
   let lines: string[] = [];
   let writing: Promise<void> = Promise.resolve();

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { migrate } from '../../src/postgres/migrate.ts';
 import { createPool } from '../../src/postgres/pool.ts';
 import { SCHEMA } from './drill-settings.ts';
+import { installMessageRecording, MESSAGE_GRANTS } from './message-recording.ts';
 import { installRecording } from './recording.ts';
 
 /** Migrates a database of the drill's own, with its recording; applications connect to it as a member of tidemark_app. */
@@ -20,7 +21,9 @@ export async function prepareDatabase(superuserUrl: string): Promise<{ ownerUrl:
   const owner = createPool({ connectionString: ownerUrl.href, max: 1, applicationName: 'drill' });
   try {
     await installRecording(owner);
+    await installMessageRecording(owner);
     await owner.query('grant usage on schema drill to drill_app; grant select on all tables in schema drill to drill_app');
+    await owner.query(MESSAGE_GRANTS);
   } finally {
     await owner.end();
   }

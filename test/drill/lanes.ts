@@ -1,4 +1,4 @@
-/** All that goes on at once until time is up: appends, unrest, kills. */
+/** All that goes on at once until time is up: appends, messages, unrest, kills. */
 import { runAppendLanes } from './append-lanes.ts';
 import type { Appender } from './appender.ts';
 import { createBreather } from './breather.ts';
@@ -6,6 +6,8 @@ import { type Clock, startClock } from './clock.ts';
 import type { DrillLog } from './drill-logs.ts';
 import { runErasureLane } from './erasure-lane.ts';
 import { createHurry, runFreezeLane, runKillLane } from './kill-lanes.ts';
+import { runPublishLanes } from './message-lanes.ts';
+import type { Publisher } from './publisher.ts';
 import type { Random } from './random.ts';
 import type { Scene } from './scene.ts';
 import { type CollectionCounts, runAskAgainLane, runBacklogLane, runCollectionLane, runLongLane, runTruncationLane } from './stir-lanes.ts';
@@ -16,6 +18,7 @@ export interface LanesOptions {
   random: Random;
   logs: readonly DrillLog[];
   appender: Appender;
+  publisher: Publisher;
   minutes: number;
   /** Aborted when a lane cannot go on. */
   giveUp: AbortController;
@@ -36,16 +39,18 @@ export interface LaneCounts extends CollectionCounts {
 const LEAST_KILLS = 5;
 const LEAST_APPENDS = 5_000;
 const APPENDS_PER_SECOND = 150;
+/** Transactions, of one to forty messages each. */
+const PUBLICATIONS_PER_SECOND = 8;
 /** Of one kind, from its being up again to the next kill. In a minute that makes more than the least, most of the time. */
 const KILL_EVERY_MS = 5_000;
 const TELL_EVERY_MS = 10_000;
 
-export async function runLanes({ scene, random, logs, appender, minutes, giveUp, say }: LanesOptions): Promise<LaneCounts> {
+export async function runLanes({ scene, random, logs, appender, publisher, minutes, giveUp, say }: LanesOptions): Promise<LaneCounts> {
   const { pool, owner, processes, gate } = scene;
   const kills: Record<Kind, number> = { worker: 0, starter: 0, temporal: 0, postgres: 0 };
   const isEnough = () => appender.counts.acknowledged >= LEAST_APPENDS && KINDS.every((kind) => kills[kind] >= LEAST_KILLS);
   const clock = startClock(minutes * 60_000, isEnough, giveUp.signal);
-  const telling = setInterval(() => say(progressLine(clock, appender, kills)), TELL_EVERY_MS);
+  const telling = setInterval(() => say(progressLine(clock, appender, publisher, kills)), TELL_EVERY_MS);
   const stir = (name: string) => ({ clock, random: random.fork(name), pool, logs, appender });
   const hurry = createHurry();
   const breather = createBreather(owner, clock);
@@ -83,6 +88,7 @@ export async function runLanes({ scene, random, logs, appender, minutes, giveUp,
     runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
     runErasureLane({ ...stir('erasure'), everyMs: 700 }),
     runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
+    runPublishLanes({ clock, random: random.fork('messages'), publisher, perSecond: PUBLICATIONS_PER_SECOND }),
     ...killLanes,
   ] as const;
   for (const lane of lanes) lane.catch((error) => giveUp.abort(error));
@@ -94,7 +100,7 @@ export async function runLanes({ scene, random, logs, appender, minutes, giveUp,
   return { kills, freezes, truncations, askedAgain, erasures, backlogs, longSnapshots, ...collected, ms: clock.elapsedMs() };
 }
 
-function progressLine(clock: Clock, { counts }: Appender, kills: Record<Kind, number>): string {
+function progressLine(clock: Clock, { counts }: Appender, publisher: Publisher, kills: Record<Kind, number>): string {
   const killed = KINDS.map((kind) => `${kind} ${kills[kind]}`).join(', ');
-  return `${Math.round(clock.elapsedMs() / 1_000)} s  ${counts.acknowledged} appends; killed: ${killed}`;
+  return `${Math.round(clock.elapsedMs() / 1_000)} s  ${counts.acknowledged} appends, ${publisher.counts.published} messages; killed: ${killed}`;
 }

@@ -59,7 +59,7 @@ $$;
 create trigger drill_cleared after update of pending on tidemark.entries
   for each row when (old.pending is not null and new.pending is null) execute function drill.record_cleared();
 
--- A unit ended. state done: its completion.
+-- A unit of a log ended. state done: its completion.
 create table drill.ended (
   log_id text, sequence_id bigint, epoch bigint, attempt integer, state text, burst_id text, at timestamptz default clock_timestamp());
 create function drill.record_ended() returns trigger language plpgsql security definer as $$
@@ -70,7 +70,7 @@ begin
 end
 $$;
 create trigger drill_ended after update of state on tidemark.work
-  for each row when (new.state in ('done', 'dead', 'cancelled', 'expired') and new.state is distinct from old.state)
+  for each row when (new.log_id is not null and new.state in ('done', 'dead', 'cancelled', 'expired') and new.state is distinct from old.state)
   execute function drill.record_ended();
 
 create table drill.burst_member (burst_id text, work_id text, epoch bigint);

@@ -1,5 +1,5 @@
 /**
- * The drill: everything that may die is killed again and again while logs are appended to; then all of it settles, and a checker that
+ * The drill: everything that may die is killed again and again while logs are appended to and messages published; then all of it settles, and a checker that
  * shares no code with the product looks at what is left.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -11,7 +11,9 @@ import { checkDrill } from './checker/check.ts';
 import { createDrillLogs } from './drill-logs.ts';
 import { SCHEMA } from './drill-settings.ts';
 import { runLanes } from './lanes.ts';
+import { startRedriving } from './message-lanes.ts';
 import type { DrillOptions } from './options.ts';
+import { createPublisher, type PublishRecord } from './publisher.ts';
 import { createRandom } from './random.ts';
 import { type DrillReport, readDatabaseCounts } from './report.ts';
 import { openScene } from './scene.ts';
@@ -57,12 +59,18 @@ async function runInDirectory(
   const file = await createAcknowledgedFile(acknowledgedFile);
   const giveUp = new AbortController();
   const appender = createAppender(pool, file, giveUp.signal);
+  const publishedFile = join(directory, 'published.jsonl');
+  const publishedLines = await createAcknowledgedFile<PublishRecord>(publishedFile);
+  const publisher = createPublisher(pool, publishedLines, giveUp.signal);
+  const endRedriving = startRedriving(owner);
+  closing.push(() => Promise.allSettled([endRedriving(), publisher.close()]));
   const logs = await createDrillLogs(pool, random.fork('logs'));
 
-  const { ms: killing, ...counts } = await runLanes({ scene, random, logs, appender, minutes, giveUp, say });
-  await file.close();
+  const { ms: killing, ...counts } = await runLanes({ scene, random, logs, appender, publisher, minutes, giveUp, say });
+  await Promise.all([file.close(), publishedLines.close()]);
   say(`${Math.round(killing / 1_000)} s  nothing is killed any more; settling`);
   const settled = await settle(owner, killing, say);
+  const redriven = await endRedriving();
   await Promise.all(processes.map((process) => process.end()));
   const databaseCounts = await readDatabaseCounts(owner);
 
@@ -74,7 +82,13 @@ async function runInDirectory(
 
   say('settled; checking');
   const checkedFrom = performance.now();
-  const { findings, checked } = await checkDrill({ connectionString: ownerUrl, blobsDir: blobs.folder, acknowledgedFile, collected: true });
+  const { findings, checked } = await checkDrill({
+    connectionString: ownerUrl,
+    blobsDir: blobs.folder,
+    acknowledgedFile,
+    publishedFile,
+    collected: true,
+  });
   const checking = performance.now() - checkedFrom;
   const seconds = (ms: number) => Math.round(ms / 100) / 10;
   const report: DrillReport = {
@@ -90,6 +104,7 @@ async function runInDirectory(
     endedByThemselves: processes.reduce((sum, process) => sum + process.endedByItself(), 0),
     appends: appender.counts,
     ...databaseCounts,
+    messages: { ...publisher.counts, redriven, ...databaseCounts.messages },
     checked,
     findings: [
       ...settled.findings,

@@ -1,10 +1,14 @@
 /** What a drill plays in: servers of its own, a database, two workers and a starter. One worker runs a starter loop too, and starts eagerly. */
 import { join } from 'node:path';
 import type { EmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { applySubscriptions } from '../../src/messages/apply-subscriptions.ts';
 import { createPool, type Pool } from '../../src/postgres/pool.ts';
+import { inSchema } from '../../src/postgres/queryable.ts';
 import { type BlobPlaces, createBlobPlaces } from './blob-places.ts';
 import { prepareDatabase } from './drill-database.ts';
+import { SCHEMA } from './drill-settings.ts';
 import { createGate, type Gate } from './gate.ts';
+import { drillWorkers } from './message-app.ts';
 import { createProcessTarget, type ProcessTarget } from './process-target.ts';
 import { createPostgresTarget, createTemporalTarget, type ServerTarget } from './servers.ts';
 import type { Target } from './target.ts';
@@ -44,6 +48,7 @@ export async function openScene(directory: string, kindOfBlobs: 'folder' | 's3',
   const pool = open(appUrl);
   const owner = open(ownerUrl);
 
+  await applySubscriptions(inSchema(pool, SCHEMA), drillWorkers(pool));
   const blobs = await createBlobPlaces(kindOfBlobs, join(directory, 'blobs'), closing);
   const gate = createGate();
   const processes = PROCESSES.map(({ kind, name, startsExecutions }) =>

@@ -1,4 +1,4 @@
-/** A worker process of the drill: both log types, with or without a starter loop. What ends it ends the process; the drill starts it again. */
+/** A worker process of the drill: both log types and the subscriptions, with or without a starter loop. What ends it ends the process; the drill starts it again. */
 import { createPool } from '../../src/postgres/pool.ts';
 import { createRegistry } from '../../src/registry.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
@@ -7,6 +7,7 @@ import { WORKER_POOL_CONNECTIONS } from '../../src/temporal/worker-options.ts';
 import { bankAccount } from '../support/bank-account.ts';
 import { openBlobPlace } from './blob-places.ts';
 import { SCHEMA, STARTER_SETTINGS } from './drill-settings.ts';
+import { drillTopics, drillWorkers } from './message-app.ts';
 import { beginProcess, untilServersAnswer } from './process-start.ts';
 import { UP_LINE } from './process-target.ts';
 
@@ -20,7 +21,7 @@ const pool = createPool({
 });
 await untilServersAnswer(pool, temporal);
 const worker = await startWorker({
-  registry: createRegistry({ logTypes: [sheet, bankAccount] }),
+  registry: createRegistry({ logTypes: [sheet, bankAccount], topics: drillTopics, workers: drillWorkers(pool) }),
   pool,
   schema: SCHEMA,
   blobs: openBlobPlace(blobs),

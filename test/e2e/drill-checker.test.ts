@@ -39,6 +39,7 @@ test('nothing, where nothing is wrong', async () => {
   const { findings, checked } = await checkDrill(drill);
   expect(findings).toEqual([]);
   expect(checked).toMatchObject({ logs: 5, entries: 504, acknowledgedAppends: 67, archivedEntries: 10, erasedSecrets: 1 });
+  expect(checked).toMatchObject({ messages: 5, inOrder: 3, deliveries: 9, deaths: 3 });
   expect(checked.snapshots).toBeGreaterThan(5);
   expect(checked.removedEntries).toBeGreaterThan(0);
 });
@@ -280,5 +281,82 @@ describe('work', () => {
   test.each(['waiting', 'ready', 'claimed', 'started', 'dead'])('a unit that is still %s', async (state) => {
     await corrupt(`update tidemark.work set state = $1 where log_id = 'account' and sequence_id = ${NEWEST}`, [state]);
     expect(await findings()).toEqual([expect.stringMatching(new RegExp(`^unit snapshot/account/\\d+ is ${state} `))]);
+  });
+});
+
+describe('messages', () => {
+  const idOf = async (name: string) =>
+    (await drill.owner.query(`select id from tidemark.message where data ->> 'name' = $1`, [name])).rows[0].id;
+
+  test('one that was acknowledged and is in no table', async () => {
+    await appendFile(drill.publishedFile, `${JSON.stringify({ outcome: 'acknowledged', names: ['gone'] })}\n`);
+    expect(await findings()).toEqual(['message gone was acknowledged and is not there']);
+  });
+
+  test('one that is gone from the messages', async () => {
+    await corrupt(`delete from tidemark.message where data ->> 'name' = 'third'`);
+    expect(await findings()).toEqual(['message third was published in 1 transactions, and is there 0 times']);
+  });
+
+  test('one that a transaction left behind which was rolled back', async () => {
+    await corrupt(`delete from drill.published where name = 'quiet'`);
+    expect(await findings()).toContain('message quiet was published in 0 transactions, and is there 1 times');
+  });
+
+  test('one that a subscription has not handled, and one that it has handled twice', async () => {
+    await corrupt(`delete from drill.handled where subscription = 'drill-notes' and name = 'quiet'`);
+    await corrupt(`insert into drill.handled (subscription, message_id, name, attempt)
+      select subscription, message_id, name, 2 from drill.handled where subscription = 'drill-buried'`);
+    expect(await findings()).toEqual([
+      expect.stringMatching(/^message \d+ \(buried\) was handled by drill-buried 2 times$/),
+      expect.stringMatching(/^message \d+ \(quiet\) was handled by drill-notes 0 times$/),
+    ]);
+  });
+
+  test.each([
+    ['never', `delete from drill.effect where name = 'first'`, 0],
+    ['twice', `insert into drill.effect (name) values ('first')`, 2],
+  ])('one whose effect in a transaction of its own came %s', async (_, sql, times) => {
+    await corrupt(sql);
+    expect(await findings()).toEqual([
+      `message ${await idOf('first')} (first) has had its effect in a transaction of its own ${times} times`,
+    ]);
+  });
+
+  test('one of a key that was handled before those that were committed before it', async () => {
+    await corrupt(`update drill.published set number = 0 where name = 'third'`);
+    expect(await findings()).toContain('message third, number 0 of key, was handled after second, number 2');
+  });
+
+  test('one whose delivery is not there, or not done', async () => {
+    const id = await idOf('first');
+    await corrupt(`delete from drill.delivery_ended where work_id = $1`, [`delivery/drill-once/${id}`]);
+    expect(await findings()).toEqual([`message ${id} (first) has no delivery to drill-once that is done`]);
+    await corrupt(`update tidemark.work set state = 'expired' where id = $1`, [`delivery/drill-ordered/${id}`]);
+    expect(await findings()).toContainEqual(expect.stringContaining(`unit delivery/drill-ordered/${id} is expired`));
+  });
+
+  test('one that ended twice in an epoch', async () => {
+    const id = await idOf('first');
+    await corrupt(`insert into drill.delivery_ended select * from drill.delivery_ended where work_id = $1`, [`delivery/drill-once/${id}`]);
+    expect(await findings()).toEqual([
+      expect.stringMatching(new RegExp(`^delivery/drill-once/${id}, epoch \\d+, ended more than once: done, done$`)),
+      `delivery/drill-once/${id} was done 2 times, and its last end is done`,
+    ]);
+  });
+
+  test('one that died after it was done', async () => {
+    const id = await idOf('first');
+    await corrupt(
+      `insert into drill.delivery_ended (work_id, subscription, epoch, state)
+       select work_id, subscription, epoch + 1, 'dead' from drill.delivery_ended where work_id = $1`,
+      [`delivery/drill-once/${id}`],
+    );
+    expect(await findings()).toEqual([`delivery/drill-once/${id} was done 1 times, and its last end is dead`]);
+  });
+
+  test('one that died and was not published as a dead letter', async () => {
+    await corrupt(`update tidemark.message set attributes = null where topic = 'drill-dead'`);
+    expect(await findings()).toContainEqual(expect.stringMatching(/^message \d+ died 1 times, and 0 dead letters were published of it$/));
   });
 });

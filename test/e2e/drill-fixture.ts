@@ -5,14 +5,19 @@ import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-st
 import { createLog } from '../../src/event-log/create-log.ts';
 import type { LogEntry } from '../../src/event-log/event-log.ts';
 import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
+import { applySubscriptions } from '../../src/messages/apply-subscriptions.ts';
 import { createPool, type Pool } from '../../src/postgres/pool.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTidemark } from '../../src/tidemark.ts';
+import { redriveWork } from '../../src/work/redrive.ts';
 import { createAcknowledgedFile } from '../drill/acknowledged-file.ts';
 import { createAppender } from '../drill/appender.ts';
 import type { CheckOptions } from '../drill/checker/check.ts';
 import { cellEntryOf, scatteredEntryOf } from '../drill/entries.ts';
+import { drillTopics, drillWorkers, type Task } from '../drill/message-app.ts';
+import { installMessageRecording, MESSAGE_GRANTS } from '../drill/message-recording.ts';
+import { createPublisher, type Publication, type PublishRecord } from '../drill/publisher.ts';
 import { createRandom } from '../drill/random.ts';
 import { installRecording } from '../drill/recording.ts';
 import { bankAccount, bankEntryFor } from '../support/bank-account.ts';
@@ -39,7 +44,10 @@ export async function createDrillFixture(): Promise<DrillFixture> {
   const origin = join(directory.path, 'origin');
   await mkdir(origin);
   await installRecording(database.ownerPool);
+  await installMessageRecording(database.ownerPool);
+  await database.ownerPool.query(`${MESSAGE_GRANTS} grant usage on schema drill to public`);
   await fill(database, origin);
+  await publishAll(database, origin);
   let copies = 0;
   return {
     async copy() {
@@ -49,7 +57,7 @@ export async function createDrillFixture(): Promise<DrillFixture> {
       const blobsDir = join(path, 'blobs');
       const owned = new Set<string>();
       await mkdir(blobsDir, { recursive: true });
-      await cp(join(origin, 'acknowledged.jsonl'), join(path, 'acknowledged.jsonl'));
+      for (const file of ['acknowledged.jsonl', 'published.jsonl']) await cp(join(origin, file), join(path, file));
       for (const logId of await readdir(join(origin, 'blobs'))) await symlink(join(origin, 'blobs', logId), join(blobsDir, logId));
       await copyDatabase(database, name);
       const url = new URL(database.ownerUrl);
@@ -59,6 +67,7 @@ export async function createDrillFixture(): Promise<DrillFixture> {
         connectionString: url.href,
         blobsDir,
         acknowledgedFile: join(path, 'acknowledged.jsonl'),
+        publishedFile: join(path, 'published.jsonl'),
         owner,
         async blobsOf(logId) {
           const folder = join(blobsDir, logId);
@@ -138,6 +147,35 @@ async function fill({ pool }: TestDatabase, directory: string): Promise<void> {
   await cells.truncate(await firstSnapshot(pool, 'cells'));
   await cells.setMetadata(await firstSnapshot(pool, 'cells'), { pending: 'snapshot' });
   await runUntilIdle(tidemark);
+  await tidemark.close();
+  await file.close();
+}
+
+/** Three of one key, of which the second dies, and two notes, of which one dies. */
+async function publishAll({ pool, db }: TestDatabase, directory: string): Promise<void> {
+  const workers = drillWorkers(pool);
+  await applySubscriptions(db, workers);
+  const tidemark = createTidemark({ db: pool, topics: drillTopics, workers });
+  const file = await createAcknowledgedFile<PublishRecord>(join(directory, 'published.jsonl'));
+  const publisher = createPublisher(pool, file);
+  const task = (name: string, rest: Partial<Task> = {}): Task => ({ name, takesMs: 0, failures: 0, givesUp: false, ...rest });
+  const publish = async (...publications: Publication[]) => {
+    await publisher.publish(publications);
+    await runUntilIdle(tidemark);
+  };
+  const inKey = { orderingKey: 'key' };
+  await publish(
+    { topic: 'drill-event', task: task('first'), options: inKey },
+    { topic: 'drill-event', task: task('second', { givesUp: true }), options: inKey },
+    { topic: 'drill-event', task: task('third'), options: inKey },
+  );
+  await publish(
+    { topic: 'drill-note', task: task('quiet'), options: { dedupeKey: 'quiet' } },
+    { topic: 'drill-note', task: task('buried', { givesUp: true }), options: {} },
+  );
+  await redriveWork(db, { workflow: 'delivery' });
+  await runUntilIdle(tidemark);
+  await publisher.close();
   await tidemark.close();
   await file.close();
 }

@@ -1,5 +1,6 @@
 /**
- * Whatever dies, an entry committed with `pending` ends with `pending` cleared and a correct snapshot: the drill, as its command runs it.
+ * Whatever dies, an entry committed with `pending` ends with `pending` cleared and a correct snapshot, and a message that was committed is handled by
+ * every subscription of its topic: the drill, as its command runs it.
  * Its seed is another one each time, and printed. What it finds is kept, and said where.
  */
 import { spawn } from 'node:child_process';
@@ -32,7 +33,7 @@ function drill(...args: string[]): Promise<Ended> {
 }
 
 // Below a minute and a half on a machine that is doing nothing else.
-test('thousands of appends, every process and server killed again and again: nothing is lost, nothing is done twice', {
+test('thousands of appends and hundreds of messages, every process and server killed again and again: nothing is lost, nothing is done twice', {
   timeout: 900_000,
 }, async () => {
   const { code, stdout, stderr } = await drill('--minutes', '0.5', '--json');
@@ -57,6 +58,14 @@ test('thousands of appends, every process and server killed again and again: not
   expect(report.erasures).toBeGreaterThan(5);
   expect(report.checked.erasedSecrets).toBeGreaterThan(5);
   expect(report.checked.archivedEntries).toBeGreaterThan(0);
+  expect(report.messages.published).toBeGreaterThan(100);
+  expect(report.messages.duplicates).toBeGreaterThan(0);
+  expect(report.messages.rolledBack).toBeGreaterThan(0);
+  expect(report.messages.redriven).toBeGreaterThan(0);
+  expect(report.checked.messages).toBeGreaterThanOrEqual(report.messages.published);
+  expect(report.checked.deliveries).toBeGreaterThan(report.checked.messages);
+  expect(report.checked.inOrder).toBeGreaterThan(20);
+  expect(report.checked.deaths).toBeGreaterThan(0);
 });
 
 test.each([

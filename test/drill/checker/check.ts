@@ -12,10 +12,12 @@
  * 6. what was erased is so in the log, its history and its snapshots, and the values are nowhere
  * 7. no entry is pending, no unit waiting, ready, claimed, started or dead
  * 8. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
+ * and what check-messages.ts says of messages.
  */
 import pg from 'pg';
 import { type AppendRecord, readAcknowledged } from './acknowledged.ts';
 import { checkLog } from './check-log.ts';
+import { type CheckedMessages, checkMessages } from './check-messages.ts';
 import { checkWork } from './check-work.ts';
 
 export interface CheckOptions {
@@ -23,11 +25,12 @@ export interface CheckOptions {
   connectionString: string;
   blobsDir: string;
   acknowledgedFile: string;
+  publishedFile: string;
   /** Garbage has been collected without a grace period, after all else had ended. */
   collected?: boolean;
 }
 
-export interface CheckedCounts {
+export interface CheckedCounts extends CheckedMessages {
   logs: number;
   entries: number;
   /** Of them truncated away. */
@@ -45,6 +48,7 @@ export async function checkDrill({
   connectionString,
   blobsDir,
   acknowledgedFile,
+  publishedFile,
   collected = false,
 }: CheckOptions): Promise<{ findings: string[]; checked: CheckedCounts }> {
   const findings: string[] = [];
@@ -58,6 +62,7 @@ export async function checkDrill({
     acknowledgedAppends: 0,
     snapshots: 0,
     completions: 0,
+    ...{ messages: 0, inOrder: 0, deliveries: 0, deaths: 0 },
   };
   const records = await readAcknowledged(acknowledgedFile);
   const byLog = new Map<string, AppendRecord[]>();
@@ -78,6 +83,7 @@ export async function checkDrill({
     }
     for (const [log, lost] of byLog) find(`log ${log} is gone, and with it ${lost.length} appends`);
     checked.completions = await checkWork(client, find);
+    Object.assign(checked, await checkMessages(client, publishedFile, find));
   } finally {
     await client.end();
   }

@@ -1,0 +1,42 @@
+/** How the slots of row changes are: the same from every process, read from Postgres. Nothing where no changes are read. */
+import { readSlotStatus } from '../changes/slot-status.ts';
+import { within } from '../health/within.ts';
+import type { Database } from '../postgres/queryable.ts';
+import { atMostEvery } from './at-most-every.ts';
+import type { Meters } from './metrics.ts';
+
+const FRESH_MS = 1_000;
+const READ_MS = 5_000;
+
+export function observeChanges(meters: Meters, db: Database): void {
+  const read = atMostEvery(FRESH_MS, () => within(READ_MS, 'Postgres', readSlotStatus(db)));
+  for (const meter of meters) {
+    const lag = meter.createObservableGauge('tidemark_change_slot_lag_bytes', {
+      description: 'Written to the log since the last change that is stored',
+    });
+    const held = meter.createObservableGauge('tidemark_change_slot_held_bytes', {
+      description: 'Of the log, kept on disk because of the slot',
+    });
+    const age = meter.createObservableGauge('tidemark_change_slot_age_seconds', {
+      description: 'Since a reader last stored something, or said that there was nothing',
+    });
+    const state = meter.createObservableGauge('tidemark_change_slot_state', {
+      description: '1 for the state the slot is in: reading, waiting (nobody reads), lost, missing',
+    });
+    const gaps = meter.createObservableGauge('tidemark_change_gaps', {
+      description: 'Ranges of the log that were not read and may be missing',
+    });
+    meter.addBatchObservableCallback(
+      async (result) => {
+        for (const { slot, state: is, lagBytes, retainedBytes, ageMs, gaps: count } of await read().catch(() => [])) {
+          result.observe(lag, lagBytes, { slot });
+          result.observe(held, retainedBytes, { slot });
+          result.observe(age, ageMs / 1_000, { slot });
+          for (const one of ['reading', 'waiting', 'lost', 'missing']) result.observe(state, one === is ? 1 : 0, { slot, state: one });
+          result.observe(gaps, count, { slot });
+        }
+      },
+      [lag, held, age, state, gaps],
+    );
+  }
+}
