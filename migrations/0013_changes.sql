@@ -115,4 +115,11 @@ begin
 end
 $$;
 
+-- Whoever reads changes needs no right to messages or work: storing a page runs as its owner. What they keep is how far they are.
+alter function store_changes security definer;
+revoke execute on function store_changes from public;
+grant execute on function store_changes to tidemark_app, tidemark_cdc;
+grant select, insert, update, delete on change_slot, change_table, change_gap to tidemark_cdc;
+grant select on subscription, installation, migration to tidemark_cdc;
+
 call settle_privileges();
