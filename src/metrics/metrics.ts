@@ -73,8 +73,9 @@ export function createMetrics({ door, version, db }: MetricsOptions): Metrics {
   };
   gauge('tidemark_process_info', 'Always 1: which kind of process runs, in which version', () => 1, { door, version });
   const stopProcess = observeProcess(meters);
-  observeWork(meters, db);
-  observeChanges(meters, db);
+  // Its role may not look at work.
+  if (door !== 'cdc') observeWork(meters, db);
+  observeChanges(meters, db, door === 'cdc');
 
   return {
     attemptEnded({ group, outcome, durationMs }) {
