@@ -36,8 +36,8 @@ export interface ChangeFixture {
 }
 
 /** @param tables statements that make the tables */
-export async function createChangeFixture(tables: string): Promise<ChangeFixture> {
-  const database = await createTestDatabase();
+export async function createChangeFixture(tables: string, options: { postgresUrl?: string } = {}): Promise<ChangeFixture> {
+  const database = await createTestDatabase(options);
   const role = `cdc_${randomBytes(4).toString('hex')}`;
   const url = new URL(database.appUrl);
   await database.ownerPool.query(`create role ${role} login replication password '${url.password}' in role tidemark_cdc`);
