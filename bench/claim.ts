@@ -8,9 +8,6 @@ const ROWS = 3_000_000;
 const CLAIMED = 100;
 const GROUPS = 10;
 const ROUNDS = 61;
-/** As the starter loop does it, so that now and then a claim looks at everything. */
-const FULL_LOOK_EVERY = 20;
-const LOW_WATER_MARGIN_MS = 1_000;
 
 export default async function measure(environment: Environment): Promise<Figure[]> {
   const database = await environment.database({ connections: 2 });
@@ -63,15 +60,10 @@ async function fill({ owner }: BenchDatabase): Promise<void> {
 }
 
 function claiming(database: BenchDatabase, options: typeof DEFAULT_CLAIM_OPTIONS): () => Promise<number> {
-  let lowWater: Date | undefined;
-  let looks = 0;
   return async () => {
-    const mark = looks % FULL_LOOK_EVERY === 0 ? undefined : lowWater;
-    looks += 1;
     let claimed = 0;
     const duration = await timed(async () => {
-      const claim = await claimWork(database.db, options, mark);
-      lowWater = claim.newest && new Date(claim.newest.getTime() - LOW_WATER_MARGIN_MS);
+      const claim = await claimWork(database.db, options);
       claimed = claim.units;
     });
     if (claimed !== CLAIMED) {

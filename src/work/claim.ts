@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../postgres/queryable.ts';
+import type { ClaimScope } from './part.ts';
 
 export interface ClaimOptions {
   /** Units that run alone at once, per installation. */
@@ -37,33 +38,29 @@ export interface Claim {
   token: string;
   units: number;
   executions: ClaimedExecution[];
-  /** When the newest claimed unit became claimable. */
-  newest?: Date;
 }
 
-export async function claimWork(db: Database, options: ClaimOptions, lowWater?: Date): Promise<Claim> {
+export async function claimWork(db: Database, options: ClaimOptions, scope: ClaimScope = {}): Promise<Claim> {
   const token = randomUUID();
   const { rows } = await db.prepared(
-    `select id, epoch, workflow, group_name, log_id, burst_id, execution, not_before
-     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::timestamptz, $5::integer, $6::integer, $7::integer, $8::integer, $9::integer)`,
+    `select id, epoch, workflow, group_name, log_id, burst_id, execution
+     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::integer, $5::integer, $6::integer, $7::integer, $8::integer,
+       $9::text[], $10::text[])`,
     [
       token,
       options.leaseMs,
       options.maxInFlight,
-      lowWater ?? null,
       options.burstSize,
       options.burstWidth,
       options.burstThreshold,
       options.maxBursts,
       options.maxOnTheirWay,
+      scope.only ?? null,
+      scope.except ?? null,
     ],
   );
   const executions = new Map<string, ClaimedExecution>();
-  let newest: Date | undefined;
   for (const row of rows) {
-    if (newest === undefined || row.not_before > newest) {
-      newest = row.not_before;
-    }
     const known = executions.get(row.execution);
     if (known?.burst) {
       known.burst.units += 1;
@@ -78,7 +75,7 @@ export async function claimWork(db: Database, options: ClaimOptions, lowWater?: 
       });
     }
   }
-  return { token, units: rows.length, executions: [...executions.values()], ...(newest ? { newest } : {}) };
+  return { token, units: rows.length, executions: [...executions.values()] };
 }
 
 /** Temporal has these executions. */

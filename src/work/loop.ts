@@ -9,6 +9,7 @@
  */
 import type { Database } from '../postgres/queryable.ts';
 import { type Claim, type ClaimOptions, claimWork } from './claim.ts';
+import type { ClaimScope } from './part.ts';
 
 export const DEFAULT_CLAIM_OPTIONS: ClaimOptions = {
   maxInFlight: 40,
@@ -23,6 +24,8 @@ export const DEFAULT_CLAIM_OPTIONS: ClaimOptions = {
 export interface LoopOptions {
   db: Database;
   claim: ClaimOptions;
+  /** What it claims; absent: all that no part has to itself. */
+  scope?: ClaimScope;
   /** Starts what was claimed and marks it; answers with `unavailable` when Temporal should be left alone for a while. */
   start: (claim: Claim) => Promise<{ unavailable?: unknown }>;
   /** One pass of the sweep; absent: this loop does not sweep. */
@@ -49,13 +52,11 @@ const MAX_BACKOFF_MS = 5_000;
 const REST_PER_CLAIM = 9;
 /** Claims that are being started at once. */
 const MAX_CLAIMS_IN_HAND = 8;
-/** A claim looks past the index entries of what was claimed before, and at everything once a second. */
-const FULL_LOOK_MS = 1_000;
-const LOW_WATER_MARGIN_MS = 1_000;
 
 export function runStarterLoop({
   db,
   claim: claimOptions,
+  scope = {},
   start,
   sweep,
   sweepEveryMs = 5_000,
@@ -67,8 +68,6 @@ export function runStarterLoop({
   const inHand = new Set<Promise<void>>();
   const backoff = { claim: 0, start: 0 };
   let lastClaimAt = Date.now();
-  let lastFullLookAt = 0;
-  let lowWater: Date | undefined;
 
   const pause = (ms: number) =>
     new Promise<void>((resolve) => {
@@ -85,17 +84,11 @@ export function runStarterLoop({
   };
 
   const claimOnce = async (): Promise<boolean> => {
-    const fullLook = Date.now() - lastFullLookAt >= FULL_LOOK_MS;
-    const claim = await claimWork(db, claimOptions, fullLook ? undefined : lowWater);
+    const claim = await claimWork(db, claimOptions, scope);
     backoff.claim = 0;
-    if (fullLook) {
-      lastFullLookAt = Date.now();
-      lowWater = undefined;
-    }
     if (claim.units === 0) {
       return false;
     }
-    lowWater = claim.newest && new Date(claim.newest.getTime() - LOW_WATER_MARGIN_MS);
     lastClaimAt = Date.now();
     const handled: Promise<void> = start(claim)
       .then(({ unavailable }) => {

@@ -40,7 +40,7 @@ const LEAST_KILLS = 5;
 const LEAST_APPENDS = 5_000;
 const APPENDS_PER_SECOND = 150;
 /** Transactions, of one to forty messages each. */
-const PUBLICATIONS_PER_SECOND = 8;
+const PUBLICATIONS_PER_SECOND = 5;
 /** Of one kind, from its being up again to the next kill. In a minute that makes more than the least, most of the time. */
 const KILL_EVERY_MS = 5_000;
 const TELL_EVERY_MS = 10_000;

@@ -92,7 +92,7 @@ export function createProcessTarget({ kind, name, directory, settings, mayStart 
       const deadline = performance.now() + UP_DEADLINE_MS;
       for (;;) {
         await starting;
-        if (child && child.ended() === undefined && child.lastLines(1_000).includes(UP_LINE)) return;
+        if (child && child.ended() === undefined && child.lastLines(Number.POSITIVE_INFINITY).includes(UP_LINE)) return;
         if (performance.now() > deadline) throw new Error(`${name} did not come up: ${readFileSync(logFile, 'utf8').slice(-2_000)}`);
         await delay(50);
       }

@@ -2,15 +2,13 @@
  * The examples as a user runs them: compiled, loaded by `tidemark worker --app`, beside a real SMTP server and a real receiver. The worker is killed with a
  * mail accepted, a webhook received and a thumbnail written, none of which it has told the database of; a second one takes over.
  */
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { decode, encode } from 'fast-png';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -23,11 +21,11 @@ import { applySubscriptions } from '../../src/messages/apply-subscriptions.ts';
 import { createTidemark, type Tidemark } from '../../src/tidemark.ts';
 import { createFolder, type RunningCli, startCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { compileExamples } from '../support/examples.ts';
 import { temporalAddress } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const examples = join(root, 'examples/messages');
+const examples = fileURLToPath(new URL('../../examples/messages', import.meta.url));
 const HOLD_IMAGES = 41;
 
 /** What the mail server has accepted. */
@@ -48,7 +46,7 @@ const workers: RunningCli[] = [];
 
 beforeAll(async () => {
   folder = createFolder();
-  [database] = await Promise.all([createTestDatabase(), compileExamples()]);
+  [database] = await Promise.all([createTestDatabase(), compileExamples(folder.path)]);
   await database.ownerPool.query(`${readFileSync(join(examples, 'tables.sql'), 'utf8')};
     grant all on app_user, shipment, image to public;
     create function public.hold() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock_shared(${HOLD_IMAGES}); return new; end';
@@ -236,17 +234,6 @@ async function receive(request: IncomingMessage, response: ServerResponse): Prom
   const answer = () => void response.writeHead(204).end();
   if (isFirstWorker && order === 'order-held') held.set(order, answer);
   else answer();
-}
-
-/** As their user would: with the package and what they depend on in node_modules. */
-async function compileExamples(): Promise<void> {
-  mkdirSync(join(folder.path, 'node_modules'));
-  symlinkSync(root, join(folder.path, 'node_modules/tidemark'));
-  for (const name of ['fast-png', 'nodemailer', 'pg', 'zod'])
-    symlinkSync(join(root, 'node_modules', name), join(folder.path, 'node_modules', name));
-  writeFileSync(join(folder.path, 'package.json'), '{ "type": "module" }');
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  await promisify(execFile)(process.execPath, [compiler, '-p', join(root, 'test/support/examples.tsconfig.json'), '--outDir', folder.path]);
 }
 
 async function startWorker(): Promise<RunningCli> {

@@ -18,10 +18,11 @@ import {
   type PublishOptions,
 } from '../../src/index.ts';
 import { tellOfDeaths } from '../../src/jobs/tell-of-deaths.ts';
-import type { AnyWorker } from '../../src/messages/define-worker.ts';
+import type { WorkerDefinition } from '../../src/messages/define-worker.ts';
 import { unitHandlers } from '../../src/registry.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { beginWork } from '../../src/work/begin.ts';
+import { DEFAULT_CLAIM_OPTIONS, runStarterLoop } from '../../src/work/loop.ts';
 import { redriveWork } from '../../src/work/redrive.ts';
 import { runBurst } from '../../src/work/run-burst.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
@@ -54,9 +55,9 @@ afterAll(() => database?.drop());
 type Handler = (message: Message<Task>, context: MessageContext) => unknown;
 
 /** One subscription, 'sub', of the topic 'task'. */
-async function subscribed(options: Partial<AnyWorker>, handler: Handler = () => {}) {
+async function subscribed(options: Partial<WorkerDefinition<Task>>, handler: Handler = () => {}) {
   const attempts: { n: number; attempt: number; at: number }[] = [];
-  const worker: AnyWorker = {
+  const worker: WorkerDefinition<Task> = {
     subscription: 'sub',
     topic: 'task',
     retry: { initialMs: 0 },
@@ -77,13 +78,16 @@ async function subscribed(options: Partial<AnyWorker>, handler: Handler = () => 
     attempts,
     publish,
     order: () => attempts.map(({ n }) => n),
-    /** In one transaction. @returns ids of the units */
-    publishMany: (count: number, given: PublishOptions = {}) =>
-      tidemark.transaction(async (transaction) => {
-        const ids: string[] = [];
-        for (let n = 0; n < count; n += 1) ids.push(idOf((await transaction.publish('task', { n }, given)).messageId));
-        return ids;
-      }),
+    /** In one statement: data { n }, from 0. @returns ids of the units */
+    async publishMany(count: number, { orderingKey, messageTtlMs }: Pick<PublishOptions, 'orderingKey' | 'messageTtlMs'> = {}) {
+      const { rows } = await database.pool.query(
+        `select (tidemark.publish_message('task', json_build_object('n', n), p_ordering_key => $2,
+           p_ttl => $3::integer * interval '1 millisecond')).message_id
+         from generate_series(0, $1::integer - 1) n`,
+        [count, orderingKey ?? null, messageTtlMs ?? null],
+      );
+      return rows.map(({ message_id }) => idOf(message_id));
+    },
     run: () => runUntilIdle(tidemark),
     /** One attempt of one that was begun. */
     attempt: (unit: Unit, handler = handlerOf(unit.id)) => {
@@ -146,6 +150,32 @@ describe('maxMessages', () => {
     await wide.publishMany(400);
     expect(await bursts()).toBe(2);
     expect(await work.count('claimed', 'burst_id is null')).toBeLessThanOrEqual(4);
+  });
+
+  test('keeps its backlog going as messages end, also beside work that is new all the time', async () => {
+    const { publishMany } = await subscribed({ maxMessages: 1 });
+    await work.register('note');
+    const COUNT = 12;
+    await publishMany(COUNT);
+    const loop = runStarterLoop({
+      db: work.db,
+      claim: DEFAULT_CLAIM_OPTIONS,
+      async start(claim) {
+        await work.markAll(claim);
+        await database.pool.query(`update tidemark.work set state = 'done' where claim_token = $1 and state = 'started'`, [claim.token]);
+        return {};
+      },
+    });
+    let fresh = 0;
+    await until(
+      'all were delivered',
+      async () => {
+        fresh += 1;
+        await work.add({ id: `note/${fresh}`, group: 'h' });
+        return (await work.count('done', `group_name = 'sub'`)) === COUNT;
+      },
+      COUNT * 500,
+    ).finally(() => loop.stop());
   });
 
   test('holds where a burst is taken over while its first attempt still begins units: neither begins what the other has', async () => {
@@ -223,7 +253,7 @@ describe('ackDeadlineMs', () => {
   });
 
   test('of more than a minute, or a subscription whose attempts take long, runs in a heartbeating activity', async () => {
-    const isLong = async (options: Partial<AnyWorker>) => {
+    const isLong = async (options: Partial<WorkerDefinition<Task>>) => {
       const { tidemark } = await subscribed(options);
       const handlers = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore() });
       return handlers.find(({ group }) => group === 'sub')?.long;
@@ -578,14 +608,14 @@ describe('a pause of a subscription', () => {
       await delay(20);
       await takeEffect(message, context);
     });
-    await publishMany(50);
+    await publishMany(30);
     await burst(await claimBurst());
     expect(attempts.length).toBeLessThanOrEqual(16);
     expect(await effects()).toHaveLength(attempts.length);
-    expect(await work.count('ready', 'attempt = 0 and burst_id is null')).toBe(50 - attempts.length);
+    expect(await work.count('ready', 'attempt = 0 and burst_id is null')).toBe(30 - attempts.length);
     await pauseGroup(false);
     await run();
-    expect((await effects()).sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    expect((await effects()).sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, n) => n));
   });
 });
 

@@ -11,6 +11,7 @@ import type { Queryable } from '../../src/postgres/queryable.ts';
 import { createRegistry, type Registry } from '../../src/registry.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { bankAccount } from './bank-account.ts';
+import { scriptedTopics, scriptedWorkers } from './scripted-workers.ts';
 
 export const script = z.object({
   type: z.literal('Step'),
@@ -97,6 +98,8 @@ export function scriptedRegistry(pool: Queryable, elsewhere: boolean): Registry 
       defineEntryWork({ name: 'other-step', logType: ledger, handler, deadlineMs: 60_000, maxAttempts: 3 }),
       defineEntryWork({ name: 'long-step', logType: ledger, handler, long: true, maxAttempts: 3 }),
     ],
+    topics: scriptedTopics,
+    workers: scriptedWorkers(pool),
   });
 }
 

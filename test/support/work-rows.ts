@@ -158,8 +158,7 @@ export function workRows(database: TestDatabase, queryable: Queryable = database
       return found[0].units;
     },
 
-    claim: (options: Partial<ClaimOptions> = {}, lowWater?: Date) =>
-      claimWork(db, { ...DEFAULT_CLAIM_OPTIONS, maxOnTheirWay: 1_000, ...options }, lowWater),
+    claim: (options: Partial<ClaimOptions> = {}) => claimWork(db, { ...DEFAULT_CLAIM_OPTIONS, maxOnTheirWay: 1_000, ...options }),
 
     async markAll(claim: Claim) {
       await markStarted(
