@@ -127,7 +127,13 @@ async function latency(environment: Environment, database: BenchDatabase, change
       latencies.push(since === undefined ? 0 : now - since);
     }
   });
-  await delay(1_000);
+  for (let isRead = false; !isRead; ) {
+    await delay(100);
+    const { rows } = await database.owner.query(
+      'select bool_or(active) as active from pg_replication_slots where database = current_database()',
+    );
+    isRead = rows[0].active;
+  }
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     const startedAt = performance.now();
     const { rows } = await database.owner.query(`insert into public.item (note) values ('x') returning id`);
