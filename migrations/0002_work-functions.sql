@@ -134,12 +134,14 @@ $$;
 --   p_max_in_flight  units that run alone, per installation
 --   p_burst_size 0   turns bursts off
 --   p_max_on_their_way  units that run alone and have not begun
+--   p_only           these groups and no others; null: all, but those that a process has to itself (work_part)
+--   p_except         not these
 -- Cost: one look at what runs, per active group one at its share of the free places, and only a deep backlog is read further.
 -- Step by step: as one statement the planner expects the product of every limit, and each claim would set up what only a backlog needs.
 create function claim_work(
   p_token uuid, p_lease interval, p_max_in_flight integer,
   p_burst_size integer default 100, p_burst_width integer default 8, p_burst_threshold integer default 20, p_max_bursts integer default 4,
-  p_max_on_their_way integer default 10
+  p_max_on_their_way integer default 10, p_only text[] default null, p_except text[] default null
 ) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text)
 language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -151,6 +153,10 @@ declare
   v_running_workflows text[];
   v_running_bursts text[];
   v_running_units integer[];
+  -- Groups that others run, those that are not looked at, and those whose units run in batches.
+  v_parts text[] := '{}';
+  v_except text[];
+  v_batched text[];
   v_stale integer;
   v_free integer;
   v_start integer;
@@ -178,6 +184,12 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   select i.id into v_installation from installation i for update;
   v_now := clock_timestamp();
+  if p_only is null then
+    v_parts := groups_of_parts();
+  end if;
+  v_except := v_parts || coalesce(p_except, '{}');
+  select coalesce(array_agg(g.name), '{}') into v_batched from work_group g
+  where g.batch_max is not null and (p_only is null or g.name = any (p_only)) and g.name <> all (v_except);
 
   loop
     -- Few are on their way (claimed or started, not begun) at once: what a busy worker does not get to within its task timeout is run twice.
@@ -192,7 +204,8 @@ begin
       union all
       -- A burst whose claim ran out is claimed again below, whatever else there is: it keeps its place.
       select w.group_name, w.workflow, w.burst_id, count(*)::integer, 0, 0 from work w where w.state = 'ready' and w.burst_id is not null group by 1, 2, 3
-    ) r;
+    ) r
+    where (p_only is null or r.group_name = any (p_only)) and r.group_name <> all (v_parts);
     exit when v_stale = 0;
     with stale as (
       select w.id from work w where w.state = 'claimed' and w.lease_until < v_now for update skip locked
@@ -202,6 +215,14 @@ begin
     update sweep_counter set value = value + n.n from (select count(*) as n from back) n where name = 'expired_lease' and n.n > 0;
     exit when not found;
   end loop;
+
+  if cardinality(v_batched) > 0 then
+    return query select * from claim_batches(
+      v_installation, p_token, p_lease, v_batched, least(v_free, v_start, greatest(v_free / 4, 1)), p_max_bursts, p_max_bursts * 4);
+    -- What left a batch takes a quarter of the places at most.
+    select v_free - count(*), v_start - count(*) into v_free, v_start from work w
+    where w.group_name = any (v_batched) and w.state = 'claimed' and w.claim_token = p_token and w.burst_id is null;
+  end if;
 
   with recursive load as (
     select r.group_name, sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end)::integer as units
@@ -216,6 +237,7 @@ begin
       select w.priority, w.not_before from work w where w.state = 'ready' and w.group_name = g.name order by w.priority, w.not_before limit 1
     ) f
     where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap) and (g.rate_units is null or rate_left(g, v_now) >= 1)
+      and (p_only is null or g.name = any (p_only)) and g.name <> all (v_except) and g.batch_max is null
     union all
     select v.name, v.room, v.rated, f.priority, f.not_before
     from level v
@@ -261,7 +283,8 @@ begin
         c (tid, turn, seat, room, group_name, workflow, priority, since, alone)
     ), open_burst as (
       select distinct r.group_name, r.workflow, r.burst_id
-      from unnest(v_running_groups, v_running_workflows, v_running_bursts) r (group_name, workflow, burst_id) where r.burst_id is not null
+      from unnest(v_running_groups, v_running_workflows, v_running_bursts) r (group_name, workflow, burst_id)
+      where r.burst_id is not null and r.group_name <> all (v_batched)
     ), deep_workflow as (
       select c.workflow, coalesce(max(o.bursts), 0) as bursts
       from candidate c left join (select o.workflow, count(*)::integer as bursts from open_burst o group by 1) o on o.workflow = c.workflow
@@ -326,6 +349,7 @@ begin
     union all
     -- A burst whose starter died before it was marked keeps its grouping and its id.
     select w.ctid, w.burst_id from work w where w.state = 'ready' and w.burst_id is not null
+      and (p_only is null or w.group_name = any (p_only)) and w.group_name <> all (v_except)
     union all
     select a.tid, null from (
       select c.tid from unnest(v_candidates, v_turns, v_seats, v_rooms) c (tid, turn, seat, room)
@@ -419,14 +443,16 @@ $$;
 -- Whether a group is under its cap, until the end of this transaction: claims take places under the same lock.
 create function work_group_has_room(p_group text, p_burst_width integer default 8) returns boolean language plpgsql set search_path from current as $$
 declare
-  v_cap integer := (select cap from work_group where name = p_group);
+  v_cap integer;
+  v_batched boolean;
 begin
+  select cap, batch_max is not null into v_cap, v_batched from work_group where name = p_group;
   if v_cap is null then
     return true;
   end if;
   perform 1 from installation for update;
   return v_cap > (
-    select coalesce(sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end), 0)
+    select coalesce(sum(case when r.burst_id is null or v_batched then r.units else least(r.units, p_burst_width) end), 0)
     from (select burst_id, count(*) as units from work where group_name = p_group and state in ('claimed', 'started') group by 1) r);
 end
 $$;
@@ -551,8 +577,9 @@ $$;
 
 -- Begins up to p_limit more units of a burst for the attempt that holds p_fence. Its first call takes the burst over: what is
 -- left is its own (claim_token), and an attempt that still runs begins nothing more. Units that an earlier one had begun and not
--- ended leave the burst to run alone: one of them may be what killed its worker. What is past its expires_at is expired. Of a group that is
--- paused, or has a rate by now, nothing begins: all that has not leaves the burst.
+-- ended leave the burst to run alone: one of them may be what killed its worker. Those of a batch, begun all at once, do so after
+-- the second death. What is past its expires_at is expired. Of a group that is paused, or has a rate by now, nothing begins: all that
+-- has not leaves the burst.
 create function begin_burst(p_burst_id text, p_fence uuid, p_limit integer, p_takes_over boolean)
 returns setof work language plpgsql set search_path from current as $$
 declare
@@ -567,8 +594,9 @@ begin
     perform 1 from work w where w.burst_id = p_burst_id order by w.priority, w.not_before, w.id for update;
     update work w set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, claim_token = null,
       lease_until = null, check_after = null
-    where w.burst_id = p_burst_id and w.state = 'started' and w.fence is not null;
-    update work w set state = 'started', claim_token = p_fence, lease_until = null, checks = 0,
+    where w.burst_id = p_burst_id and w.state = 'started' and w.fence is not null
+      and (w.unended >= 2 or not exists (select 1 from work_group g where g.name = w.group_name and g.batch_max is not null));
+    update work w set state = 'started', claim_token = p_fence, fence = null, lease_until = null, checks = 0,
       check_after = clock_timestamp() + interval '1 minute'
     where w.burst_id = p_burst_id and w.state in ('ready', 'claimed', 'started');
   end if;

@@ -33,7 +33,9 @@ export {
   SequenceRangeError,
   SetupError,
   SheetClosedError,
+  SubscriptionNotFoundError,
   TidemarkError,
+  TopicNotFoundError,
   UnavailableError,
   UnknownWorkflowError,
 } from './errors.ts';
@@ -85,6 +87,8 @@ export { applySubscriptions, planSubscriptions, type SubscriptionChange } from '
 export { binary, type UnreadBytes } from './messages/binary.ts';
 export {
   type AnyWorker as Worker,
+  type BatchOptions,
+  type BatchWorkerDefinition,
   type BinaryWorkerDefinition,
   defineWorker,
   type TypedWorker,
@@ -96,7 +100,7 @@ export {
   type ExperimentWorker,
   workerToExperimentWorker,
 } from './messages/experiment-worker.ts';
-export type { Message, MessageContext, MessageLogger } from './messages/message.ts';
+export type { BatchContext, BatchMessage, Message, MessageContext, MessageLogger } from './messages/message.ts';
 export { messageToJson } from './messages/message-to-json.ts';
 export {
   type Notification,

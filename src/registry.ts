@@ -12,6 +12,7 @@ import { collectGarbageJob } from './garbage/collect-job.ts';
 import { compactHandler } from './history/compact-work.ts';
 import { jobHandler } from './jobs/job-handler.ts';
 import { onDeadJob } from './jobs/on-dead-job.ts';
+import { batchDeliveryHandler } from './messages/batch-handler.ts';
 import { type AnyWorker, checkWorker } from './messages/define-worker.ts';
 import { deliveryHandler } from './messages/delivery-handler.ts';
 import type { Topics } from './messages/topic.ts';
@@ -89,7 +90,11 @@ export function unitHandlers(registry: Registry, dependencies: HandlerDependenci
     handlers.push(entryWorkHandler(work, dependencies));
   }
   for (const worker of registry.workers.values()) {
-    handlers.push(deliveryHandler(worker, registry.topics, dependencies));
+    handlers.push(
+      worker.batch === undefined
+        ? deliveryHandler(worker, registry.topics, dependencies)
+        : batchDeliveryHandler(worker, registry.topics, dependencies),
+    );
   }
   return handlers;
 }

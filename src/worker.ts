@@ -1,5 +1,6 @@
 /** Door: a worker. Runs workflows and activities, with the starter loop beside them unless that runs elsewhere. */
 import { openBlobStore } from './blob-store/open-blob-store.ts';
+import { checkSubscriptions } from './cli/check-subscriptions.ts';
 import { keepRunning } from './cli/keep-running.ts';
 import { loadApp } from './cli/load-app.ts';
 import { onDeadOf } from './cli/on-dead-of.ts';
@@ -22,10 +23,14 @@ export interface WorkerOptions {
   starter: boolean;
   /** Brings the subscriptions of the database to what the app says, first. */
   apply?: boolean;
+  /** These subscriptions alone. */
+  subscriptions?: readonly string[];
+  /** All but these subscriptions. */
+  except?: readonly string[];
 }
 
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
-export async function runWorker({ app, starter, apply = false }: WorkerOptions): Promise<void> {
+export async function runWorker({ app, starter, apply = false, subscriptions, except }: WorkerOptions): Promise<void> {
   const config = loadConfig();
   const targets = await findTargets(config);
   const { databaseUrl, schema, temporal } = targets;
@@ -40,6 +45,7 @@ export async function runWorker({ app, starter, apply = false }: WorkerOptions):
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
   const { registry, file, blobs: ofApp } = await loadApp(app, schema);
+  checkSubscriptions([...(subscriptions ?? []), ...(except ?? [])], registry);
   const pools = createWorkerPools(databaseUrl, 'worker', (error) => log.warn(`postgres: ${error.message}`));
   const { pool, blobPool } = pools;
   let operations: Operations | undefined;
@@ -54,8 +60,8 @@ export async function runWorker({ app, starter, apply = false }: WorkerOptions):
       app: file,
       logTypes: [...registry.logTypes.keys()],
       entryWork: [...registry.entryWork.keys()],
-      subscriptions: [...registry.workers.keys()],
       starter,
+      subscriptions: [...registry.workers.keys()].filter((name) => subscriptions?.includes(name) ?? !except?.includes(name)),
       schema,
       temporal: temporal.address,
     });
@@ -70,6 +76,8 @@ export async function runWorker({ app, starter, apply = false }: WorkerOptions):
       warn: (message: string) => log.warn(message),
       log: linesOf(log),
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
+      ...(subscriptions ? { subscriptions } : {}),
+      ...(except ? { except } : {}),
     };
     await keepRunning(async () => started(await startWorker(options)), { signal, log });
   } finally {

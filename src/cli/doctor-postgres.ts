@@ -8,6 +8,7 @@ import { createPool, type Pool } from '../postgres/pool.ts';
 import { inSchema, quoteSchema } from '../postgres/queryable.ts';
 import { workStats } from '../work/stats.ts';
 import { checkChanges } from './doctor-changes.ts';
+import { checkMessages } from './doctor-messages.ts';
 import { explainError } from './explain-error.ts';
 import type { Finding } from './finding.ts';
 import { formatBytes, formatCount, formatDuration } from './print.ts';
@@ -17,9 +18,11 @@ import { requireMigrated } from './with-database.ts';
 const OLDEST_VERSION = 15;
 /** A worker takes 40, with its starter and some commands beside it. */
 const FEW_CONNECTIONS = 60;
+const ROLES = ['tidemark_owner', 'tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_cdc'];
 const OLD_MS = 60_000;
 
-export async function checkPostgres(targets: Targets): Promise<Finding[]> {
+/** @param app file to compare the subscriptions with */
+export async function checkPostgres(targets: Targets, app?: string): Promise<Finding[]> {
   const pool = createPool({ connectionString: targets.databaseUrl, max: 2, applicationName: 'tidemark doctor' });
   const findings: Finding[] = [];
   try {
@@ -33,6 +36,7 @@ export async function checkPostgres(targets: Targets): Promise<Finding[]> {
       ...(await checkWork(pool, targets.schema)),
       ...(await checkChanges(inSchema(pool, targets.schema))),
     );
+    findings.push(...(await checkMessages(pool, targets.schema, app)));
   } catch (error) {
     const { message } = explainError(error);
     findings.push({ check: findings.length === 0 ? 'postgres' : 'database', state: 'wrong', found: maskSecrets(message) });
@@ -94,15 +98,16 @@ async function checkSettings(pool: Pool): Promise<Finding[]> {
 async function checkRole(pool: Pool): Promise<Finding> {
   const { rows } = await pool.query(
     `select current_user as name, (select rolsuper from pg_roles where rolname = current_user) as super,
-       (select count(*)::integer from pg_roles where rolname in ('tidemark_owner', 'tidemark_app', 'tidemark_reader')) as roles,
+       (select array_agg(r order by r) from unnest($1::text[]) r where not exists (select 1 from pg_roles where rolname = r)) as missing,
        coalesce((select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = 'tidemark_app'), false) as is_app`,
+    [ROLES],
   );
-  const { name, super: isSuper, roles, is_app: isApp } = rows[0];
-  if (roles < 3) {
+  const { name, super: isSuper, missing, is_app: isApp } = rows[0];
+  if (missing !== null) {
     return {
       check: 'roles',
       state: 'wrong',
-      found: 'tidemark_owner, tidemark_app or tidemark_reader is missing',
+      found: `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
       fix: "Run 'tidemark migrate' as a superuser.",
     };
   }

@@ -27,3 +27,15 @@ export function parseSequenceIdOption(text: string): bigint {
   }
   return BigInt(text);
 }
+
+/** 'a,b' → ['a', 'b']. */
+export function parseNames(text: string): string[] {
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.length === 0) {
+    throw new InvalidArgumentError('Use names with commas between them.');
+  }
+  return names;
+}

@@ -1,11 +1,15 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { WorkerOptions } from '../worker.ts';
+import { parseNames } from './parse-option.ts';
+import { UsageError } from './usage-error.ts';
 
 const EXAMPLES = `
 Examples:
   $ tidemark worker                                  the app in tidemark.config.{js,mjs,ts}; without one, sheets alone
   $ tidemark worker --app dist/app.js
   $ tidemark worker --no-starter                     where 'tidemark starter' runs as a process of its own
+  $ tidemark worker --subscriptions mail,index       these alone, on a task queue and with a maxInFlight of their own
+  $ tidemark worker --except mail,index              all the rest
 
 Needs DATABASE_URL and TEMPORAL_ADDRESS, or a running 'tidemark dev' in this folder. Logs JSON lines (LOG_LEVEL).
 TIDEMARK_METRICS=HOST:PORT: /metrics, /health/live and /health/ready there. TIDEMARK_ON_DEAD_URL: an address that is told of dead units.
@@ -18,8 +22,17 @@ export function addWorker(program: Command): void {
     .option('--app <file>', 'file whose default export is the createTidemark instance')
     .option('--no-starter', 'leave starting executions to another process')
     .option('--apply', "apply the app's subscriptions first, as 'tidemark subscriptions apply' does")
+    .addOption(
+      new Option('--subscriptions <names>', 'run these subscriptions and nothing else: others leave them alone while this runs')
+        .argParser(parseNames)
+        .conflicts('except'),
+    )
+    .addOption(new Option('--except <names>', 'run all but these subscriptions').argParser(parseNames))
     .addHelpText('after', EXAMPLES)
     .action(async (options: WorkerOptions) => {
+      if (options.subscriptions && !options.starter) {
+        throw new UsageError('--subscriptions needs its own starter: leave out --no-starter.');
+      }
       const { runWorker } = await import('../worker.ts');
       await runWorker(options);
     });

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type * as entries from '../http/entry-schemas.ts';
 import type * as events from '../http/event-schemas.ts';
 import type * as logs from '../http/logs.ts';
+import type * as messages from '../http/message-schemas.ts';
 import type * as schemas from '../http/schemas.ts';
 import type * as session from '../http/session.ts';
 import type * as snapshots from '../http/snapshots.ts';
@@ -33,3 +34,14 @@ export type WorkState = z.output<typeof work.WorkState>;
 /** Which units. */
 export type WorkSelection = { [Field in keyof typeof work.Selection]?: z.output<(typeof work.Selection)[Field]> };
 export type SessionBody = z.output<typeof session.SessionBody>;
+
+export type TopicBody = z.output<typeof messages.TopicBody>;
+export type PublishedBody = z.output<typeof messages.Published>;
+export type SubscriptionBody = z.output<typeof messages.Subscription>;
+export type MessageBody = z.output<typeof messages.Message>;
+export type DeadLetterBody = z.output<typeof messages.DeadLetter>;
+export type DeadLetterDetails = z.output<typeof messages.DeadLetterWithDetails>;
+/** Which dead letters. */
+export type DeadLetterSelection = {
+  [Field in keyof typeof messages.DeadLetterSelection]?: z.output<(typeof messages.DeadLetterSelection)[Field]>;
+};

@@ -11,6 +11,7 @@ import { createHttpBlobs } from './http-blobs.ts';
 import { createHttpEventLog, type HttpEventLog, type HttpLogOptions } from './http-event-log.ts';
 import { type LogEventsOptions, logEvents, type PositionedEvent } from './log-events.ts';
 import { createLogTail, type LogTail } from './log-tail.ts';
+import { createMessageClient, type MessageClient } from './message-client.ts';
 import { type ConnectOptions, createTransport, type RequestOptions } from './transport.ts';
 import { createWorkClient, type WorkClient } from './work-client.ts';
 
@@ -20,7 +21,7 @@ export interface LogList {
   next?: string | undefined;
 }
 
-export interface TidemarkClient {
+export interface TidemarkClient extends MessageClient {
   readonly logs: {
     list(options?: { type?: string; prefix?: string; after?: string; limit?: number; signal?: AbortSignal }): Promise<LogList>;
     /** An empty log; one of that id and type that is there already stays as it is. */
@@ -81,6 +82,7 @@ export function connect(options: ConnectOptions): TidemarkClient {
         ...eventOptions,
         signal: signal ? AbortSignal.any([signal, transport.signal]) : transport.signal,
       }),
+    ...createMessageClient(transport),
     work: createWorkClient(transport),
     session: {
       get: (sessionOptions) => transport.json('GET', 'session', sessionOptions),

@@ -10,7 +10,9 @@ import {
   NoContinuationError,
   NotExposedError,
   SequenceRangeError,
+  SubscriptionNotFoundError,
   TidemarkError,
+  TopicNotFoundError,
   UnavailableError,
 } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
@@ -22,6 +24,8 @@ export interface RequestSubject {
   blob?: string;
   sequenceId?: SequenceId;
   key?: string;
+  /** Of a topic or subscription. */
+  name?: string;
 }
 
 /** Worth another try by themselves. */
@@ -45,7 +49,7 @@ export async function errorOf(response: Response, subject: RequestSubject): Prom
   return ofProblem(problem, subject);
 }
 
-function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0n, key = '' }: RequestSubject): TidemarkError {
+function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0n, key = '', name = '' }: RequestSubject): TidemarkError {
   const { code, detail, nextSequenceId, startSequenceId, endSequenceId } = problem;
   switch (code) {
     case 'conflict':
@@ -54,6 +58,10 @@ function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0
       return new SequenceRangeError(sequenceId, BigInt(startSequenceId ?? 0), BigInt(endSequenceId ?? 0));
     case 'log_not_found':
       return new LogNotFoundError(logId);
+    case 'topic_not_found':
+      return new TopicNotFoundError(name);
+    case 'subscription_not_found':
+      return new SubscriptionNotFoundError(name);
     case 'blob_not_found':
       return new BlobNotFoundError(blob);
     case 'blob_wrong_kind':

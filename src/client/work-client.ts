@@ -14,7 +14,7 @@ export interface WorkClient {
   stats(options?: { group?: string } & Signal): Promise<{ groups: GroupStats[]; sweep: Record<string, number> }>;
   throughput(options?: { minutes?: number; group?: string } & Signal): Promise<{ bucketMs: number; buckets: ThroughputBucket[] }>;
   /** Dead units by their errors, largest group first. */
-  errors(options?: { group?: string; log?: string; limit?: number } & Signal): Promise<{ errors: DeadGroup[] }>;
+  errors(options?: { group?: string; workflow?: string; log?: string; limit?: number } & Signal): Promise<{ errors: DeadGroup[] }>;
   /** Runs dead units again. @returns how many */
   redrive(selection: WorkSelection & { ids?: readonly string[] }): Promise<{ units: number }>;
   /** Gives dead units up. @returns how many */

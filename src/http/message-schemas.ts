@@ -42,7 +42,11 @@ export const PublishBody = z
   })
   .strict()
   .refine((body) => 'data' in body !== 'dataBase64' in body, 'give data, or dataBase64 for a topic whose messages are bytes')
-  .meta({ id: 'NewMessage', description: 'With `data` or `dataBase64`, at most 1 MB' });
+  .meta({
+    id: 'NewMessage',
+    description: 'With `data` or `dataBase64`, at most 1 MB',
+    oneOf: [{ required: ['data'] }, { required: ['dataBase64'] }],
+  });
 
 export const Published = z
   .object({
@@ -124,7 +128,7 @@ export function subscriptionBody({ usedAt, createdAt, ...subscription }: ListedS
   return { ...subscription, usedAt: usedAt.toISOString(), createdAt: createdAt.toISOString() };
 }
 
-export function messageBody(message: ListedMessage): z.input<typeof Message> {
+function messageBody(message: ListedMessage): z.input<typeof Message> {
   const { publishedAt, ...rest } = messageJson(message);
   return { ...rest, publishedAt: publishedAt.toISOString() };
 }
@@ -138,7 +142,7 @@ export function deadLetterDetailsBody(
   links: Links,
 ): z.input<typeof DeadLetterWithDetails> {
   return {
-    ...unitDetailsBody(unit, links),
+    ...{ ...unitDetailsBody(unit, links), message: undefined },
     ...(message ? { message: messageBody(message) } : {}),
     decisions: decisions.map(decisionBody),
   };

@@ -1,6 +1,7 @@
 /** Units of work as REST shows them. */
 import { z } from 'zod';
 import { executionUrl } from '../execution-url.ts';
+import type { ListedMessage } from '../messages/list-messages.ts';
 import type { ListedUnit } from '../work/listed-unit.ts';
 import type { UnitDetails } from '../work/read-unit.ts';
 import { SHOWN_STATES, type ShownState } from '../work/select.ts';
@@ -43,6 +44,10 @@ export const Unit = z
   })
   .meta({ id: 'Unit', description: 'One thing to be done' });
 
+const UnitMessage = z
+  .object({ messageId: z.string(), topic: z.string(), publishedAt: Timestamp, causationId: z.string().optional() })
+  .meta({ id: 'UnitMessage', description: 'Of a delivery: what it delivers. Its data is in GET /dead-letters/{workId}' });
+
 export const UnitWithDetails = Unit.extend({
   error: UnitError.extend({ stack: z.string().optional() }).optional(),
   epoch: z.string().describe('Which life of the unit this is: a redrive, or a run that is gone, begins a new one'),
@@ -53,6 +58,7 @@ export const UnitWithDetails = Unit.extend({
   burstId: z.string().optional().describe('The burst that it is part of'),
   input: z.unknown().optional(),
   result: z.unknown().optional(),
+  message: UnitMessage.optional(),
 }).meta({ id: 'UnitDetails', description: 'One unit with all there is to know' });
 
 export const GroupStats = z
@@ -121,7 +127,7 @@ export function unitBody({ result: _, createdAt, begunAt, finishedAt, ...unit }:
   };
 }
 
-export function unitDetailsBody(unit: UnitDetails, links: Links): z.input<typeof UnitWithDetails> {
+export function unitDetailsBody(unit: UnitDetails, links: Links, message?: ListedMessage): z.input<typeof UnitWithDetails> {
   const { epoch, failures, priority, notBefore, expiresAt, burstId, input, result, error, ...listed } = unit;
   return {
     ...unitBody(listed, links),
@@ -134,7 +140,12 @@ export function unitDetailsBody(unit: UnitDetails, links: Links): z.input<typeof
     ...(burstId === undefined ? {} : { burstId }),
     ...(input === undefined ? {} : { input }),
     ...(result === undefined ? {} : { result }),
+    ...(message ? { message: unitMessageBody(message) } : {}),
   };
+}
+
+function unitMessageBody({ messageId, topic, publishedAt, causationId }: ListedMessage): z.input<typeof UnitMessage> {
+  return { messageId, topic, publishedAt: publishedAt.toISOString(), ...(causationId === undefined ? {} : { causationId }) };
 }
 
 function linkOf({ execution }: Pick<ListedUnit, 'execution'>, { uiUrl, namespace = 'default' }: Links): { uiUrl?: string } {

@@ -3,6 +3,8 @@
  * belong to no log are for callers who reach all.
  */
 import { z } from 'zod';
+import { DELIVERY_WORKFLOW } from '../messages/delivery-handler.ts';
+import { listMessages, messageIdOf } from '../messages/list-messages.ts';
 import { WORK_HINT } from '../postgres/hints.ts';
 import { notify } from '../postgres/listen.ts';
 import { groupDeadWork } from '../work/group-dead.ts';
@@ -69,7 +71,10 @@ export function workRoutes(app: HttpApp, context: HttpContext): void {
       response: { 200: UnitWithDetails, ...problems(404) },
     },
     async handler({ params: { workId }, caller }) {
-      return unitDetailsBody(await readUnit(db, workId, within(caller, {})), context);
+      const unit = await readUnit(db, workId, within(caller, {}));
+      const message =
+        unit.workflow === DELIVERY_WORKFLOW ? (await listMessages(db, [messageIdOf(workId)], 0)).get(messageIdOf(workId)) : undefined;
+      return unitDetailsBody(unit, context, message);
     },
   });
 
@@ -131,7 +136,7 @@ export function workRoutes(app: HttpApp, context: HttpContext): void {
     schema: {
       tags: [TAGS.work],
       summary: 'Dead units by their errors, largest group first',
-      querystring: z.object({ group: Selection.group, log: Selection.log, limit: pageSize(1_000, 100) }),
+      querystring: z.object({ group: Selection.group, workflow: Selection.workflow, log: Selection.log, limit: pageSize(1_000, 100) }),
       response: { 200: z.object({ errors: z.array(DeadGroup) }), ...problems() },
     },
     async handler(request) {

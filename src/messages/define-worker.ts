@@ -4,17 +4,15 @@
  */
 import { InvalidInputError } from '../errors.ts';
 import type { IsUnread } from './binary.ts';
-import type { Message, MessageContext } from './message.ts';
+import type { BatchContext, BatchMessage, Message, MessageContext } from './message.ts';
 import type { DeliveredData, TopicName } from './register.ts';
 import { checkRetry, type RetryPolicy } from './retry-policy.ts';
 import type { DataOf, Topics } from './topic.ts';
 
-export interface WorkerDefinition<DataT, NameT extends string = string> {
+interface SubscriptionOptions<DataT, NameT extends string> {
   /** `[a-z0-9][a-z0-9._-]{0,99}`; names the group of its deliveries. */
   readonly subscription: string;
   readonly topic: NameT;
-  /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
-  readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
   /** Of a binary topic: what its bytes say. Bytes at which it throws are dead at once, and kept. */
   readonly parseMessage?: (bytes: Uint8Array) => DataT;
   /** At most so many run at once, over all processes. Of fewer than 8 each runs alone, never in a burst. Default: no limit of its own. */
@@ -41,8 +39,33 @@ export interface WorkerDefinition<DataT, NameT extends string = string> {
   readonly expirationPolicy?: { readonly ttlMs: number };
 }
 
+export interface WorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<DataT, NameT> {
+  readonly batch?: undefined;
+  /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
+  readonly handler: (message: Message<DataT>, context: MessageContext) => unknown;
+}
+
+export interface BatchOptions {
+  /** Messages that the handler gets together at most: 1 to 1,000, and no more than `maxMessages`. */
+  readonly max: number;
+  /** How long a message waits for others where there are fewer. Default 100. */
+  readonly waitMs?: number;
+}
+
+/** A worker that takes many messages at once, in one execution. Without order and without a rate. */
+export interface BatchWorkerDefinition<DataT, NameT extends string = string> extends SubscriptionOptions<DataT, NameT> {
+  readonly batch: BatchOptions;
+  readonly enableMessageOrdering?: false;
+  readonly rateLimit?: undefined;
+  /**
+   * Runs at least once; what it writes through `db` takes effect once for each message that it does not `fail`. What it throws fails none of them:
+   * all go on alone, in arrays of one, where an error is a failed attempt of that message. `ackDeadlineMs` is the batch's.
+   */
+  readonly handler: (messages: BatchMessage<DataT>[], context: BatchContext) => unknown;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
-export type AnyWorker = WorkerDefinition<any>;
+export type AnyWorker = WorkerDefinition<any> | BatchWorkerDefinition<any>;
 
 /** A worker of a binary topic: nobody else knows how to read its messages. */
 export type BinaryWorkerDefinition<DataT, NameT extends string = string> = WorkerDefinition<DataT, NameT> &
@@ -60,6 +83,7 @@ type BinaryTopicName<TopicsT extends Topics> = {
 
 export const DEFAULT_ACK_DEADLINE_MS = 10_000;
 export const DEFAULT_MAX_DELIVERY_ATTEMPTS = 5;
+export const DEFAULT_BATCH_WAIT_MS = 100;
 
 /**
  * @example defineWorker(topics, { topic: 'order-placed', subscription: 'order-placed-mail', handler: async ({ data }) => { … } });
@@ -73,6 +97,10 @@ export function defineWorker<TopicsT extends Topics, NameT extends Exclude<keyof
   topics: TopicsT,
   worker: WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>,
 ): WorkerDefinition<DataOf<TopicsT[NameT]>, NameT>;
+export function defineWorker<TopicsT extends Topics, NameT extends keyof TopicsT & string>(
+  topics: TopicsT,
+  worker: BatchWorkerDefinition<DataOf<TopicsT[NameT]>, NameT>,
+): BatchWorkerDefinition<DataOf<TopicsT[NameT]>, NameT>;
 export function defineWorker(topics: Topics, worker: AnyWorker): AnyWorker {
   checkWorker(worker, topics);
   return worker;
@@ -129,6 +157,16 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
     throw new InvalidInputError(`onPoison of subscription '${subscription}' is '${onPoison}': use 'block' or 'skip'.`);
   }
   checkRetry(subscription, retry);
+  if (worker.batch !== undefined) {
+    check('batch.max', worker.batch.max, 1, Math.min(1_000, maxMessages ?? 1_000));
+    check('batch.waitMs', worker.batch.waitMs, 0, 3_600_000);
+    const other = (worker.enableMessageOrdering as boolean | undefined) ? 'enableMessageOrdering' : rateLimit && 'rateLimit';
+    if (other) {
+      throw new InvalidInputError(
+        `Subscription '${subscription}' has both batch and ${other}, which has messages begin one by one. Use one of them.`,
+      );
+    }
+  }
 }
 
 function checkParser({ subscription, topic, parseMessage }: AnyWorker, topics: Topics): void {

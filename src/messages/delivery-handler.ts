@@ -10,7 +10,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { UnitHandler } from '../work/unit.ts';
-import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from './define-worker.ts';
+import { DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS, type WorkerDefinition } from './define-worker.ts';
 import type { Message } from './message.ts';
 import { createMessageContext } from './message-context.ts';
 import { readData } from './read-data.ts';
@@ -27,7 +27,8 @@ const SHORT_DEADLINE_MS = 60_000;
 /** An attempt that took longer: the next one is taken for long, too. */
 const SHORT_ATTEMPT_MS = 5_000;
 
-export function deliveryHandler(worker: AnyWorker, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
+// biome-ignore lint/suspicious/noExplicitAny: of whatever topic
+export function deliveryHandler(worker: WorkerDefinition<any>, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
   const { subscription, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS, deadLetter = {} } = worker;
   /** What handlers threw, and what of it came from the database that the delivery is in. */
   const thrown = new WeakSet<object>();

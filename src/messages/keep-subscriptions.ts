@@ -30,7 +30,7 @@ export function describeDifferences(plan: readonly SubscriptionChange[]): string
 }
 
 /** A worker knows these: they are in use. Those that are not in the database are not made. */
-export async function markSubscriptionsUsed(db: Database, subscriptions: readonly string[]): Promise<void> {
+async function markSubscriptionsUsed(db: Database, subscriptions: readonly string[]): Promise<void> {
   await db.query(`update ${db.schema}.subscription set used_at = clock_timestamp() where name = any ($1::text[])`, [subscriptions]);
 }
 

@@ -79,7 +79,7 @@ export function createMessageContext({
   };
 }
 
-function createLogger(log: HandlerDependencies['log'], always: Record<string, unknown>): MessageLogger {
+export function createLogger(log: HandlerDependencies['log'], always: Record<string, unknown>): MessageLogger {
   const at =
     (level: keyof MessageLogger) =>
     (text: string, fields: Record<string, unknown> = {}) =>

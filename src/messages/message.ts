@@ -40,6 +40,34 @@ export interface MessageContext {
   readonly idempotencyKey: string;
 }
 
+/** One of those that a worker with `batch` gets together. */
+export interface BatchMessage<DataT = unknown> extends Message<DataT> {
+  /** Which delivery of this message to this subscription it is, from 1. */
+  attempt: number;
+  /** The same for every attempt, and after a redrive: for services that take one. */
+  idempotencyKey: string;
+}
+
+export interface BatchContext {
+  /** Statements here commit together with the ends of the messages that did not fail, or not at all. */
+  readonly db: Queryable;
+  /** Publishes in the same transaction as `db`. */
+  readonly publish: Publisher['publish'];
+  /** This message has failed, the others have not: it is tried again alone, or is dead, as its options say. */
+  fail(message: BatchMessage, error: unknown): void;
+  /**
+   * For effects in a transaction of the handler's own: those of the messages whose effect was not committed before.
+   * @param tx the transaction that the effects are in
+   */
+  once<DataT>(tx: Queryable, messages: readonly BatchMessage<DataT>[]): Promise<BatchMessage<DataT>[]>;
+  /** Aborted at the deadline of the batch, or on shutdown. */
+  readonly signal: AbortSignal;
+  /** Still at it: the deadline counts from here. @throws FencedError when another attempt has taken over */
+  heartbeat(): Promise<void>;
+  /** Every line holds subscription and messages: how many. */
+  readonly logger: MessageLogger;
+}
+
 /** Every line holds messageId, subscription and attempt. */
 export interface MessageLogger {
   debug(text: string, fields?: Record<string, unknown>): void;

@@ -73,19 +73,7 @@ async function writeMessage(
   options: PublishOptions,
   traceparent: string | undefined,
 ): Promise<PublishValue> {
-  const topic = topics[topicName];
-  if (topic === undefined) {
-    const known = Object.keys(topics).join(', ') || 'there are none';
-    throw new InvalidInputError(`Topic '${String(topicName).slice(0, 120)}' is not defined (${known}). Add it to defineTopics.`);
-  }
-  checkOptions(options);
-  const encoded = topic.encode(payload);
-  const bytes = typeof encoded === 'string' ? Buffer.byteLength(encoded) : encoded.byteLength;
-  if (bytes > MAX_BYTES) {
-    throw new InvalidInputError(
-      `A message of topic '${topicName}' is ${bytes} bytes; the limit is ${MAX_BYTES}. Write it to a blob and publish its id.`,
-    );
-  }
+  const encoded = encodeMessage(topics, topicName, payload, options);
   const { orderingKey, dedupeKey, notBefore, messageTtlMs, attributes, actor, correlationId, causationId } = options;
   const { rows } = await db.prepared(
     `select message_id, deliveries, is_new from ${db.schema}.publish_message($1::text, $2::json, $3::bytea, $4::json, $5::text, $6::text,
@@ -107,6 +95,24 @@ async function writeMessage(
   );
   const { message_id, deliveries, is_new } = rows[0];
   return { messageId: String(message_id), deliveries, isDuplicate: !is_new };
+}
+
+/** @returns the payload as it is kept. @throws InvalidInputError as `publishMessage` says */
+export function encodeMessage(topics: Topics, topicName: string, payload: unknown, options: PublishOptions): string | Uint8Array {
+  const topic = topics[topicName];
+  if (topic === undefined) {
+    const known = Object.keys(topics).join(', ') || 'there are none';
+    throw new InvalidInputError(`Topic '${String(topicName).slice(0, 120)}' is not defined (${known}). Add it to defineTopics.`);
+  }
+  checkOptions(options);
+  const encoded = topic.encode(payload);
+  const bytes = typeof encoded === 'string' ? Buffer.byteLength(encoded) : encoded.byteLength;
+  if (bytes > MAX_BYTES) {
+    throw new InvalidInputError(
+      `A message of topic '${topicName}' is ${bytes} bytes; the limit is ${MAX_BYTES}. Write it to a blob and publish its id.`,
+    );
+  }
+  return encoded;
 }
 
 function checkOptions({

@@ -16,6 +16,16 @@ export async function readMessage(db: Database, messageId: string): Promise<Stor
   return rows[0] && messageFromRow(rows[0]);
 }
 
+/** @returns by message id; without those that are gone */
+export async function readMessages(db: Database, messageIds: readonly string[]): Promise<Map<string, StoredMessage>> {
+  const { rows } = await db.prepared(
+    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id
+     from ${db.schema}.message where id = any ($1::bigint[])`,
+    [messageIds],
+  );
+  return new Map(rows.map((row) => [String(row.id), messageFromRow(row)]));
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
 function messageFromRow(row: any): StoredMessage {
   return {

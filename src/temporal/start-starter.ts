@@ -2,16 +2,17 @@
 import type { Client } from '@temporalio/client';
 import { WORK_HINT } from '../postgres/hints.ts';
 import { listen } from '../postgres/listen.ts';
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { ClaimOptions } from '../work/claim.ts';
 import { DEFAULT_CLAIM_OPTIONS, runStarterLoop, type StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
+import { holdPart, liveParts, type Part } from '../work/part.ts';
 import { installationId } from '../work/register.ts';
 import { executionIsRunning, startClaim } from '../work/start.ts';
 import { sweep } from '../work/sweep.ts';
 import { missingSearchAttributes } from './connection.ts';
 import { ensureSchedules, type GarbageSchedule } from './schedules.ts';
-import { taskQueueOf } from './task-queue.ts';
+import { partOfTaskQueue, taskQueueOf } from './task-queue.ts';
 
 export interface StarterOptions {
   queryable: Queryable;
@@ -21,6 +22,10 @@ export interface StarterOptions {
   connectionString?: string;
   /** The client shares a worker's connection. */
   eager: boolean;
+  /** Starts the executions of these subscriptions and no others, on their own task queue. */
+  part?: Part;
+  /** Subscriptions whose executions others start. */
+  except?: readonly string[];
   claim?: Partial<ClaimOptions>;
   startDeadlineMs?: number;
   sweepEveryMs?: number;
@@ -38,15 +43,22 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
   const db = inSchema(queryable, schema);
   const claim = { ...DEFAULT_CLAIM_OPTIONS, ...options.claim };
   const installation = await installationId(db);
-  const taskQueue = taskQueueOf(installation);
+  const { part, except } = options;
+  const taskQueue = taskQueueOf(installation, part?.id);
+  // Before the first claim, so that nobody else claims what is this one's.
+  const letGo = part ? await keepPart(db, part, (message) => log('warn', message)) : () => {};
   const missing = await missingSearchAttributes(client);
   if (missing.length > 0) {
     log('warn', `The namespace has no search attribute ${missing.join(', ')}: executions carry none. See tidemark doctor.`);
   }
-  const isRunning = executionIsRunning({ client, deadlineMs: startDeadlineMs, eager });
+  const isRunning = executionIsRunning({ client, deadlineMs: startDeadlineMs, eager }, async (queue) => {
+    const waitsFor = partOfTaskQueue(installation, queue);
+    return waitsFor !== undefined && !(await liveParts(db)).has(waitsFor);
+  });
   const loop = runStarterLoop({
     db,
     claim,
+    scope: { ...(part ? { only: part.groups } : {}), ...(except ? { except } : {}) },
     start: (claimed) =>
       startClaim(
         {
@@ -71,9 +83,11 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
     ...(options.sweepEveryMs === undefined ? {} : { sweepEveryMs: options.sweepEveryMs }),
     onError: (step, error) => log('warn', `${step}: ${error instanceof Error ? error.message : String(error)}`),
   });
-  const stopScheduling = options.garbage
-    ? ensureSchedules({ client, installation, taskQueue, garbage: options.garbage }, (message) => log('warn', message))
-    : async () => {};
+  // Their executions run on the task queue of the rest.
+  const stopScheduling =
+    options.garbage && !part
+      ? ensureSchedules({ client, installation, taskQueue, garbage: options.garbage }, (message) => log('warn', message))
+      : async () => {};
   const unlisten =
     connectionString === undefined
       ? async () => {}
@@ -86,8 +100,21 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
   return {
     wake: loop.wake,
     async stop() {
+      letGo();
       await Promise.all([unlisten(), stopScheduling()]);
       await loop.stop();
     },
   };
+}
+
+/** A minute without this, and others run what is its own. */
+const HOLD_EVERY_MS = 10_000;
+
+/** @returns stops saying so; the part is its own for a minute more, for whoever comes after it */
+async function keepPart(db: Database, part: Part, warn: (message: string) => void): Promise<() => void> {
+  await holdPart(db, part);
+  const timer = setInterval(() => {
+    holdPart(db, part).catch((error) => warn(`part: ${error instanceof Error ? error.message : String(error)}`));
+  }, HOLD_EVERY_MS);
+  return () => clearInterval(timer);
 }

@@ -17,6 +17,7 @@ import { type Registry, unitHandlers } from '../registry.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
+import { partOf } from '../work/part.ts';
 import { installationId, registerWorkflows } from '../work/register.ts';
 import { findHandlers } from '../work/unit.ts';
 import { connectWorker, type TemporalOptions } from './connection.ts';
@@ -32,7 +33,11 @@ export interface StartWorkerOptions {
   blobs: BlobStore;
   temporal: TemporalOptions;
   /** false: another process starts executions. */
-  starter: false | Omit<StarterOptions, 'queryable' | 'schema' | 'client' | 'eager'>;
+  starter: false | Omit<StarterOptions, 'queryable' | 'schema' | 'client' | 'eager' | 'part' | 'except'>;
+  /** These subscriptions alone, on a task queue of their own; needs its starter. */
+  subscriptions?: readonly string[];
+  /** All but these subscriptions. */
+  except?: readonly string[];
   cacheBytes?: number;
   workflowBundle?: WorkflowBundle;
   /** Takes what a person should know although the work went on. */
@@ -58,6 +63,8 @@ export interface RunningWorker {
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } = options;
   const db = inSchema(pool, schema);
+  const part = options.subscriptions && partOf(options.subscriptions);
+  const { except } = options;
   const handlers = unitHandlers(registry, {
     pool,
     schema,
@@ -66,7 +73,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     ...(warn === undefined ? {} : { warn }),
     log,
     onDead,
-  });
+  }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
   const workers = [...registry.workers.values()];
@@ -84,7 +91,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       workerOptions({
         connection,
         namespace: temporal.namespace,
-        taskQueue: taskQueueOf(await installationId(db)),
+        taskQueue: taskQueueOf(await installationId(db), part?.id),
         activities: { ...carryOutActivities(dependencies), ...burstActivities(dependencies), ...scheduleActivities(dependencies) },
         ...(workflowBundle ? { workflowBundle } : {}),
       }),
@@ -105,7 +112,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   if (starter) {
     // Executions are started eagerly: Temporal hands the first task back on this worker's own connection.
     try {
-      loop = await startStarter({ ...starter, queryable: pool, schema, client, eager: true, observe });
+      loop = await startStarter({
+        ...{ ...starter, queryable: pool, schema, client, eager: true, observe },
+        ...(part ? { part } : {}),
+        ...(except ? { except } : {}),
+      });
     } catch (error) {
       // Whoever starts again would have two of them.
       worker.shutdown();

@@ -7,7 +7,7 @@
 import type { BlobStore } from '../blob-store/blob-store.ts';
 import { blobsOfLog } from '../blob-store/blobs-of-log.ts';
 import { createMemoryBlobStore } from '../blob-store/memory-blob-store.ts';
-import { ConflictError, IdempotencyKeyReusedError, InvalidInputError, LogNotFoundError, SetupError } from '../errors.ts';
+import { ConflictError, IdempotencyKeyReusedError, InvalidInputError, LogNotFoundError } from '../errors.ts';
 import { type AppendTypedOptions, type AppendTypedValue, checkEntries } from '../event-log/append-typed.ts';
 import type { EntryWork } from '../event-log/entry-work.ts';
 import type { AddEntryValue, LogEntry, SequenceId } from '../event-log/event-log.ts';
@@ -16,14 +16,22 @@ import type { AnyLogType, LogType } from '../event-log/log-type.ts';
 import { createMemoryEventLog, type MemoryEventLog } from '../event-log/memory-event-log.ts';
 import { mergeProvenance, type Provenance } from '../event-log/provenance.ts';
 import { createTypedLog } from '../event-log/typed-log.ts';
+import type { AnyWorker } from '../messages/define-worker.ts';
+import type { Publisher } from '../messages/publish.ts';
+import type { RegisteredTopics } from '../messages/register.ts';
+import type { Topics } from '../messages/topic.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { createRegistry, type Registry } from '../registry.ts';
 import { SimpleWorker, SimpleWorkerHost } from '../worker-hosts/simple-worker-host.ts';
+import { createMemoryMessages } from './memory-messages.ts';
 import { createMemoryWork, type MemoryWork } from './memory-work.ts';
+import { noDatabase } from './no-database.ts';
 
-export interface MemoryTidemarkOptions {
-  logTypes: readonly AnyLogType[];
+export interface MemoryTidemarkOptions<TopicsT extends Topics = RegisteredTopics> {
+  logTypes?: readonly AnyLogType[];
   entryWork?: readonly EntryWork[];
+  topics?: TopicsT;
+  workers?: readonly AnyWorker[];
   /** Default: in memory too. */
   blobs?: BlobStore;
   /** The `db` of handlers. */
@@ -38,7 +46,8 @@ interface MemoryLog {
   exists: boolean;
 }
 
-export interface MemoryTidemark {
+/** What it publishes goes to every worker of its topic. */
+export interface MemoryTidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT> {
   readonly registry: Registry;
   readonly blobs: BlobStore;
   /** Its units, where a real application has a table. */
@@ -46,16 +55,20 @@ export interface MemoryTidemark {
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
 }
 
-const noDatabase: Queryable = {
-  async query() {
-    throw new SetupError('A memory application has no database. Give createMemoryTidemark({ db }), or run this test on Postgres.');
-  },
-};
-
 /** @example const tidemark = createMemoryTidemark({ logTypes: [order], entryWork: [sendInvoice] }); … await runUntilIdle(tidemark) */
-export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTidemark {
-  const { logTypes, entryWork = [], blobs = createMemoryBlobStore(), db = noDatabase, defaults = {} } = options;
-  const registry = createRegistry({ logTypes, entryWork });
+export function createMemoryTidemark<TopicsT extends Topics = RegisteredTopics>(
+  options: MemoryTidemarkOptions<TopicsT>,
+): MemoryTidemark<TopicsT> {
+  const {
+    logTypes = [],
+    entryWork = [],
+    topics = {},
+    workers = [],
+    blobs = createMemoryBlobStore(),
+    db = noDatabase('Give createMemoryTidemark({ db }), or run this test on Postgres.'),
+    defaults = {},
+  } = options;
+  const registry = createRegistry({ logTypes, entryWork, topics, workers });
   const logs = new Map<string, MemoryLog>();
   const blobsOf = (id: string) => blobsOfLog(blobs, id);
   const work = createMemoryWork({ registry, db, logOf: (id) => logs.get(id), blobsOf });
@@ -82,6 +95,7 @@ export function createMemoryTidemark(options: MemoryTidemarkOptions): MemoryTide
     registry,
     blobs,
     memoryWork: work,
+    publish: createMemoryMessages({ registry, db, defaults, add: work.add }),
     log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string) {
       if (registry.logTypes.get(logType.type) !== logType) {
         throw new InvalidInputError(

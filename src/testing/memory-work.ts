@@ -20,9 +20,19 @@ import { classifyError, unitError } from '../work/classify-error.ts';
 import { invokeWorkflow, type WorkflowFunction } from '../worker-hosts/invoke-workflow.ts';
 import type { PendingWorkflowMessage } from '../worker-hosts/worker-host.ts';
 import { MAX_INFRASTRUCTURE_ERRORS, refuseToWait } from './infrastructure-error.ts';
+import { orAborted } from './or-aborted.ts';
 import type { WorkView } from './work-view.ts';
 
+/** One that waits to be carried out. */
+export interface MemoryUnit extends WorkView {
+  /** In ms of Date.now(): not before. */
+  readonly notBefore?: number | undefined;
+  /** Until it has ended; what a worker would wait out is thrown, and it stays ready. */
+  carryOut(unit: MemoryUnit, signal: AbortSignal): Promise<void>;
+}
+
 export interface MemoryWork {
+  add(unit: MemoryUnit): void;
   /** For the worker: the entry's unit, where it has none that is alive or dead. */
   receive(message: PendingWorkflowMessage): void;
   /** Who appended the entries from `first` to before `end`, and why. */
@@ -42,7 +52,7 @@ export interface MemoryWorkOptions {
 /** A host hands its messages over in the next turn of the event loop: what was asked for before is known after one. */
 const turn = () => setImmediate();
 
-type MemoryUnit = WorkView & { message: PendingWorkflowMessage };
+type EntryUnit = MemoryUnit & { message: PendingWorkflowMessage };
 
 export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOptions): MemoryWork {
   const units = new Map<string, MemoryUnit>();
@@ -57,8 +67,9 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
       return;
     }
     const { actor, correlationId, causationId } = provenanceOf.get(`${logId}/${sequenceId}`) ?? {};
-    const unit: MemoryUnit = {
+    const unit: EntryUnit = {
       message,
+      carryOut: (_, signal) => carryOut(unit, signal),
       id,
       workflow,
       state: 'ready',
@@ -72,7 +83,11 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
       ...(correlationId === undefined ? {} : { correlationId }),
       ...(causationId === undefined ? {} : { causationId }),
     };
-    units.set(id, unit);
+    add(unit);
+  }
+
+  function add(unit: MemoryUnit): void {
+    units.set(unit.id, unit);
     ready.push(unit);
   }
 
@@ -98,7 +113,7 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
     await events.truncate(waiting && waiting.sequenceId < sequenceId ? waiting.sequenceId : sequenceId);
   }
 
-  function workflowOf(unit: MemoryUnit, work: EntryWork): WorkflowFunction {
+  function workflowOf(unit: EntryUnit, work: EntryWork): WorkflowFunction {
     return async ({ entry, logId, sequenceId, signal }) => {
       const { actor, correlationId, causationId, attempt, progress: lastProgress } = unit;
       const progress = async (value: unknown) => {
@@ -115,7 +130,7 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
     };
   }
 
-  async function carryOut(unit: MemoryUnit, signal: AbortSignal): Promise<void> {
+  async function carryOut(unit: EntryUnit, signal: AbortSignal): Promise<void> {
     const work = registry.entryWork.get(unit.workflow);
     const workflows = { snapshot, compact, ...(work ? { [work.name]: workflowOf(unit, work) } : {}) };
     unit.state = 'started';
@@ -149,6 +164,7 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
   }
 
   return {
+    add,
     receive,
     remember(logId, first, end, provenance) {
       for (let sequenceId = first; sequenceId < end; sequenceId += 1n) {
@@ -157,14 +173,14 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
     },
     async list() {
       await turn();
-      return [...units.values()].map(({ message: _, ...view }) => view);
+      return [...units.values()].map(viewOf);
     },
     async runReady(signal) {
       await turn();
       let count = 0;
-      for (let unit = ready.shift(); unit; unit = ready.shift()) {
+      for (let unit = shiftDue(ready); unit; unit = shiftDue(ready)) {
         signal.throwIfAborted();
-        await carryOut(unit, signal);
+        await unit.carryOut(unit, signal);
         count += 1;
       }
       return count;
@@ -172,16 +188,13 @@ export function createMemoryWork({ registry, db, logOf, blobsOf }: MemoryWorkOpt
   };
 }
 
-/** A handler that ignores its signal must not hold the test. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+/** The first whose time has come. */
+function shiftDue(ready: MemoryUnit[]): MemoryUnit | undefined {
+  const index = ready.findIndex(({ notBefore = 0 }) => notBefore <= Date.now());
+  return index < 0 ? undefined : ready.splice(index, 1)[0];
+}
+
+function viewOf(unit: MemoryUnit): WorkView {
+  const { carryOut: _, notBefore: __, message: ___, ...view } = unit as EntryUnit;
+  return view;
 }

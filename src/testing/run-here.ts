@@ -11,6 +11,7 @@ import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { beginWork } from '../work/begin.ts';
 import { type ClaimedExecution, claimWork, releaseClaim, renewWork } from '../work/claim.ts';
+import { runBurst } from '../work/run-burst.ts';
 import { runUnit } from '../work/run-unit.ts';
 import type { HandlerOf } from '../work/unit.ts';
 import { MAX_INFRASTRUCTURE_ERRORS, refuseToWait } from './infrastructure-error.ts';
@@ -40,25 +41,30 @@ export async function runClaimable(options: RunHereOptions): Promise<number> {
     burstSize: 0,
     burstWidth: 1,
     burstThreshold: 0,
-    maxBursts: 0,
+    // Batches.
+    maxBursts: 4,
   });
   const units = claim.executions.flatMap(({ execution, workflow, unit }) => (unit ? [{ execution, workflow, ...unit }] : []));
+  const batches = claim.executions.flatMap(({ burst }) => (burst ? [{ burst }] : []));
   units.sort((a, b) => compareIds(a.id, b.id));
   try {
     for (const unit of units) {
       signal.throwIfAborted();
       await carryOut(unit, options);
     }
+    for (const { burst } of batches) {
+      await runBurst(burst.id, { ...options, width: 1, unitBudgetMs: LEASE_MS });
+    }
   } catch (error) {
     // What this round leaves behind can run again: a test may look at the error and go on.
-    const executions = units.map((unit) => unit.execution);
+    const executions = claim.executions.map(({ execution }) => execution);
     await releaseClaim(db, claim.token, executions);
     for (const execution of executions) {
       await renewWork(db, execution);
     }
     throw error;
   }
-  return units.length;
+  return claim.units;
 }
 
 type ClaimedUnit = NonNullable<ClaimedExecution['unit']> & Pick<ClaimedExecution, 'execution' | 'workflow'>;
@@ -66,10 +72,9 @@ type ClaimedUnit = NonNullable<ClaimedExecution['unit']> & Pick<ClaimedExecution
 async function carryOut({ id, epoch }: ClaimedUnit, { pool, schema, handlerOf, signal }: RunHereOptions): Promise<void> {
   const handler = handlerOf(id);
   if (!handler) {
-    throw new TidemarkError(
-      'unknown_workflow',
-      `${id} cannot run here: this application defines no '${id.slice(0, id.lastIndexOf('/'))}'. Add it to createTidemark.`,
-    );
+    const [workflow, group] = id.split('/', 2);
+    const missing = workflow === 'delivery' ? `worker of subscription '${group}'. Add it to workers` : `'${workflow}'. Add it to entryWork`;
+    throw new TidemarkError('unknown_workflow', `${id} cannot run here: this application defines no ${missing} of createTidemark.`);
   }
   for (let infrastructureErrors = 0; ; ) {
     const unit = await beginWork(inSchema(pool, schema), id, epoch);

@@ -13,6 +13,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { unitHandlers } from '../registry.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { findHandlers } from '../work/unit.ts';
+import { type DeliveryFault, withFaults } from './delivery-faults.ts';
 import type { MemoryTidemark } from './memory-tidemark.ts';
 import { readLiveWork } from './read-work.ts';
 import { runClaimable } from './run-here.ts';
@@ -30,6 +31,8 @@ export interface RunUntilIdleOptions {
   pool?: Pool;
   /** A handler that asks for its own work again would never end. Default 10,000 units. */
   maxUnits?: number;
+  /** What goes wrong with deliveries on the way: on Postgres, in this process. */
+  faults?: readonly DeliveryFault[];
 }
 
 const LOOK_AGAIN_MS = 20;
@@ -43,6 +46,11 @@ export async function runUntilIdle(app: Tidemark | MemoryTidemark, options: RunU
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new TidemarkError('not_idle', `Not idle after ${timeoutMs} ms.`)), timeoutMs);
   try {
+    if (options.faults && ('memoryWork' in app || options.by === 'workers')) {
+      throw new InvalidInputError(
+        "Faults are for an application on Postgres whose work runs in this process: leave out { faults }, or { by: 'workers' }.",
+      );
+    }
     const round = 'memoryWork' in app ? memoryRound(app) : postgresRound(app, options);
     for (let carriedOut = 0; ; ) {
       const { ran, isIdle } = await round(deadline.signal);
@@ -75,9 +83,12 @@ function memoryRound({ memoryWork: work }: MemoryTidemark): Round {
   };
 }
 
-function postgresRound(app: Tidemark, { by = 'this-process', pool = isPool(app.db) ? app.db : undefined }: RunUntilIdleOptions): Round {
+function postgresRound(
+  app: Tidemark,
+  { by = 'this-process', pool = isPool(app.db) ? app.db : undefined, faults = [] }: RunUntilIdleOptions,
+): Round {
   const db = inSchema(app.db, app.schema);
-  const run = by === 'workers' ? async () => 0 : runHere(app, pool);
+  const run = by === 'workers' ? async () => 0 : runHere(app, pool, faults);
   return async (signal) => {
     const ran = await run(signal);
     const left = ran > 0 ? [] : await readLiveWork(db);
@@ -93,12 +104,13 @@ function postgresRound(app: Tidemark, { by = 'this-process', pool = isPool(app.d
 function runHere(
   { registry, schema, blobs = missingBlobStore }: Tidemark,
   pool: Pool | undefined,
+  faults: readonly DeliveryFault[],
 ): (signal: AbortSignal) => Promise<number> {
   if (!pool) {
     throw new InvalidInputError(
       "runUntilIdle needs connections: the application's db is no pg Pool, so give it { pool }, or { by: 'workers' }.",
     );
   }
-  const handlerOf = findHandlers(unitHandlers(registry, { pool, schema, blobs }));
+  const handlerOf = findHandlers(withFaults(unitHandlers(registry, { pool, schema, blobs }), faults, { pool, schema }));
   return (signal) => runClaimable({ pool, schema, handlerOf, signal });
 }

@@ -3,8 +3,10 @@ import type {
   DeadGroup,
   EntriesPage,
   LogBody,
+  MessageBody,
   SessionBody,
   SnapshotItem,
+  SubscriptionBody,
   TileBody,
   TilesBody,
   UnitBody,
@@ -18,6 +20,8 @@ export type Session = SessionBody;
 export type Log = LogBody;
 export type Unit = UnitBody;
 export type ErrorGroup = DeadGroup;
+export type Subscription = SubscriptionBody;
+export type Message = MessageBody;
 export type SnapshotListing = SnapshotItem;
 export type Tile = TileBody;
 export type Tiles = TilesBody;

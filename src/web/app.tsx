@@ -18,6 +18,7 @@ const SheetsPage = lazy(() => import('./sheets/sheets-page.tsx'));
 const SheetFrame = lazy(() => import('./sheets/sheet-frame.tsx'));
 const LogsPage = lazy(() => import('./logs/logs-page.tsx'));
 const LogPage = lazy(() => import('./logs/log-page.tsx'));
+const MessagesPage = lazy(() => import('./messages/messages-page.tsx'));
 const WorkPage = lazy(() => import('./work/work-page.tsx'));
 const UnitPage = lazy(() => import('./work/unit-page.tsx'));
 
@@ -89,6 +90,8 @@ function Page({ route }: { route: Route }) {
       return <LogsPage />;
     case 'log':
       return <LogPage key={route.id} logId={route.id} />;
+    case 'messages':
+      return <MessagesPage />;
     case 'work':
       return <WorkPage query={route.query} />;
     case 'unit':
@@ -107,5 +110,5 @@ function Page({ route }: { route: Route }) {
 
 function placeOf(route: Route): string {
   if (route.page === 'sheet' || route.page === 'log' || route.page === 'unit') return route.id;
-  return { sheets: 'Sheets', logs: 'Logs', work: 'Work', unknown: 'No such page' }[route.page];
+  return { sheets: 'Sheets', logs: 'Logs', messages: 'Messages', work: 'Work', unknown: 'No such page' }[route.page];
 }

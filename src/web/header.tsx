@@ -10,6 +10,7 @@ import { toast } from './toasts.tsx';
 const SECTIONS = [
   { name: 'Sheets', href: links.sheets, pages: ['sheets', 'sheet'] },
   { name: 'Logs', href: links.logs, pages: ['logs', 'log'] },
+  { name: 'Messages', href: links.messages, pages: ['messages'] },
   { name: 'Work', href: links.work(), pages: ['work', 'unit'] },
 ];
 

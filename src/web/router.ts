@@ -8,6 +8,7 @@ export type Route =
   | { page: 'log'; id: string }
   | { page: 'work'; query: URLSearchParams }
   | { page: 'unit'; id: string }
+  | { page: 'messages' }
   | { page: 'unknown' };
 
 export function parseRoute(hash: string): Route {
@@ -20,6 +21,7 @@ export function parseRoute(hash: string): Route {
   if (section === 'sheets') return id ? { page: 'sheet', id, query } : { page: 'sheets' };
   if (section === 'logs') return id ? { page: 'log', id } : { page: 'logs' };
   if (section === 'work') return id ? { page: 'unit', id } : { page: 'work', query };
+  if (section === 'messages') return { page: 'messages' };
   return { page: 'unknown' };
 }
 
@@ -32,6 +34,7 @@ export const links = {
     const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
     return query.size > 0 ? `#/work?${query}` : '#/work';
   },
+  messages: '#/messages',
   unit: (id: string) => `#/work/${encodeURIComponent(id)}`,
 };
 

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../postgres/queryable.ts';
+import type { ClaimScope } from './part.ts';
 
 export interface ClaimOptions {
   /** Units that run alone at once, per installation. */
@@ -39,11 +40,12 @@ export interface Claim {
   executions: ClaimedExecution[];
 }
 
-export async function claimWork(db: Database, options: ClaimOptions): Promise<Claim> {
+export async function claimWork(db: Database, options: ClaimOptions, scope: ClaimScope = {}): Promise<Claim> {
   const token = randomUUID();
   const { rows } = await db.prepared(
     `select id, epoch, workflow, group_name, log_id, burst_id, execution
-     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::integer, $5::integer, $6::integer, $7::integer, $8::integer)`,
+     from ${db.schema}.claim_work($1::uuid, $2::integer * interval '1 millisecond', $3::integer, $4::integer, $5::integer, $6::integer, $7::integer, $8::integer,
+       $9::text[], $10::text[])`,
     [
       token,
       options.leaseMs,
@@ -53,6 +55,8 @@ export async function claimWork(db: Database, options: ClaimOptions): Promise<Cl
       options.burstThreshold,
       options.maxBursts,
       options.maxOnTheirWay,
+      scope.only ?? null,
+      scope.except ?? null,
     ],
   );
   const executions = new Map<string, ClaimedExecution>();

@@ -64,6 +64,43 @@ export async function releaseWork(
   refuseFenced(unit, rows[0].answer);
 }
 
+/** Units that were begun under one fence: all finished, or none. @throws FencedError */
+export async function finishBatch(db: Database, units: readonly Unit[]): Promise<void> {
+  const { rows } = await db.prepared(`select ${db.schema}.finish_batch($1::text[], $2::uuid) as answer`, [
+    units.map((unit) => unit.id),
+    units[0]?.fence,
+  ]);
+  refuseFenced({ id: `one of ${units.length} units` }, rows[0].answer);
+}
+
+/** The attempt of these ended in an error of the infrastructure: they stay in their burst. What another attempt has is left alone. */
+export async function failBatch(db: Database, units: readonly Unit[], error: UnitError): Promise<void> {
+  await db.query(
+    `select ${db.schema}.fail_work(u.id, u.epoch, u.attempt, u.fence, $5::json, false)
+     from unnest($1::text[], $2::bigint[], $3::integer[], $4::uuid[]) u (id, epoch, attempt, fence)`,
+    [
+      units.map((unit) => unit.id),
+      units.map((unit) => unit.epoch),
+      units.map((unit) => unit.attempt),
+      units.map((unit) => unit.fence),
+      JSON.stringify(error),
+    ],
+  );
+}
+
+/** They leave their batch to run alone; an error is kept and not counted as theirs. @returns how many this attempt still had */
+export async function releaseBatch(
+  db: Database,
+  units: readonly Unit[],
+  { error, delayMs = 0 }: { error?: UnitError; delayMs?: number },
+): Promise<number> {
+  const { rows } = await db.query(
+    `select ${db.schema}.release_batch($1::text[], $2::uuid, $3::json, $4::integer * interval '1 millisecond') as units`,
+    [units.map((unit) => unit.id), units[0]?.fence, error ? JSON.stringify(error) : null, delayMs],
+  );
+  return Number(rows[0].units);
+}
+
 /** What a later attempt goes on from. @throws FencedError */
 export async function recordProgress(db: Database, unit: Unit, progress: unknown): Promise<void> {
   const { rows } = await db.query(`select ${db.schema}.record_progress($1::text, $2::bigint, $3::integer, $4::uuid, $5::json) as answer`, [
@@ -76,7 +113,7 @@ export async function recordProgress(db: Database, unit: Unit, progress: unknown
   refuseFenced(unit, rows[0].answer);
 }
 
-function refuseFenced(unit: Unit, answer: string): void {
+function refuseFenced(unit: Pick<Unit, 'id'>, answer: string): void {
   if (answer === 'fenced') {
     throw new FencedError(unit.id);
   }

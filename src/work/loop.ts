@@ -9,6 +9,7 @@
  */
 import type { Database } from '../postgres/queryable.ts';
 import { type Claim, type ClaimOptions, claimWork } from './claim.ts';
+import type { ClaimScope } from './part.ts';
 
 export const DEFAULT_CLAIM_OPTIONS: ClaimOptions = {
   maxInFlight: 40,
@@ -23,6 +24,8 @@ export const DEFAULT_CLAIM_OPTIONS: ClaimOptions = {
 export interface LoopOptions {
   db: Database;
   claim: ClaimOptions;
+  /** What it claims; absent: all that no part has to itself. */
+  scope?: ClaimScope;
   /** Starts what was claimed and marks it; answers with `unavailable` when Temporal should be left alone for a while. */
   start: (claim: Claim) => Promise<{ unavailable?: unknown }>;
   /** One pass of the sweep; absent: this loop does not sweep. */
@@ -53,6 +56,7 @@ const MAX_CLAIMS_IN_HAND = 8;
 export function runStarterLoop({
   db,
   claim: claimOptions,
+  scope = {},
   start,
   sweep,
   sweepEveryMs = 5_000,
@@ -80,7 +84,7 @@ export function runStarterLoop({
   };
 
   const claimOnce = async (): Promise<boolean> => {
-    const claim = await claimWork(db, claimOptions);
+    const claim = await claimWork(db, claimOptions, scope);
     backoff.claim = 0;
     if (claim.units === 0) {
       return false;

@@ -3,6 +3,7 @@
  *
  * - An error of a unit itself, a deadline, or a unit that turns out long: it leaves the burst and runs alone, unless its handler says that it is dead.
  * - An infrastructure error stops the burst: units in hand end, then the error is thrown for the caller to back off.
+ * - Units whose handler takes them together run as a batch: see run-batch.ts.
  * - Run again after a death, it begins what is not finished; what had been begun and not ended leaves to run alone.
  */
 import { randomUUID } from 'node:crypto';
@@ -13,6 +14,7 @@ import { beginBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
 import { failWork, releaseWork } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
+import { runBatch } from './run-batch.ts';
 import { runUnit } from './run-unit.ts';
 import type { HandlerOf, Unit } from './unit.ts';
 
@@ -104,6 +106,29 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     }
   };
 
+  /** All that is left, as many at a time as the handler takes. */
+  const runBatches = async (): Promise<void> => {
+    for (let [unit] = queue; unit; [unit] = queue) {
+      const handler = handlerOf(unit.id);
+      if (!handler?.batch) {
+        return;
+      }
+      const { batch } = handler;
+      if (queue.length < batch.max && !drained) {
+        const more = await beginBurst(db, burstId, fence, batch.max - queue.length, false);
+        drained = queue.length + more.length < batch.max;
+        queue.push(...more);
+      }
+      const { finished, released } = await runBatch([unit, ...queue.splice(0, batch.max).slice(1)], handler, batch, options);
+      counts.finished += finished;
+      counts.released += released;
+      onProgress?.(counts);
+      if (queue.length === 0 && !drained) {
+        await refill();
+      }
+    }
+  };
+
   const lane = async (): Promise<void> => {
     try {
       for (let unit = await next(); unit; unit = await next()) {
@@ -115,6 +140,8 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     }
   };
 
+  await refill();
+  await runBatches();
   await Promise.all(Array.from({ length: width }, lane));
   if (failure) {
     // Begun but never run: without an end they would have to leave the burst.

@@ -47,7 +47,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
 }
 
 async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
-  const { pool, schema, yieldAt, inBurst, onProgress } = options;
+  const { pool, schema, yieldAt, onProgress } = options;
   const attempt = startAttempt(options.signal, options.deadlineMs);
   const database = inSchema(pool, schema);
   const transaction = unitTransaction(pool, schema);
@@ -76,39 +76,50 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
       await endFencedAttempt(database, unit);
       return { type: 'fenced' };
     }
-    const verdict = options.signal.aborted ? undefined : handler.onError?.(cause, unit);
-    const kind = options.signal.aborted ? 'infrastructure' : verdict ? kindOf(verdict) : classifyError(cause);
-    const error = unitError(cause, options.signal.aborted ? 'interrupted' : 'handler_failed');
-    const own = kind === 'handler';
-    const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
-    const retryInMs = dead ? undefined : verdict?.retryInMs;
-    if (inBurst && kind !== 'infrastructure' && verdict === undefined) {
-      return { type: 'failed', error, kind, cause };
-    }
-    try {
-      if (retryInMs !== undefined) {
-        await releaseWork(database, unit, { error, delayMs: retryInMs });
-        return { type: 'released' };
-      }
-      await failWork(database, unit, error, { dead, own });
-    } catch (recordError) {
-      if (recordError instanceof FencedError) {
-        await endFencedAttempt(database, unit);
-        return { type: 'fenced' };
-      }
-      // Not recorded: the attempt counts as one whose end was not seen.
-      return { type: 'failed', error, kind: 'infrastructure', cause: recordError };
-    }
-    return dead ? { type: 'dead', error } : { type: 'failed', error, kind, cause };
+    return await endFailedAttempt(unit, handler, cause, options);
   } finally {
     attempt.end();
   }
 }
 
+/** Records how an attempt ended that threw `cause`: dead, claimable again later, or still its execution's. */
+export async function endFailedAttempt(
+  unit: Unit,
+  handler: UnitHandler,
+  cause: unknown,
+  { pool, schema, signal, inBurst }: Pick<AttemptOptions, 'pool' | 'schema' | 'signal' | 'inBurst'>,
+): Promise<AttemptOutcome> {
+  const database = inSchema(pool, schema);
+  const verdict = signal.aborted ? undefined : handler.onError?.(cause, unit);
+  const kind = signal.aborted ? 'infrastructure' : verdict ? kindOf(verdict) : classifyError(cause);
+  const error = unitError(cause, signal.aborted ? 'interrupted' : 'handler_failed');
+  const own = kind === 'handler';
+  const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
+  const retryInMs = dead ? undefined : verdict?.retryInMs;
+  if (inBurst && kind !== 'infrastructure' && verdict === undefined) {
+    return { type: 'failed', error, kind, cause };
+  }
+  try {
+    if (retryInMs !== undefined) {
+      await releaseWork(database, unit, { error, delayMs: retryInMs });
+      return { type: 'released' };
+    }
+    await failWork(database, unit, error, { dead, own });
+  } catch (recordError) {
+    if (recordError instanceof FencedError) {
+      await endFencedAttempt(database, unit);
+      return { type: 'fenced' };
+    }
+    // Not recorded: the attempt counts as one whose end was not seen.
+    return { type: 'failed', error, kind: 'infrastructure', cause: recordError };
+  }
+  return dead ? { type: 'dead', error } : { type: 'failed', error, kind, cause };
+}
+
 const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
 
 /** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
-function startAttempt(parent: AbortSignal, deadlineMs: number) {
+export function startAttempt(parent: AbortSignal, deadlineMs: number) {
   const controller = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });

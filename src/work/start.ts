@@ -132,12 +132,26 @@ async function start(options: StartOptions, claimed: ClaimedExecution): Promise<
   );
 }
 
-/** Whether an execution runs. Throws where Temporal cannot say. */
-export function executionIsRunning(options: CallOptions): (execution: string) => Promise<boolean> {
+/**
+ * Whether an execution runs. Throws where Temporal cannot say.
+ * @param isAbandoned whether nobody polls this task queue any more: what waits there is terminated, and does not run
+ */
+export function executionIsRunning(
+  options: CallOptions,
+  isAbandoned: (taskQueue: string) => Promise<boolean> = async () => false,
+): (execution: string) => Promise<boolean> {
   return async (execution) => {
+    const handle = options.client.workflow.getHandle(execution);
     try {
-      const description = await withinDeadline(options, () => options.client.workflow.getHandle(execution).describe());
-      return description.status.name === 'RUNNING' || description.status.name === 'PAUSED';
+      const { status, taskQueue } = await withinDeadline(options, () => handle.describe());
+      if (status.name !== 'RUNNING' && status.name !== 'PAUSED') {
+        return false;
+      }
+      if (!(await isAbandoned(taskQueue))) {
+        return true;
+      }
+      await withinDeadline(options, () => handle.terminate('No worker of its part is left: its units run elsewhere.'));
+      return false;
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) {
         return false;

@@ -3,6 +3,7 @@
  *
  * - A running unit without progress for a minute: its execution is described by its id (never by visibility), at growing
  *   intervals; where it is over or unknown, the unit gets a new epoch.
+ * - The executions of a part that no worker is left of: terminated, and their units run elsewhere.
  * - A pending entry without a unit, or whose unit ended without clearing it.
  * - Units past `expires_at`; finished units beyond what their group keeps; keys without units; messages that nobody waits for.
  * Every finding is counted in `sweep_counter`: 0 where nothing was killed.
@@ -35,6 +36,8 @@ export async function sweep(db: Database, options: SweepOptions): Promise<void> 
   await db.query(`select ${db.schema}.prune_decisions(${LIMIT * 10})`);
   await expireSubscriptions(db, options.report);
   await countUnclaimedWorkflows(db);
+  await db.query(`delete from ${db.schema}.work_part where seen_at < clock_timestamp() - interval '1 day'`);
+  await db.query(`select ${db.schema}.give_up_parts()`);
   // Last: it fails while Temporal does not answer, and the rest needs no Temporal.
   await sweepExecutions(db, options);
 }

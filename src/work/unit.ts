@@ -42,6 +42,27 @@ export interface UnitContext {
   recordProgress(progress: unknown): Promise<void>;
 }
 
+/** What units that run together have. */
+export interface BatchUnitContext {
+  /** Aborted when the attempt is cancelled or past its deadline. */
+  signal: AbortSignal;
+  /** Statements here commit together with the ends of the units that did not fail, or not at all. */
+  db: Queryable;
+  /** The deadline counts from here. @throws FencedError when another attempt has taken over */
+  extend(): Promise<void>;
+}
+
+/** Units of one group that run together. */
+export interface UnitBatch {
+  /** At most so many. */
+  readonly max: number;
+  /**
+   * What it throws is the batch's: all units go on alone, and none has failed by it.
+   * @returns the units that failed by themselves, and with what
+   */
+  run(units: readonly Unit[], context: BatchUnitContext): Promise<ReadonlyMap<Unit, unknown>>;
+}
+
 /** What finishing records: a JSON result (at most 256 KB), and for entry work the entry's new blobs. */
 export interface UnitOutcome {
   result?: unknown;
@@ -77,6 +98,8 @@ export interface UnitHandler {
   readonly maxAttempts: number;
   /** Must be safe to run again from the start. 'long': go on from the recorded progress in a heartbeating activity. */
   run(unit: Unit, context: UnitContext): Promise<UnitOutcome | 'long'>;
+  /** Runs those of one burst together; `run` is then for one that has left its batch. */
+  readonly batch?: UnitBatch;
   /** Asked before what an error is by itself; undefined: that. */
   onError?(error: unknown, unit: Unit): ErrorVerdict | undefined;
 }

@@ -52,8 +52,8 @@ test('nothing makes it fail, and each answer is one that its document describes'
     seconds: SECONDS,
     known: {
       'path.logId': ['flights', 'notes'],
-      'path.workId': ['mail/1', 'solo', scene.deadLetterId],
-      'path.topic': ['order-placed'],
+      'path.workId': ['mail/1', 'solo', 'lone'],
+      'path.topic': ['order-placed', 'anything'],
       'path.subscription': ['mail'],
       'path.name': [scene.blobId],
       'path.sequenceId': ['2'],
@@ -61,7 +61,12 @@ test('nothing makes it fail, and each answer is one that its document describes'
       'query.range': ['A1:C3'],
     },
     // What it makes up is an entry of this log, and no cell.
-    fixed: { 'POST /logs/{logId}/entries': { 'path.logId': 'notes' }, 'GET /logs/{logId}/export': { 'path.logId': 'flights' } },
+    fixed: {
+      'POST /logs/{logId}/entries': { 'path.logId': 'notes' },
+      'POST /topics/{topic}/messages': { 'path.topic': 'anything' },
+      'GET /dead-letters/{workId}': { 'path.workId': 'lone' },
+      'GET /logs/{logId}/export': { 'path.logId': 'flights' },
+    },
   });
   expect(`${failures}${unexpected()}`).toBe('');
   // Otherwise it has seen refusals alone.

@@ -1,8 +1,10 @@
 /** The page as people have it: in a real browser, over a real server and a real worker. What they see is asserted, not what is behind it. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createAuthorizer } from '../../src/http/authorizer.ts';
-import { sheet } from '../../src/index.ts';
+import { applySubscriptions, createTidemark, defineTopics, defineWorker, sheet } from '../../src/index.ts';
+import { pauseSubscription } from '../../src/messages/pause-subscription.ts';
 import { createToken } from '../../src/tokens/create-token.ts';
 import type { OpenedPage } from '../support/browser.ts';
 import { BROWSER_DEADLINE_MS } from '../support/browser.ts';
@@ -196,6 +198,76 @@ describe('the work', () => {
   }, 60_000);
 });
 
+describe('messages', () => {
+  const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }) });
+  const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'order-mail', handler: () => {}, maxMessages: 4 });
+  let dead: string[];
+
+  // Paused: no worker here knows them.
+  beforeAll(async () => {
+    const { database } = fixture.tidemark;
+    const tidemark = createTidemark({ db: database.pool, topics, workers: [mail] });
+    await applySubscriptions(database.db, [mail]);
+    await pauseSubscription(database.db, 'order-mail', true);
+    dead = [];
+    for (const orderId of ['o-1', 'o-2', 'o-3']) {
+      const { messageId } = await tidemark.publish(
+        'order-placed',
+        { orderId },
+        { causationId: 'job/mail/100', attributes: { source: 'web' } },
+      );
+      dead.push(`delivery/order-mail/${messageId}`);
+    }
+    await tidemark.close();
+    dead.pop();
+    await database.ownerPool.query(`update tidemark.work set state = 'claimed' where id = any ($1)`, [dead]);
+    await database.ownerPool.query(
+      `update tidemark.work set state = 'dead', finished_at = now(), attempt = 5, error = '{"code": "handler_failed", "message": "The server said 550"}' where id = any ($1)`,
+      [dead],
+    );
+  });
+
+  test('are counted by subscription, and delivered again where a paused one is resumed', async () => {
+    const opened = await fixture.open('#/messages');
+    const { page } = opened;
+    const row = page.getByRole('row').filter({ hasText: 'order-mail' });
+    await row.getByText('paused').waitFor();
+    expect(await row.getByRole('cell').allInnerTexts()).toEqual(['order-placed', '1', '0', '0', '2', expect.any(String), 'Resume']);
+    await row.getByRole('button', { name: 'Resume order-mail' }).click();
+    await page.getByRole('status').getByText('order-mail delivers again.').waitFor();
+    await row.getByRole('button', { name: 'Pause order-mail' }).click();
+    await page.getByRole('status').getByText('order-mail is paused: its messages wait.').waitFor();
+    await row.getByText('paused').waitFor();
+    await closeClean(opened);
+  });
+
+  test('that are dead show what they hold, lead to their delivery, and are redriven or discarded', async () => {
+    const opened = await fixture.open('#/messages');
+    const { page } = opened;
+    const error = section(opened, 'Dead letters, by error').getByRole('listitem').filter({ hasText: 'The server said 550' }).first();
+    await error.getByText('The newest messages').click();
+    await error.getByText('"orderId": "o-2"').waitFor();
+    await error.getByRole('link', { name: dead[0] as string }).click();
+    const chain = page.getByRole('list', { name: 'Where it comes from and where it runs' });
+    await chain.getByRole('link', { name: 'job/mail/100' }).waitFor();
+    expect(await chain.getByRole('listitem').allInnerTexts()).toEqual([
+      expect.stringMatching(/^Published by\s+job\/mail\/100$/),
+      expect.stringMatching(/^Message\s+order-placed #\d+ \S+$/),
+      expect.stringMatching(/^Unit\s+delivery\s+dead$/),
+      expect.stringMatching(/^Execution\s/),
+    ]);
+    await section(opened, 'Message').getByText('"orderId": "o-1"').waitFor();
+    await page.getByRole('button', { name: /^Redrive/ }).click();
+    await page.getByRole('button', { name: 'Redrive 1' }).click();
+    await section(opened, 'Decisions').getByText('Redriven').waitFor();
+    await page.goto(`${fixture.server.url}/#/messages`);
+    await error.getByRole('button', { name: /^Discard/ }).click();
+    await page.getByRole('button', { name: 'Discard 1' }).click();
+    await page.getByText('Every message was delivered, or still may be.').waitFor();
+    await closeClean(opened);
+  });
+});
+
 test('a hundred thousand dead units are one line, and a list that is read a page at a time', async () => {
   const { ownerPool } = fixture.tidemark.database;
   await ownerPool.query(`
@@ -278,6 +350,7 @@ describe('the page', () => {
     '#/sheets/budget-2027?panel=log': 'sheet',
     '#/logs': 'logs',
     '#/logs/budget-2027': 'log',
+    '#/messages': 'messages',
     '#/work': 'work',
     '#/work/job%2Fmail%2F100': 'unit',
   };

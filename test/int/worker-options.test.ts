@@ -18,7 +18,7 @@ import {
   type PublishOptions,
 } from '../../src/index.ts';
 import { tellOfDeaths } from '../../src/jobs/tell-of-deaths.ts';
-import type { AnyWorker } from '../../src/messages/define-worker.ts';
+import type { WorkerDefinition } from '../../src/messages/define-worker.ts';
 import { unitHandlers } from '../../src/registry.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { beginWork } from '../../src/work/begin.ts';
@@ -55,9 +55,9 @@ afterAll(() => database?.drop());
 type Handler = (message: Message<Task>, context: MessageContext) => unknown;
 
 /** One subscription, 'sub', of the topic 'task'. */
-async function subscribed(options: Partial<AnyWorker>, handler: Handler = () => {}) {
+async function subscribed(options: Partial<WorkerDefinition<Task>>, handler: Handler = () => {}) {
   const attempts: { n: number; attempt: number; at: number }[] = [];
-  const worker: AnyWorker = {
+  const worker: WorkerDefinition<Task> = {
     subscription: 'sub',
     topic: 'task',
     retry: { initialMs: 0 },
@@ -253,7 +253,7 @@ describe('ackDeadlineMs', () => {
   });
 
   test('of more than a minute, or a subscription whose attempts take long, runs in a heartbeating activity', async () => {
-    const isLong = async (options: Partial<AnyWorker>) => {
+    const isLong = async (options: Partial<WorkerDefinition<Task>>) => {
       const { tidemark } = await subscribed(options);
       const handlers = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore() });
       return handlers.find(({ group }) => group === 'sub')?.long;

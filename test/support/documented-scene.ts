@@ -26,7 +26,7 @@ const note = defineLogType({
   apply: ({ notes }) => ({ notes: notes + 1 }),
 });
 
-const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string().optional() }) });
+const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string().optional() }), anything: z.unknown() });
 const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'mail', handler: () => {} });
 
 /** Of the server. */
@@ -45,7 +45,7 @@ const note = defineLogType({
   initial: () => ({ notes: 0 }),
   apply: ({ notes }) => ({ notes: notes + 1 }),
 });
-const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string().optional() }) });
+const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string().optional() }), anything: z.unknown() });
 const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'mail', handler: () => {} });
 export default createTidemark({ db: { query: async () => ({ rows: [] }) }, logTypes: [note], topics, workers: [mail] });
 `;
@@ -71,5 +71,6 @@ export async function setScene(database: TestDatabase, tidemark: Tidemark): Prom
   const { messageId } = await tidemark.publish('order-placed' as never, { orderId: 'o1' } as never);
   const deadLetterId = `delivery/mail/${messageId}`;
   await failWork(work.db, await work.begin(deadLetterId), { code: 'handler_failed', message: 'The server said 550' }, { dead: true });
+  await work.add({ id: 'lone', workflow: 'delivery', group: 'mail', notBefore: new Date(Date.now() + 3_600_000) });
   return { blobId, deadLetterId };
 }

@@ -108,6 +108,7 @@ test('the public surface is what it is said to be', () => {
     'TemporalWorkerHost',
     'TidemarkError',
     'UnavailableError',
+    'Unchanged',
     'UnknownWorkflowError',
     'applySubscriptions',
     'binary',
@@ -134,6 +135,7 @@ test('the public surface is what it is said to be', () => {
     'messageToJson',
     'migrate',
     'notificationWorkerToWorker',
+    'onChange',
     'openSheet',
     'parseSequenceId',
     'planSubscriptions',
@@ -149,5 +151,15 @@ test('the public surface is what it is said to be', () => {
     expect.arrayContaining(['connect', 'createMemoryBlobStore', 'createMemoryEventLog', 'openSheet', 'sheet']),
   );
   expect(Object.keys(s3)).toEqual(['createS3BlobStore']);
-  expect(Object.keys(testing).sort()).toEqual(['createMemoryTidemark', 'expectWork', 'runUntilIdle']);
+  expect(Object.keys(testing).sort()).toEqual([
+    'createHarness',
+    'createMemoryTidemark',
+    'deliver',
+    'expectRegistered',
+    'expectSuccessfulTypedBackground',
+    'expectWork',
+    'resetDatabase',
+    'runUntilIdle',
+    'saveFixtures',
+  ]);
 });

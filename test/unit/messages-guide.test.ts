@@ -10,6 +10,7 @@ const WORKER_OPTIONS: Record<keyof AnyWorker, true> = {
   topic: true,
   handler: true,
   parseMessage: true,
+  batch: true,
   maxMessages: true,
   ackDeadlineMs: true,
   rateLimit: true,

@@ -8,7 +8,7 @@ import { toast } from '../toasts.tsx';
 type Decision = 'redrive' | 'discard';
 
 interface DecideProps {
-  selection: { ids: readonly string[] } | { fingerprint: string; group?: string };
+  selection: { ids: readonly string[] } | { fingerprint: string; group?: string; workflow?: string };
   /** How many units it is about now. */
   units: number;
   /** What they are, as a part of a sentence. */

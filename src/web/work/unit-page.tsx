@@ -5,8 +5,10 @@ import type { UnitDetails } from '../api-types.ts';
 import { client } from '../client.ts';
 import { CodeBlock } from '../code-block.tsx';
 import { formatCount, formatDuration, formatJson } from '../format.ts';
+import { Delivery } from '../messages/delivery.tsx';
 import { Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
+import { useMay } from '../session-context.ts';
 import { StateChip } from '../state-chip.tsx';
 import { Time } from '../time.tsx';
 import { usePolled } from '../use-polled.ts';
@@ -33,6 +35,7 @@ export default function UnitPage({ workId }: { workId: string }) {
 
 function Details({ unit, onDone }: { unit: UnitDetails; onDone: () => void }) {
   const { error, createdAt, begunAt, finishedAt } = unit;
+  const may = useMay();
   return (
     <>
       <Chain unit={unit} />
@@ -62,7 +65,11 @@ function Details({ unit, onDone }: { unit: UnitDetails; onDone: () => void }) {
         {unit.actor && <Figure name="Asked for by">{unit.actor}</Figure>}
         {unit.orderingKey && <Figure name="In order with">{unit.orderingKey}</Figure>}
         {unit.correlationId && <Figure name="Correlation">{unit.correlationId}</Figure>}
-        {unit.causationId && <Figure name="Caused by">{unit.causationId}</Figure>}
+        {unit.causationId && (
+          <Figure name="Caused by">
+            <Cause id={unit.causationId} />
+          </Figure>
+        )}
       </dl>
       {error && (
         <section aria-labelledby="error">
@@ -73,6 +80,7 @@ function Details({ unit, onDone }: { unit: UnitDetails; onDone: () => void }) {
           {error.stack && <CodeBlock text={error.stack} label="Stack" />}
         </section>
       )}
+      {unit.message && may.admin && <Delivery workId={unit.id} epoch={unit.epoch} />}
       <Json title="Progress" value={unit.progress} />
       <Json title="Result" value={unit.result} />
       <Json title="Input" value={unit.input} />
@@ -80,9 +88,9 @@ function Details({ unit, onDone }: { unit: UnitDetails; onDone: () => void }) {
   );
 }
 
-/** entry → unit → execution */
+/** entry → unit → execution; of a delivery what published it → message → unit → execution. */
 function Chain({ unit }: { unit: UnitDetails }) {
-  const { entry } = unit;
+  const { entry, message } = unit;
   return (
     <ol className="chain" aria-label="Where it comes from and where it runs">
       {entry && (
@@ -91,6 +99,20 @@ function Chain({ unit }: { unit: UnitDetails }) {
           <a href={links.log(entry.logId)}>
             {entry.logId} #{formatCount(Number(entry.sequenceId))}
           </a>
+        </li>
+      )}
+      {message?.causationId && (
+        <li>
+          <span className="chain-kind">Published by</span>
+          <Cause id={message.causationId} />
+        </li>
+      )}
+      {message && (
+        <li>
+          <span className="chain-kind">Message</span>
+          <span>
+            <a href={links.messages}>{message.topic}</a> #{message.messageId} <Time at={message.publishedAt} />
+          </span>
         </li>
       )}
       <li>
@@ -113,6 +135,11 @@ function Chain({ unit }: { unit: UnitDetails }) {
       </li>
     </ol>
   );
+}
+
+/** A unit where it looks like one: what else an application gives is its own. */
+function Cause({ id }: { id: string }) {
+  return /^[a-z][a-z0-9-]*\/./.test(id) ? <a href={links.unit(id)}>{id}</a> : id;
 }
 
 function Figure({ name, children }: { name: string; children: ReactNode }) {
