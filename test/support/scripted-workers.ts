@@ -18,7 +18,7 @@ const task = z.object({
   kills: z.boolean().optional(),
 });
 
-export type Task = z.output<typeof task>;
+type Task = z.output<typeof task>;
 
 export const scriptedTopics = defineTopics({ capped: task, wide: task, ordered: task, rated: task, slow: task, buried: task, grave: task });
 
