@@ -18,8 +18,6 @@ const task = z.object({
   kills: z.boolean().optional(),
 });
 
-type Task = z.output<typeof task>;
-
 export const scriptedTopics = defineTopics({ capped: task, wide: task, ordered: task, rated: task, slow: task, buried: task, grave: task });
 
 /** Of each subscription what it is subscribed with. */
