@@ -217,8 +217,8 @@ begin
   end loop;
 
   if cardinality(v_batched) > 0 then
-    return query select * from claim_batches(
-      v_installation, p_token, p_lease, v_batched, least(v_free, v_start, greatest(v_free / 4, 1)), p_max_bursts, p_max_bursts * 4);
+    return query select b.id, b.epoch, b.workflow, b.group_name, b.log_id, b.burst_id, b.execution from claim_batches(
+      v_installation, p_token, p_lease, v_batched, least(v_free, v_start, greatest(v_free / 4, 1)), p_max_bursts, p_max_bursts * 4) b;
     -- What left a batch takes a quarter of the places at most.
     select v_free - count(*), v_start - count(*) into v_free, v_start from work w
     where w.group_name = any (v_batched) and w.state = 'claimed' and w.claim_token = p_token and w.burst_id is null;

@@ -15,6 +15,7 @@ const NAMES = [
   'throughput-alone',
   'throughput-burst',
   'takeover',
+  'changes',
   'snapshot-10k',
   'snapshot-100k',
   'snapshot-1m',

@@ -34,9 +34,9 @@ export async function checkPostgres(targets: Targets, app?: string): Promise<Fin
     findings.push(
       await checkHints(pool, targets),
       ...(await checkWork(pool, targets.schema)),
+      ...(await checkMessages(pool, targets.schema, app)),
       ...(await checkChanges(inSchema(pool, targets.schema))),
     );
-    findings.push(...(await checkMessages(pool, targets.schema, app)));
   } catch (error) {
     const { message } = explainError(error);
     findings.push({ check: findings.length === 0 ? 'postgres' : 'database', state: 'wrong', found: maskSecrets(message) });

@@ -17,6 +17,7 @@ import { readData } from './read-data.ts';
 import { readMessages, type StoredMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
+import { traceBatch } from './tracing.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
 type AnyBatchWorker = BatchWorkerDefinition<any>;
@@ -56,7 +57,10 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
       failed.set(unit, noteOwn(error));
     };
     try {
-      await worker.handler([...unitOf.keys()], batchContext(context, unitOf.size, fail));
+      const messages = [...unitOf.keys()];
+      await traceBatch({ subscription, messages, signal: context.signal }, async () =>
+        worker.handler(messages, batchContext(context, messages.length, fail)),
+      );
     } catch (error) {
       throw noteOwn(error);
     }

@@ -5,6 +5,7 @@
 import { InvalidInputError } from '../errors.ts';
 import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
+import { countPublished } from './published-counts.ts';
 import type { RegisteredTopics } from './register.ts';
 import type { PayloadOf, Topics } from './topic.ts';
 import { tracePublish } from './tracing.ts';
@@ -94,6 +95,9 @@ async function writeMessage(
     ],
   );
   const { message_id, deliveries, is_new } = rows[0];
+  if (is_new) {
+    countPublished(topicName);
+  }
   return { messageId: String(message_id), deliveries, isDuplicate: !is_new };
 }
 

@@ -8,6 +8,7 @@
 import { createNoopMeter, metrics as globalMetrics, type Meter } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { publishedCounts } from '../messages/published-counts.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { ObserveEnd } from '../work/observe.ts';
 import { observeChanges } from './change-metrics.ts';
@@ -73,8 +74,16 @@ export function createMetrics({ door, version, db }: MetricsOptions): Metrics {
   };
   gauge('tidemark_process_info', 'Always 1: which kind of process runs, in which version', () => 1, { door, version });
   const stopProcess = observeProcess(meters);
-  observeWork(meters, db);
-  observeChanges(meters, db);
+  // Its role may not look at work.
+  if (door !== 'cdc') observeWork(meters, db);
+  for (const meter of meters) {
+    meter
+      .createObservableCounter('tidemark_published_messages_total', { description: 'Messages that this process has published, by topic' })
+      .addCallback((result) => {
+        for (const [topic, count] of publishedCounts()) result.observe(count, { topic });
+      });
+  }
+  observeChanges(meters, db, door === 'cdc');
 
   return {
     attemptEnded({ group, outcome, durationMs }) {

@@ -165,6 +165,8 @@ describe('tidemark doctor', () => {
       'migrations',
       'hints',
       'work',
+      'grants',
+      'subscriptions',
       'temporal',
       'namespace',
       'search attributes',
@@ -208,6 +210,29 @@ describe('tidemark doctor', () => {
       state: 'wrong',
       fix: expect.stringContaining('temporal operator namespace create'),
     });
+  });
+
+  test('names a grant that is missing, and a subscription that no worker knows', async () => {
+    const { ownerPool } = database;
+    await ownerPool.query(`revoke select on tidemark.message from tidemark_reader`);
+    await ownerPool.query(`insert into tidemark.work_group (name) values ('mail') on conflict do nothing`);
+    await ownerPool.query(
+      `insert into tidemark.subscription (name, topic, used_at) values ('mail', 'order-placed', now() - interval '5 days')`,
+    );
+    try {
+      const value = await json(['doctor'], 1);
+      expect(finding(value, 'grants')).toMatchObject({
+        state: 'wrong',
+        fix: 'Run, as the owner: grant select on tidemark.message to tidemark_reader;',
+      });
+      expect(finding(value, 'subscriptions')).toMatchObject({
+        state: 'warning',
+        found: 'mail: no worker has known it for 5 d, 0 waiting',
+        fix: expect.stringContaining('tidemark subscriptions remove mail'),
+      });
+    } finally {
+      await ownerPool.query(`grant select on tidemark.message to tidemark_reader; delete from tidemark.subscription`);
+    }
   });
 
   test('notices a role that is no member of tidemark_app, dead work, and work that nobody carries out', async () => {

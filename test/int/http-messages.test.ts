@@ -15,7 +15,7 @@ import {
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
-import { askForTokens, makeToken } from '../support/http-tokens.ts';
+import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
 
 /** Bytes that begin with 1. */
 const ones: MessageType<Uint8Array> = {
@@ -41,6 +41,7 @@ let server: TestServer;
 let admin: TidemarkClient;
 let publisher: TidemarkClient;
 let narrow: TidemarkClient;
+let adminToken: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -52,6 +53,7 @@ beforeAll(async () => {
     client({ scopes: ['publish'] }),
     client({ scopes: ['admin'], logPrefixes: ['order-'] }),
   ]);
+  ({ token: adminToken } = await makeToken(database));
   await applySubscriptions(database.db, [mail, count]);
 });
 beforeEach(async () => {
@@ -115,6 +117,20 @@ describe('publishing', () => {
     await publisher.publish('ones', bytes, { idempotencyKey: 'b' });
     expect(await publisher.publish('ones', bytes, { idempotencyKey: 'b' })).toMatchObject({ isDuplicate: true });
     await expect(publisher.publish('ones', new Uint8Array([1, 3]), { idempotencyKey: 'b' })).rejects.toThrow(IdempotencyKeyReusedError);
+  });
+
+  test('is counted by topic', async () => {
+    const published = async () =>
+      Number(
+        /^tidemark_published_messages_total\{topic="order-placed"\} (\d+)$/m.exec(
+          (await server.request('GET', '/metrics', undefined, bearer(adminToken))).body,
+        )?.[1] ?? 0,
+      );
+    const before = await published();
+    await publisher.publish('order-placed', { orderId: 'o1' }, { idempotencyKey: 'counted' });
+    await publisher.publish('order-placed', { orderId: 'o1' }, { idempotencyKey: 'counted' });
+    await expect(publisher.publish('order-placed', {})).rejects.toThrow('is refused');
+    expect(await published()).toBe(before + 1);
   });
 
   test('needs its scope, and gives no other', async () => {

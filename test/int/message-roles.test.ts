@@ -82,6 +82,13 @@ describe.each(['tidemark_publisher', 'tidemark_cdc'])('%s', (role) => {
   });
 });
 
+test('tidemark_cdc stores what it has read, and how far it is', async () => {
+  const pool = await connectAs('tidemark_cdc');
+  await pool.query(`insert into tidemark.change_slot (name, publication, checkpoint) values ('s', 'p', '0/1')`);
+  await pool.query(`select tidemark.store_changes('s', '0/1', '0/2', now(), '{}', '{}', '{}', '{}', '[]')`);
+  expect((await pool.query('select checkpoint from tidemark.change_slot')).rows).toEqual([{ checkpoint: '0/2' }]);
+});
+
 test('tidemark_reader reads, and publishes nothing', async () => {
   const pool = await connectAs('tidemark_reader');
   expect((await pool.query('select count(*) > 0 as some from tidemark.message')).rows).toEqual([{ some: true }]);
