@@ -85,7 +85,7 @@ export function createEnvironment(say: (line: string) => void): Environment {
       }
       const appUrl = urlOf(url, { database: name, user: APP_ROLE });
       const pool = open(appUrl, connections);
-      return { url: appUrl, pool, db: inSchema(pool), owner: open(ownerUrl, 5) };
+      return { url: appUrl, pool, db: inSchema(pool), owner: open(ownerUrl, 12) };
     },
     temporal: async () => ({ address: (await runningTemporal()).address, namespace: 'default' }),
     async folder() {
