@@ -122,8 +122,17 @@ export async function endFailedAttempt(
 
 const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
 
+interface RunningAttempt {
+  readonly signal: AbortSignal;
+  /** Rejects when the signal is aborted. */
+  readonly aborted: Promise<never>;
+  /** The deadline counts from here. */
+  extend(): void;
+  end(): void;
+}
+
 /** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
-export function startAttempt(parent: AbortSignal, deadlineMs: number) {
+export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAttempt {
   const controller = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
@@ -144,7 +153,7 @@ export function startAttempt(parent: AbortSignal, deadlineMs: number) {
   return {
     signal: controller.signal,
     aborted,
-    extend: () => timer.refresh(),
+    extend: () => void timer.refresh(),
     end() {
       clearTimeout(timer);
       parent.removeEventListener('abort', onParentAbort);
