@@ -123,7 +123,10 @@ export async function endFailedAttempt(
 const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
 
 /** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
-export function startAttempt(parent: AbortSignal, deadlineMs: number) {
+export function startAttempt(
+  parent: AbortSignal,
+  deadlineMs: number,
+): { signal: AbortSignal; aborted: Promise<never>; extend(): void; end(): void } {
   const controller = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
