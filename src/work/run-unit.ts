@@ -118,8 +118,17 @@ export async function endFailedAttempt(
 
 const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
 
+interface StartedAttempt {
+  signal: AbortSignal;
+  /** Rejects when it is aborted. */
+  aborted: Promise<never>;
+  /** Its deadline counts from here. */
+  extend(): void;
+  end(): void;
+}
+
 /** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
-export function startAttempt(parent: AbortSignal, deadlineMs: number) {
+export function startAttempt(parent: AbortSignal, deadlineMs: number): StartedAttempt {
   const controller = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
@@ -140,7 +149,9 @@ export function startAttempt(parent: AbortSignal, deadlineMs: number) {
   return {
     signal: controller.signal,
     aborted,
-    extend: () => timer.refresh(),
+    extend() {
+      timer.refresh();
+    },
     end() {
       clearTimeout(timer);
       parent.removeEventListener('abort', onParentAbort);
