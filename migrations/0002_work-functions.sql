@@ -217,8 +217,8 @@ begin
   end loop;
 
   if cardinality(v_batched) > 0 then
-    return query select * from claim_batches(
-      v_installation, p_token, p_lease, v_batched, least(v_free, v_start, greatest(v_free / 4, 1)), p_max_bursts, p_max_bursts * 4);
+    return query select b.id, b.epoch, b.workflow, b.group_name, b.log_id, b.burst_id, b.execution from claim_batches(
+      v_installation, p_token, p_lease, v_batched, least(v_free, v_start, greatest(v_free / 4, 1)), p_max_bursts, p_max_bursts * 4) b;
     -- What left a batch takes a quarter of the places at most.
     select v_free - count(*), v_start - count(*) into v_free, v_start from work w
     where w.group_name = any (v_batched) and w.state = 'claimed' and w.claim_token = p_token and w.burst_id is null;
@@ -293,19 +293,26 @@ begin
       having count(*) filter (where c.place > v_free or o.bursts > 0) > p_burst_threshold
     ), deep as (
       -- A backlog that runs in bursts: nothing of it runs alone meanwhile, an execution a unit would only slow the rest down.
-      select c.group_name, c.workflow, c.room, p_max_bursts - d.bursts as free
+      select c.group_name, c.workflow, c.room, p_max_bursts - d.bursts as places
       from candidate c join deep_workflow d on d.workflow = c.workflow
       where not c.alone and (c.room is null or c.room >= p_burst_width)
       group by 1, 2, 3, 4 having count(*) > p_burst_threshold
     ), share as (
-      -- Of the groups with a backlog of one workflow, those with the fewest bursts open go first.
-      select d.*, row_number() over (partition by d.workflow order by o.bursts, random()) as place,
-        p_burst_size * ((d.free + count(*) over (partition by d.workflow) - 1) / count(*) over (partition by d.workflow)) as units
-      from deep d
-      cross join lateral (select count(*) as bursts from open_burst o where o.group_name = d.group_name and o.workflow = d.workflow) o
+      select d.group_name, d.workflow, d.room, d.size, d.free, d.place, p_burst_size * ((d.free + d.groups - 1) / d.groups) as units
+      from (
+        -- Of the groups with a backlog of one workflow, those with the fewest bursts open go first. One that has none waits for no other's,
+        -- as long as no more than twice as many are open. What a cap takes from the number of a group's bursts their size makes up
+        -- for: between one burst and the next its places are empty.
+        select d.*, row_number() over (partition by d.workflow order by o.bursts, random()) as place, count(*) over (partition by d.workflow) as groups,
+          case when d.places > 0 then d.places
+            else greatest(least(count(*) filter (where o.bursts = 0) over (partition by d.workflow), d.places + p_max_bursts), 0) end as free,
+          p_burst_size * p_max_bursts / least(greatest(coalesce(d.room, p_burst_width * p_max_bursts) / p_burst_width, 1), p_max_bursts) as size
+        from deep d
+        cross join lateral (select count(*) as bursts from open_burst o where o.group_name = d.group_name and o.workflow = d.workflow) o
+      ) d
     ), ranked as (
       select d.group_name, d.workflow, d.room, d.free, d.place, c.tid,
-        (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
+        (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / d.size as number
       from share d
       cross join lateral (
         select u.* from (select v.priority, min(v.since) as since from candidate v where v.group_name = d.group_name group by 1 order by 1) v

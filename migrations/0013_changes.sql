@@ -41,7 +41,7 @@ comment on table change_gap is 'Changes that were committed between the two were
 create function store_changes(
   p_slot text, p_from pg_lsn, p_to pg_lsn, p_committed_at timestamptz,
   p_topics text[], p_data text[], p_keys text[], p_routes integer[], p_subscriptions json
-) returns void language plpgsql set search_path from current as $$
+) returns void language plpgsql security definer set search_path from current as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_ids bigint[];
@@ -123,3 +123,9 @@ grant select, insert, update, delete on change_slot, change_table, change_gap to
 grant select on subscription, installation, migration to tidemark_cdc;
 
 call settle_privileges();
+
+-- Whoever reads stores through the function above, keeps how far it is, and looks at what has to be there.
+revoke execute on function store_changes from public;
+grant execute on function store_changes to tidemark_app, tidemark_cdc;
+grant select on migration, installation, subscription to tidemark_cdc;
+grant select, insert, update, delete on change_slot, change_table, change_gap to tidemark_cdc;

@@ -13,7 +13,7 @@ create index work_alone on work (group_name, priority, not_before, id) where sta
 -- Against the cap of its group each of its units counts. p_alone: units that left their batch, of all these groups.
 create function claim_batches(
   p_installation text, p_token uuid, p_lease interval, p_groups text[], p_alone integer, p_max_batches integer, p_max_open integer
-) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text, not_before timestamptz)
+) returns table (id text, epoch bigint, workflow text, group_name text, log_id text, burst_id text, execution text)
 language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
@@ -58,7 +58,7 @@ begin
         state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = null,
         execution = execution_id(p_installation, w.id, w.epoch, w.first_epoch)
       from locked l where w.ctid = l.tid
-      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
+      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution;
     end if;
     while v_batches < p_max_batches and v_open < p_max_open and v_room > 0 loop
       v_most := least(g.batch_max, v_room);
@@ -80,33 +80,29 @@ begin
         state = 'claimed', claim_token = p_token, lease_until = clock_timestamp() + p_lease, burst_id = v_burst_id,
         execution = p_installation || '/burst/' || w.workflow || '/' || v_burst_id
       from locked l where w.ctid = l.tid
-      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution, w.not_before;
+      returning w.id, w.epoch, w.workflow, w.group_name, w.log_id, w.burst_id, w.execution;
     end loop;
   end loop;
 end
 $$;
 
--- Ends all of them with effect, or none: 'finished', or 'fenced' where another attempt has begun one of them.
-create function finish_batch(p_ids text[], p_fence uuid) returns text language plpgsql set search_path from current as $$
+-- Ends them with effect, as finish_work does one; none of them is of an entry. Those that were ended: another attempt has begun the others.
+create function finish_batch(p_ids text[], p_fence uuid) returns setof text language plpgsql set search_path from current as $$
 declare
   v record;
-  v_count integer := 0;
-  v_finished integer;
 begin
-  -- From a time when its messages had an order.
   for v in
     select w.id, w.epoch, w.attempt from work w
     where w.id = any (p_ids) and w.fence = p_fence and w.ordering_key is not null order by w.ordering_key
   loop
-    if finish_work(v.id, v.epoch, v.attempt, p_fence) = 'fenced' then
-      return 'fenced';
+    if finish_work(v.id, v.epoch, v.attempt, p_fence) = 'finished' then
+      return next v.id;
     end if;
-    v_count := v_count + 1;
   end loop;
+  return query
   update work set state = 'done', error = null, unended = 0, finished_at = clock_timestamp(), check_after = null, burst_id = null
-  where id = any (p_ids) and fence = p_fence and state = 'started' and ordering_key is null;
-  get diagnostics v_finished = row_count;
-  return case when v_count + v_finished = cardinality(p_ids) then 'finished' else 'fenced' end;
+  where id = any (p_ids) and fence = p_fence and state = 'started' and ordering_key is null
+  returning id;
 end
 $$;
 

@@ -81,6 +81,27 @@ export async function alternate({ rounds, warmUp = 1, value, baseline }: Rounds)
   return { value: quantile(values.slice(warmUp), 0.5), baseline: quantile(baselines.slice(warmUp), 0.5) };
 }
 
+export interface Turns {
+  rounds: number;
+  /** Rounds before the first that counts. Default 1. */
+  warmUp?: number;
+  /** By name: one round; answers with what it measured. */
+  turns: Record<string, (round: number) => Promise<number>>;
+}
+
+/** Rounds of several by turns, each round beginning with another. @returns their medians */
+export async function takeTurns({ rounds, warmUp = 1, turns }: Turns): Promise<Record<string, number>> {
+  const names = Object.keys(turns);
+  const measured: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
+  for (let round = 0; round < warmUp + rounds; round += 1) {
+    const first = round % names.length;
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
+      measured[name]?.push((await turns[name]?.(round)) as number);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, quantile((measured[name] as number[]).slice(warmUp), 0.5)]));
+}
+
 /** Between the two nearest where there is none at that place. */
 export function quantile(numbers: readonly number[], q: number): number {
   const sorted = [...numbers].sort((one, other) => one - other);

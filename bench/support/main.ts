@@ -15,6 +15,7 @@ const NAMES = [
   'throughput-alone',
   'throughput-burst',
   'takeover',
+  'changes',
   'snapshot-10k',
   'snapshot-100k',
   'snapshot-1m',
@@ -35,6 +36,11 @@ const NAMES = [
   'sse-fanout',
   'page-open',
   'page-scroll',
+  'messages-throughput',
+  'messages-latency',
+  'messages-publish',
+  'messages-neighbour',
+  'messages-memory',
 ];
 
 interface FigureFile {

@@ -51,7 +51,7 @@ export interface PageCollector {
   idleAt(): Lsn | undefined;
 }
 
-export const PAGE_CHANGES = 2_000;
+const PAGE_CHANGES = 2_000;
 const PAGE_BYTES = 8 * 2 ** 20;
 
 interface Transaction {

@@ -54,11 +54,7 @@ function changeTable(changes: readonly AnyChange[]): ChangeTable {
 const KIND: Record<ChangeOp, ChangeKind | 'read'> = { c: 'insert', u: 'update', d: 'delete', t: 'truncate', r: 'read' };
 
 /** @param isChanged of a column; undefined: nobody knows. @returns subscriptions, in the order of their definitions */
-export function subscriptionsFor(
-  { changes }: ChangeTable,
-  op: ChangeOp,
-  isChanged: ((column: string) => boolean) | undefined,
-): readonly string[] {
+function subscriptionsFor({ changes }: ChangeTable, op: ChangeOp, isChanged: ((column: string) => boolean) | undefined): readonly string[] {
   const kind = KIND[op];
   return changes
     .filter(({ changes: { ops, columns, snapshot } }) => {

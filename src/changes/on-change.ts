@@ -90,7 +90,7 @@ export function onChange<RowT extends ChangedRow = ChangedRow>(
 }
 
 /** The topic of a table's changes: 'changes.public.user'. What no topic can be called ends in a hash of its name. */
-export function changeTopicName({ schema, table }: Pick<ChangeSelection, 'schema' | 'table'>): string {
+function changeTopicName({ schema, table }: Pick<ChangeSelection, 'schema' | 'table'>): string {
   return nameOf(`changes.${schema}.${table}`);
 }
 

@@ -10,7 +10,7 @@ import type { Database } from '../postgres/queryable.ts';
 import { quoteIdentifier, type ReplicationConnection } from '../postgres/replication.ts';
 
 /** Postgres no longer has what the slot was to send. Reading on leaves a gap, so a person decides. */
-export class SlotLostError extends TidemarkError {
+class SlotLostError extends TidemarkError {
   constructor(slot: string, from: string, since: Date | null, why: string) {
     super(
       'slot_lost',

@@ -57,13 +57,10 @@ export async function readChanges(options: ReadChangesOptions): Promise<void> {
   }
 }
 
-/** Object in use: another reader was faster. */
-const IN_USE = '55006';
-
+/** 55006 too: another reader was faster; and 55000: what is wrong with the slot is said when it is opened again. */
 function isPassing(error: unknown): boolean {
-  const { code } = error as { code?: string };
   if (error instanceof TidemarkError) return error instanceof FencedError || error.retryable;
-  return code === IN_USE || (code !== '55000' && classifyError(error) === 'infrastructure');
+  return classifyError(error) === 'infrastructure';
 }
 
 async function readOnce(options: ReadChangesOptions): Promise<void> {

@@ -51,7 +51,7 @@ function storeChange({ op, key, before, after, source }: ChangeMessage): StoredC
 }
 
 /** @throws InvalidInputError where it is none */
-export function readStoredChange(stored: unknown): ChangeMessage {
+function readStoredChange(stored: unknown): ChangeMessage {
   const { op, key, before, after, unchanged = [], types = {}, source } = (stored ?? {}) as StoredChange;
   if (!/^[cudrt]$/.test(op ?? '') || typeof source?.ts !== 'string') {
     throw new InvalidInputError('This is no row change: op is not one of c, u, d, r, t, or source.ts is missing.');

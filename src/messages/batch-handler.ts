@@ -8,7 +8,7 @@ import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { BatchUnitContext, ErrorVerdict, Unit, UnitHandler } from '../work/unit.ts';
 import type { BatchWorkerDefinition } from './define-worker.ts';
-import { deliveryHandler } from './delivery-handler.ts';
+import { deliveryHandler, messageIdOf } from './delivery-handler.ts';
 import { handledAlone } from './handled-alone.ts';
 import type { BatchContext, BatchMessage } from './message.ts';
 import { createLogger } from './message-context.ts';
@@ -17,6 +17,7 @@ import { readData } from './read-data.ts';
 import { readMessages, type StoredMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
+import { traceBatch } from './tracing.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
 type AnyBatchWorker = BatchWorkerDefinition<any>;
@@ -56,7 +57,10 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
       failed.set(unit, noteOwn(error));
     };
     try {
-      await worker.handler([...unitOf.keys()], batchContext(context, unitOf.size, fail));
+      const messages = [...unitOf.keys()];
+      await traceBatch({ subscription, messages, signal: context.signal }, async () =>
+        worker.handler(messages, batchContext(context, messages.length, fail)),
+      );
     } catch (error) {
       throw noteOwn(error);
     }
@@ -136,5 +140,3 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
     },
   });
 }
-
-const messageIdOf = (unit: Unit): string => unit.id.slice(unit.id.lastIndexOf('/') + 1);

@@ -9,12 +9,12 @@ import { errorMessage, InvalidInputError, TidemarkError } from '../errors.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
-import type { UnitHandler } from '../work/unit.ts';
+import type { Unit, UnitHandler } from '../work/unit.ts';
 import { DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS, type WorkerDefinition } from './define-worker.ts';
 import type { Message } from './message.ts';
 import { createMessageContext } from './message-context.ts';
 import { readData } from './read-data.ts';
-import { readMessage } from './read-message.ts';
+import { readMessage, readMessages, type StoredMessage } from './read-message.ts';
 import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
 import { traceDelivery } from './tracing.ts';
@@ -34,6 +34,7 @@ export function deliveryHandler(worker: WorkerDefinition<any>, topics: Topics, {
   const thrown = new WeakSet<object>();
   const outages = new WeakSet<object>();
   let lastTookMs = 0;
+  const prepared = new WeakMap<Unit, StoredMessage>();
 
   const retryAfter = (error: unknown, failures: number): number | undefined => {
     try {
@@ -53,9 +54,19 @@ export function deliveryHandler(worker: WorkerDefinition<any>, topics: Topics, {
     deadlineMs: ackDeadlineMs,
     strictDeadline: true,
     maxAttempts: deadLetter.maxDeliveryAttempts ?? DEFAULT_MAX_DELIVERY_ATTEMPTS,
+    async prepare(units) {
+      const stored = await readMessages(inSchema(pool, schema), units.map(messageIdOf));
+      for (const unit of units) {
+        const message = stored.get(messageIdOf(unit));
+        if (message) {
+          prepared.set(unit, message);
+        }
+      }
+    },
     async run(unit, context) {
-      const messageId = unit.id.slice(unit.id.lastIndexOf('/') + 1);
-      const stored = await readMessage(inSchema(pool, schema), messageId);
+      const messageId = messageIdOf(unit);
+      const stored = prepared.get(unit) ?? (await readMessage(inSchema(pool, schema), messageId));
+      prepared.delete(unit);
       if (stored === undefined) {
         throw new TidemarkError('message_gone', `Message ${messageId} of '${subscription}' is gone: somebody has removed it by hand.`);
       }
@@ -98,6 +109,8 @@ export function deliveryHandler(worker: WorkerDefinition<any>, topics: Topics, {
     },
   };
 }
+
+export const messageIdOf = (unit: Unit): string => unit.id.slice(unit.id.lastIndexOf('/') + 1);
 
 /** The error itself, or what it says is its cause. */
 function isFrom(errors: WeakSet<object>, error: unknown): boolean {

@@ -6,10 +6,12 @@ export interface StoredMessage extends Omit<Message, 'data'> {
   payload: unknown;
 }
 
+const COLUMNS = 'id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id, trace';
+
 /** @param messageId a decimal string. @returns undefined where there is none */
 export async function readMessage(db: Database, messageId: string): Promise<StoredMessage | undefined> {
   const { rows } = await db.prepared(
-    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id, trace
+    `select ${COLUMNS}
      from ${db.schema}.message where id = $1::bigint`,
     [messageId],
   );
@@ -19,7 +21,7 @@ export async function readMessage(db: Database, messageId: string): Promise<Stor
 /** @returns by message id; without those that are gone */
 export async function readMessages(db: Database, messageIds: readonly string[]): Promise<Map<string, StoredMessage>> {
   const { rows } = await db.prepared(
-    `select id, topic, data, bytes, attributes, ordering_key, published_at, actor, correlation_id, causation_id
+    `select ${COLUMNS}
      from ${db.schema}.message where id = any ($1::bigint[])`,
     [messageIds],
   );

@@ -10,6 +10,7 @@ import {
   type Context,
   context,
   isSpanContextValid,
+  type Link,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -77,9 +78,30 @@ export function traceDelivery<T>(delivery: DeliveryTrace, handle: () => Promise<
   return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, signal }, contextOf(traceparent), handle);
 }
 
+/** One span for all of a batch, linked to the publisher of each message: a span has one parent. */
+export function traceBatch<T>(
+  { messages, ...batch }: Pick<DeliveryTrace, 'subscription' | 'signal'> & { messages: readonly { topic: string; traceparent?: string }[] },
+  handle: () => Promise<T>,
+): Promise<T> {
+  const topic = messages[0]?.topic ?? '';
+  const links = messages.flatMap(({ traceparent }) => {
+    const spanContext = trace.getSpanContext(contextOf(traceparent));
+    return spanContext ? [{ context: spanContext }] : [];
+  });
+  const attributes: Attributes = {
+    ...SYSTEM,
+    'messaging.operation.name': 'process',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': topic,
+    'messaging.destination.subscription.name': batch.subscription,
+    'messaging.batch.message_count': messages.length,
+  };
+  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, links, signal: batch.signal }, ROOT_CONTEXT, handle);
+}
+
 async function inSpan<T>(
   name: string,
-  { signal, ...options }: { kind: SpanKind; attributes: Attributes; signal?: AbortSignal },
+  { signal, ...options }: { kind: SpanKind; attributes: Attributes; links?: Link[]; signal?: AbortSignal },
   parent: Context,
   body: (span: Span) => Promise<T>,
 ): Promise<T> {

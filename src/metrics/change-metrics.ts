@@ -8,7 +8,8 @@ import type { Meters } from './metrics.ts';
 const FRESH_MS = 1_000;
 const READ_MS = 5_000;
 
-export function observeChanges(meters: Meters, db: Database): void {
+/** @param up also says whether Postgres answers: where nobody else does */
+export function observeChanges(meters: Meters, db: Database, up: boolean): void {
   const read = atMostEvery(FRESH_MS, () => within(READ_MS, 'Postgres', readSlotStatus(db)));
   for (const meter of meters) {
     const lag = meter.createObservableGauge('tidemark_change_slot_lag_bytes', {
@@ -26,9 +27,12 @@ export function observeChanges(meters: Meters, db: Database): void {
     const gaps = meter.createObservableGauge('tidemark_change_gaps', {
       description: 'Ranges of the log that were not read and may be missing',
     });
+    const answers = up && meter.createObservableGauge('tidemark_postgres_up', { description: 'Whether Postgres answers this process' });
     meter.addBatchObservableCallback(
       async (result) => {
-        for (const { slot, state: is, lagBytes, retainedBytes, ageMs, gaps: count } of await read().catch(() => [])) {
+        const slots = await read().catch(() => undefined);
+        if (answers) result.observe(answers, slots ? 1 : 0);
+        for (const { slot, state: is, lagBytes, retainedBytes, ageMs, gaps: count } of slots ?? []) {
           result.observe(lag, lagBytes, { slot });
           result.observe(held, retainedBytes, { slot });
           result.observe(age, ageMs / 1_000, { slot });
@@ -36,7 +40,7 @@ export function observeChanges(meters: Meters, db: Database): void {
           result.observe(gaps, count, { slot });
         }
       },
-      [lag, held, age, state, gaps],
+      [lag, held, age, state, gaps, ...(answers ? [answers] : [])],
     );
   }
 }

@@ -74,7 +74,8 @@ export function createMetrics({ door, version, db }: MetricsOptions): Metrics {
   };
   gauge('tidemark_process_info', 'Always 1: which kind of process runs, in which version', () => 1, { door, version });
   const stopProcess = observeProcess(meters);
-  observeWork(meters, db);
+  // Its role may not look at work.
+  if (door !== 'cdc') observeWork(meters, db);
   for (const meter of meters) {
     meter
       .createObservableCounter('tidemark_published_messages_total', { description: 'Messages that this process has published, by topic' })
@@ -82,7 +83,7 @@ export function createMetrics({ door, version, db }: MetricsOptions): Metrics {
         for (const [topic, count] of publishedCounts()) result.observe(count, { topic });
       });
   }
-  observeChanges(meters, db);
+  observeChanges(meters, db, door === 'cdc');
 
   return {
     attemptEnded({ group, outcome, durationMs }) {

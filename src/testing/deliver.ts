@@ -2,7 +2,8 @@
 import { AssertionError } from 'node:assert';
 import { randomInt } from 'node:crypto';
 import { errorMessage } from '../errors.ts';
-import { DEFAULT_ACK_DEADLINE_MS, type WorkerDefinition } from '../messages/define-worker.ts';
+import { type AnyWorker, type BatchWorkerDefinition, DEFAULT_ACK_DEADLINE_MS, type WorkerDefinition } from '../messages/define-worker.ts';
+import { handledAlone } from '../messages/handled-alone.ts';
 import type { Message, MessageContext, MessageLogger } from '../messages/message.ts';
 import type { PublishOptions } from '../messages/publish.ts';
 import { rememberPublisher } from '../messages/trigger-typed-event.ts';
@@ -30,14 +31,14 @@ export interface DeliverValue {
 }
 
 /**
- * Runs the handler once, for its `ackDeadlineMs` at most.
+ * Runs the handler once, for its `ackDeadlineMs` at most. One that takes batches gets the message in an array of one.
  * @param data as the handler gets it
  * @example const { published } = await deliver(mail, { orderId: 'o1' }, { app: tidemark });
  * @throws what the handler throws: nothing was written then
  */
 export async function deliver<DataT>(
   // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
-  worker: WorkerDefinition<DataT, any>,
+  worker: WorkerDefinition<DataT, any> | BatchWorkerDefinition<DataT, any>,
   data: DataT,
   options: DeliverOptions = {},
 ): Promise<DeliverValue> {
@@ -73,7 +74,7 @@ export async function deliver<DataT>(
  */
 export async function expectSuccessfulTypedBackground<DataT>(
   // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
-  worker: WorkerDefinition<DataT, any>,
+  worker: WorkerDefinition<DataT, any> | BatchWorkerDefinition<DataT, any>,
   data: DataT,
   options: DeliverOptions = {},
 ): Promise<DeliverValue> {
@@ -89,12 +90,13 @@ const NOT_PUBLISHED = { messageId: '', deliveries: 0, isDuplicate: false };
 
 type Surroundings = Pick<MessageContext, 'db' | 'publish' | 'once'>;
 
-async function run<DataT>(
-  { subscription, topic, handler, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS }: WorkerDefinition<DataT>,
-  data: DataT,
+async function run(
+  worker: AnyWorker,
+  data: unknown,
   { attempt = 1, signal, messageId = '1', publishedAt = new Date(), attributes = {}, ...more }: Omit<DeliverOptions, 'app' | 'db'>,
   { db, publish, once }: Surroundings,
 ): Promise<DeliverValue> {
+  const { subscription, topic, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS } = worker;
   const value: DeliverValue = { result: undefined, published: [], logs: [], heartbeats: 0 };
   const attemptSignal = AbortSignal.any([AbortSignal.timeout(ackDeadlineMs), ...(signal ? [signal] : [])]);
   const at =
@@ -119,10 +121,8 @@ async function run<DataT>(
     },
   };
   rememberPublisher(db, context.publish);
-  value.result = await orAborted(
-    (async () => handler({ messageId, topic, publishedAt, attributes, ...more, data }, context))(),
-    attemptSignal,
-  );
+  const message: Message = { messageId, topic, publishedAt, attributes, ...more, data };
+  value.result = await orAborted((async () => handledAlone(worker).handler(message, context))(), attemptSignal);
   return value;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Messages of a memory application: as on Postgres, but that a failed attempt is followed by the next one at once, and that what a handler writes elsewhere
- * has no transaction. What it publishes is published when it has ended.
+ * has no transaction. What it publishes is published when it has ended. Workers that take batches get arrays of one.
  */
 import { mergeProvenance, type Provenance } from '../event-log/provenance.ts';
 import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from '../messages/define-worker.ts';

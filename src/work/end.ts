@@ -64,13 +64,13 @@ export async function releaseWork(
   refuseFenced(unit, rows[0].answer);
 }
 
-/** Units that were begun under one fence: all finished, or none. @throws FencedError */
-export async function finishBatch(db: Database, units: readonly Unit[]): Promise<void> {
-  const { rows } = await db.prepared(`select ${db.schema}.finish_batch($1::text[], $2::uuid) as answer`, [
+/** Units of no entry that were begun under one fence, with their effect and without a result. @returns ids of those that are finished: the others were fenced off */
+export async function finishBatch(db: Database, units: readonly Unit[]): Promise<Set<string>> {
+  const { rows } = await db.prepared(`select id from ${db.schema}.finish_batch($1::text[], $2::uuid) id`, [
     units.map((unit) => unit.id),
     units[0]?.fence,
   ]);
-  refuseFenced({ id: `one of ${units.length} units` }, rows[0].answer);
+  return new Set(rows.map((row) => row.id));
 }
 
 /** The attempt of these ended in an error of the infrastructure: they stay in their burst. What another attempt has is left alone. */
@@ -113,7 +113,7 @@ export async function recordProgress(db: Database, unit: Unit, progress: unknown
   refuseFenced(unit, rows[0].answer);
 }
 
-function refuseFenced(unit: Pick<Unit, 'id'>, answer: string): void {
+function refuseFenced(unit: Unit, answer: string): void {
   if (answer === 'fenced') {
     throw new FencedError(unit.id);
   }

@@ -54,7 +54,13 @@ export async function runBatch(
     if (finished.length === 0) {
       await transaction.rollback();
     } else {
-      await transaction.commitWith((own) => finishBatch(own, finished));
+      await transaction.commitWith(async (own) => {
+        const done = await finishBatch(own, finished);
+        const fenced = finished.find((unit) => !done.has(unit.id));
+        if (fenced) {
+          throw new FencedError(fenced.id);
+        }
+      });
     }
     for (const unit of finished) {
       observe(unit, 'done');

@@ -13,10 +13,11 @@ import { inSchema } from '../postgres/queryable.ts';
 import { beginBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
 import { failWork, releaseWork } from './end.ts';
+import { finishTogether } from './finish-together.ts';
 import type { ObserveEnd } from './observe.ts';
 import { runBatch } from './run-batch.ts';
 import { runUnit } from './run-unit.ts';
-import type { HandlerOf, Unit } from './unit.ts';
+import type { HandlerOf, Unit, UnitHandler } from './unit.ts';
 
 export interface BurstOptions {
   pool: Pool;
@@ -41,6 +42,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   const { pool, schema, handlerOf, signal, width, unitBudgetMs, onProgress } = options;
   const db = inSchema(pool, schema);
   const fence = randomUUID();
+  const finish = finishTogether(db);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
   let refilling: Promise<void> | undefined;
@@ -48,13 +50,26 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   let takesOver = true;
   let failure: { error: unknown } | undefined;
 
+  const prepare = async (units: readonly Unit[]) => {
+    const byHandler = new Map<UnitHandler, Unit[]>();
+    for (const unit of units) {
+      const handler = handlerOf(unit.id);
+      if (handler?.prepare && !handler.batch) {
+        byHandler.set(handler, [...(byHandler.get(handler) ?? []), unit]);
+      }
+    }
+    await Promise.all([...byHandler].map(([handler, ofIt]) => handler.prepare?.(ofIt)));
+  };
+
   // Begun a slice at a time: what is begun and not ended when a worker dies has to run alone.
   const refill = () => {
     refilling ??= beginBurst(db, burstId, fence, width, takesOver)
-      .then((units) => {
+      .then(async (units) => {
         takesOver = false;
-        queue.push(...units);
+        // What it cannot get now, the run of the unit asks for itself, and says what is wrong.
+        await prepare(units).catch(() => {});
         drained = units.length < width;
+        queue.push(...units);
       })
       .finally(() => {
         refilling = undefined;
@@ -88,6 +103,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.min(handler.deadlineMs, unitBudgetMs * 5),
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
+      finish,
       observe: options.observe,
     });
     if (outcome.type === 'finished') {

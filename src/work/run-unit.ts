@@ -30,6 +30,8 @@ export interface AttemptOptions {
   yieldAt?: number;
   /** In a burst an error of which the handler says nothing is not recorded here: the unit is released to run alone. */
   inBurst?: boolean;
+  /** Ends a unit of no entry that has written nothing through its `db` and has no result; absent: by itself. */
+  finish?: (unit: Unit) => Promise<void>;
   onProgress?: (progress: unknown) => void;
   observe?: ObserveEnd | undefined;
 }
@@ -68,7 +70,9 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
       await transaction.rollback();
       return { type: 'long' };
     }
-    await transaction.commitWith((db) => finishWork(db, unit, outcome));
+    const { finish } = options;
+    const isPlain = unit.entry === undefined && Object.keys(outcome).length === 0 && !transaction.isOpen();
+    await transaction.commitWith((db) => (finish && isPlain ? finish(unit) : finishWork(db, unit, outcome)));
     return { type: 'finished' };
   } catch (cause) {
     await transaction.rollback();

@@ -6,6 +6,8 @@ import { type Database, inSchema, type Queryable } from '../postgres/queryable.t
 export interface UnitTransaction {
   /** For the handler. */
   db: Queryable;
+  /** Whether a statement has been sent. */
+  isOpen(): boolean;
   /** Runs `finish` in the same transaction and commits it; without one, `finish` runs by itself. */
   commitWith(finish: (db: Database) => Promise<void>): Promise<void>;
   rollback(): Promise<void>;
@@ -50,6 +52,7 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
         }
       },
     },
+    isOpen: () => opened !== undefined,
     async commitWith(finish) {
       over = true;
       if (!opened) {

@@ -98,6 +98,8 @@ export interface UnitHandler {
   readonly maxAttempts: number;
   /** Must be safe to run again from the start. 'long': go on from the recorded progress in a heartbeating activity. */
   run(unit: Unit, context: UnitContext): Promise<UnitOutcome | 'long'>;
+  /** What `run` needs of these units, got at once; it gets it itself for others. Of a burst's, before they run. */
+  prepare?(units: readonly Unit[]): Promise<void>;
   /** Runs those of one burst together; `run` is then for one that has left its batch. */
   readonly batch?: UnitBatch;
   /** Asked before what an error is by itself; undefined: that. */

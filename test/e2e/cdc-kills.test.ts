@@ -39,7 +39,7 @@ beforeAll(async () => {
      const db = { query: () => Promise.reject(new Error('not used here')) };
      export default createTidemark({ db, changes: [onChange('thing', {}, () => {})] });`,
   );
-});
+}, 180_000);
 afterAll(async () => {
   for (const { child } of readers) child.kill('SIGKILL');
   await Promise.all([...readers].map(({ ended }) => ended));
@@ -59,22 +59,26 @@ function startReader(): RunningCli {
 
 const rows = async (text: string, values?: unknown[]) => (await fixture.database.ownerPool.query(text, values)).rows;
 
-/** Inserts, updates and deletes in transactions of all sizes, some rolled back, until there are enough. */
-async function write(isOver: () => boolean, large: boolean): Promise<void> {
+/** How much may be written by now: as the kills go on, so that there is something to read at each of them. */
+const pace = { written: 0, most: 0, isOver: false };
+
+/** Inserts, updates and deletes in transactions of all sizes, some rolled back. */
+async function write(isLarge: boolean): Promise<void> {
   const client = await fixture.database.ownerPool.connect();
   try {
-    while (!isOver()) {
-      const size = large ? 1_500 : 1 + Math.floor(Math.random() * 40);
+    while (!pace.isOver) {
+      await delay(isLarge ? 200 : 20);
+      if (pace.written >= pace.most) continue;
+      const size = isLarge ? Math.ceil(CHANGES / 20) : 1 + Math.floor(Math.random() * 40);
       await client.query('begin');
       await client.query(`insert into thing (pad) select repeat('x', 50) from generate_series(1, $1::integer)`, [size]);
-      await client.query(
-        'update thing set v = v + 1 where id in (select id from thing order by random() limit $1 for update skip locked)',
-        [size],
-      );
-      if (!large)
-        await client.query('delete from thing where id in (select id from thing order by random() limit 2 for update skip locked)');
-      await client.query(Math.random() < 0.1 ? 'rollback' : 'commit');
-      await delay(large ? 300 : 40);
+      await client.query('update thing set v = v + 1 where id in (select id from thing order by id desc limit $1 for update skip locked)', [
+        size,
+      ]);
+      await client.query('delete from thing where id in (select id from thing order by id limit 2 for update skip locked)');
+      const isKept = Math.random() > 0.1;
+      await client.query(isKept ? 'commit' : 'rollback');
+      if (isKept) pace.written += 2 * size + 2;
     }
   } finally {
     client.release();
@@ -96,37 +100,37 @@ test(`${CHANGES} changes and ${KILLS} kills of the reader: none is lost, none is
   await first.waitFor('"running"');
 
   const startedAt = performance.now();
-  const written = async () => (await rows('select count(*)::integer as n from noted'))[0].n as number;
-  let over = false;
-  const writing = [write(() => over, false), write(() => over, false), write(() => over, true)];
+  const writing = [write(false), write(false), write(true)];
   let kills = 0;
   try {
     startReader();
-    while (kills < KILLS || (await written()) < CHANGES) {
+    for (; kills < KILLS; kills += 1) {
+      pace.most = (CHANGES * (kills + 1)) / KILLS;
+      const reading = await until(
+        'one of them reads',
+        () => [...readers].find(({ output }) => output().stdout.includes('"running"')),
+        60_000,
+      );
       await delay(200 + Math.random() * 600);
-      if (kills < KILLS) {
-        // Wherever it is: reading, storing, between the two. Of the others one takes over.
-        const reading = await until(
-          'one of them reads',
-          () => [...readers].find(({ output }) => output().stdout.includes('"running"')),
-          60_000,
-        );
-        reading.child.kill('SIGKILL');
-        await reading.ended;
-        kills += 1;
-        startReader();
-      }
+      // Wherever it is: reading, storing, between the two. Of the others one takes over.
+      reading.child.kill('SIGKILL');
+      await reading.ended;
+      startReader();
     }
+    await until('enough is written', () => pace.written >= CHANGES, 300_000);
   } finally {
-    over = true;
+    pace.isOver = true;
     await Promise.all(writing);
   }
-  const changes = await written();
+  // What is committed before it is stored before it.
+  const [last] = await rows(`insert into thing (pad) values ('last') returning id`);
   await until(
-    'the checkpoint has passed what was written',
-    async () => (await rows('select count(*)::integer as n from tidemark.message where topic = $1', [TOPIC]))[0].n >= changes,
-    120_000,
-  ).catch(() => {});
+    'all of it is read',
+    async () =>
+      (await rows(`select 1 from tidemark.message where topic = $1 and data -> 'key' ->> 'id' = $2`, [TOPIC, String(last.id)])).length > 0,
+    600_000,
+  );
+  const [{ changes }] = await rows('select count(*)::integer as changes from noted');
 
   const seen = `(select m.id as n, m.data ->> 'op' as op, (m.data -> 'key' ->> 'id')::integer as id, (m.data -> 'after' ->> 'v')::integer as v
     from tidemark.message m where m.topic = '${TOPIC}')`;

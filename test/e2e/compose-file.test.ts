@@ -6,11 +6,17 @@ import { CLOSE_DEADLINE_MS } from '../../src/http/closing.ts';
 import { WORKER_POOL_CONNECTIONS, workerOptions } from '../../src/temporal/worker-options.ts';
 import { composeText, loadCompose, repository, serviceOf } from './compose-file.ts';
 
-const PASSWORDS = ['POSTGRES_PASSWORD', 'TIDEMARK_MIGRATOR_PASSWORD', 'TIDEMARK_APP_PASSWORD', 'TEMPORAL_POSTGRES_PASSWORD'];
+const PASSWORDS = [
+  'POSTGRES_PASSWORD',
+  'TIDEMARK_MIGRATOR_PASSWORD',
+  'TIDEMARK_APP_PASSWORD',
+  'TIDEMARK_CDC_PASSWORD',
+  'TEMPORAL_POSTGRES_PASSWORD',
+];
 const variables = Object.fromEntries(PASSWORDS.map((name, index) => [name, `secret${index}`]));
 const compose = loadCompose(variables);
 const services = Object.entries(compose.services);
-const OURS = ['migrate', 'starter', 'worker', 'server', 'cli'];
+const OURS = ['migrate', 'starter', 'worker', 'cdc', 'server', 'cli'];
 const dockerfile = readFileSync(`${repository}Dockerfile`, 'utf8');
 
 const seconds = (duration: string): number => Number(/^(\d+) ?s(?:econds)?$/.exec(duration)?.[1]);
@@ -42,9 +48,9 @@ test('every published port is bound to 127.0.0.1', () => {
 });
 
 test('what runs on is restarted, and everything others wait for has a health check', () => {
-  const running = ['postgres', 'temporal-postgres', 'temporal', 'temporal-ui', 'starter', 'worker', 'server'];
+  const running = ['postgres', 'temporal-postgres', 'temporal', 'temporal-ui', 'starter', 'worker', 'cdc', 'server'];
   for (const name of running) expect(serviceOf(compose, name).restart, name).toBe('unless-stopped');
-  for (const name of ['postgres', 'temporal-postgres', 'temporal', 'starter', 'worker', 'server']) {
+  for (const name of ['postgres', 'temporal-postgres', 'temporal', 'starter', 'worker', 'cdc', 'server']) {
     expect(serviceOf(compose, name).healthcheck?.test[0], name).toBe('CMD');
   }
 });
@@ -83,6 +89,15 @@ test('Postgres has connections for every worker, the starter and half as many ag
   expect(allowed).toBeGreaterThanOrEqual((WORKER_POOL_CONNECTIONS + 5) * (replicas + 1) * 1.4);
 });
 
+test('row changes can be read: the log says enough, a slot cannot fill the disk, and the reader has a role of its own', () => {
+  const command = serviceOf(compose, 'postgres').command?.join(' ');
+  expect(command).toContain('wal_level=logical');
+  expect(command).toMatch(/max_slot_wal_keep_size=\d+GB/);
+  expect(compose.configs['postgres-init']?.content).toContain('create role cdc login replication');
+  expect(serviceOf(compose, 'cdc')).toMatchObject({ profiles: ['cdc'], depends_on: { migrate: {}, postgres: {} } });
+  expect(serviceOf(compose, 'cdc').depends_on).not.toHaveProperty('temporal');
+});
+
 test('data is kept: each server has a volume of its own, and workers share the folder of blobs', () => {
   const mounts = services.flatMap(([, service]) => service.volumes.map((volume) => volume.split(':')[0]));
   expect([...new Set(mounts)].sort()).toEqual(Object.keys(compose.volumes).sort());
@@ -98,7 +113,7 @@ test('data is kept: each server has a volume of its own, and workers share the f
 });
 
 /** They serve nothing else; their metrics are published on no port of this machine. */
-const WATCHED = ['starter', 'worker'];
+const WATCHED = ['starter', 'worker', 'cdc'];
 
 test.each(OURS)('the environment of %s is one that the settings are read from, none of it in vain', (name) => {
   const { environment } = serviceOf(compose, name);
@@ -120,7 +135,7 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
     ...(WATCHED.includes(name) ? ['TIDEMARK_METRICS'] : []),
   ]);
   expect(config.metrics).toEqual(WATCHED.includes(name) ? { host: '0.0.0.0', port: 9464 } : undefined);
-  const role = name === 'migrate' ? 'tidemark_migrator' : 'app';
+  const role = name === 'migrate' ? 'tidemark_migrator' : name === 'cdc' ? 'cdc' : 'app';
   expect(new URL(environment.DATABASE_URL ?? '')).toMatchObject({ username: role, host: 'postgres:5432', pathname: '/tidemark' });
 });
 

@@ -19,6 +19,7 @@ const secrets = {
   POSTGRES_PASSWORD: 'superuser0',
   TIDEMARK_MIGRATOR_PASSWORD: 'migrator0',
   TIDEMARK_APP_PASSWORD: 'app0',
+  TIDEMARK_CDC_PASSWORD: 'cdc0',
   TEMPORAL_POSTGRES_PASSWORD: 'temporal0',
 };
 // The Temporal server is that of the whole run: a namespace of its own keeps this installation apart from the others.

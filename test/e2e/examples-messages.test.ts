@@ -27,6 +27,7 @@ import { until } from '../support/until.ts';
 
 const examples = fileURLToPath(new URL('../../examples/messages', import.meta.url));
 const HOLD_IMAGES = 41;
+const LIVE = `state in ('waiting', 'ready', 'claimed', 'started')`;
 
 /** What the mail server has accepted. */
 const mails: { to: string; messageId: string }[] = [];
@@ -60,9 +61,10 @@ beforeAll(async () => {
   const holder = await database.ownerPool.connect();
   await holder.query('select pg_advisory_lock($1)', [HOLD_IMAGES]);
   await askForAll();
+  // Those three, and nothing else is left.
   await until(
     'the worker is in the middle of everything',
-    async () => held.has('ada@example.com') && held.has('order-held') && (await imageIsHeld()),
+    async () => held.has('ada@example.com') && held.has('order-held') && (await imageIsHeld()) && (await count(LIVE)) === held.size + 1,
     30_000,
   );
   // Stopped first: so the server has answered, and the worker has not read it.
@@ -75,7 +77,7 @@ beforeAll(async () => {
   await holder.query('select pg_advisory_unlock($1)', [HOLD_IMAGES]);
   holder.release();
   await startWorker();
-  await until('nothing is left to do', async () => (await count(`state in ('waiting', 'ready', 'claimed', 'started')`)) === 0, 60_000);
+  await until('nothing is left to do', async () => (await count(LIVE)) === 0, 60_000);
 }, 120_000);
 
 afterAll(async () => {
@@ -206,7 +208,7 @@ function startSmtp(): SMTPServer {
     onRcptTo: ({ address }, _, callback) =>
       callback(address.startsWith('nobody@') ? Object.assign(new Error('no such mailbox'), { responseCode: 550 }) : null),
     onData(stream, session, callback) {
-      void text(stream).then((content) => {
+      const received = (content: string) => {
         const to = session.envelope.rcptTo[0]?.address ?? '';
         const accept = () => {
           mails.push({ to, messageId: /^Message-ID: (.+)$/im.exec(content)?.[1]?.trim() ?? '' });
@@ -214,9 +216,12 @@ function startSmtp(): SMTPServer {
         };
         if (isFirstWorker && to === 'ada@example.com') held.set(to, accept);
         else accept();
-      });
+      };
+      // A worker that dies in the middle of a mail has sent none.
+      text(stream).then(received, () => {});
     },
   });
+  server.on('error', () => {});
   server.listen(0, '127.0.0.1');
   return server;
 }

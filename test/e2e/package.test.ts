@@ -133,6 +133,16 @@ test("the README's application is one", () => {
   checkTypes(source ?? '');
 });
 
+test("the guide's worker passes the guide's tests", () => {
+  const guide = readFileSync(join(repository, 'docs/guides/add-a-worker.md'), 'utf8');
+  const files = [...guide.matchAll(/^`([\w.-]+\.mjs)`:\n\n```js\n(.*?)^```/gms)];
+  expect(files.map(([, name]) => name)).toEqual(expect.arrayContaining(['topics.mjs', 'reserve-stock.mjs', 'reserve-stock.test.mjs']));
+  const folder = join(project, 'shop');
+  mkdirSync(folder);
+  for (const [, name = '', source = ''] of files) writeFileSync(join(folder, name), source);
+  expect(run(folder, process.execPath, ['--test', '--test-reporter=tap'])).toContain('# pass 3');
+});
+
 test("'tidemark' is there, and what 'tidemark init' writes runs: its script's work is done by a worker", async () => {
   const command = join(project, 'node_modules/.bin/tidemark');
   expect(run(project, command, ['--version']).trim()).toBe(manifest.version);

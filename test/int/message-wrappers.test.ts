@@ -6,6 +6,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { BasicTracerProvider, InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { missingBlobStore } from '../../src/blob-store/missing-blob-store.ts';
 import {
   applySubscriptions,
   binary,
@@ -25,7 +26,9 @@ import {
   workerToExperimentWorker,
 } from '../../src/index.ts';
 import { protobuf } from '../../src/protobuf.ts';
+import { unitHandlers } from '../../src/registry.ts';
 import { expectWork, runUntilIdle } from '../../src/testing.ts';
+import type { Unit } from '../../src/work/unit.ts';
 import { CandidateSchema } from '../support/candidate_pb.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -34,6 +37,7 @@ const topics = defineTopics({
   noticed: z.object({ postId: z.string() }),
   'candidate.v1': protobuf(CandidateSchema),
   raw: binary(),
+  'raw.many': z.unknown(),
 });
 type Upvoted = { postId: string };
 
@@ -145,9 +149,15 @@ const raw = defineWorker(topics, {
   parseMessage: messageToJson<{ a: number }>,
   handler: ({ data }) => void seen.push({ subscription: 'raw', data }),
 });
+const many = defineWorker(topics, {
+  topic: 'raw.many',
+  subscription: 'many',
+  batch: { max: 10, waitMs: 0 },
+  handler: (messages) => void seen.push({ subscription: 'many', data: messages.length }),
+});
 const workers: readonly Worker[] = typedWorkers(topics, [
   [notify, workerToExperimentWorker(rank, experiments), digest],
-  [noticed, candidates, raw],
+  [noticed, candidates, raw, many],
 ]);
 
 let database: TestDatabase;
@@ -375,6 +385,23 @@ describe('tracing', () => {
       [1, SpanStatusCode.ERROR, 'TypeError'],
       [2, SpanStatusCode.UNSET, undefined],
     ]);
+  });
+
+  test('links the span of a batch to whoever published its messages', async () => {
+    const units: Unit[] = [];
+    for (const note of ['a', 'b']) {
+      const { messageId } = await tidemark.publish('raw.many', note);
+      units.push({ id: `delivery/many/${messageId}`, group: 'many', attempt: 1 } as Unit);
+    }
+    // As a worker runs it when a batch has come together; a run in this process takes one message at a time.
+    const handlers = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: missingBlobStore });
+    const handler = handlers.find(({ group }) => group === 'many');
+    await handler?.batch?.run(units, { db: database.pool, signal: new AbortController().signal, extend: async () => {} } as never);
+    expect(seen).toEqual([{ subscription: 'many', data: 2 }]);
+    const [batch] = spans('process raw.many');
+    expect(batch?.attributes).toMatchObject({ 'messaging.batch.message_count': 2, 'messaging.destination.subscription.name': 'many' });
+    expect(batch?.links.map((link) => link.context.spanId)).toEqual(spans('publish raw.many').map((span) => span.spanContext().spanId));
+    await runUntilIdle(tidemark);
   });
 
   test('ends the span of an attempt that is over, though its handler goes on', async () => {

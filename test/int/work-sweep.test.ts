@@ -9,10 +9,12 @@ const ERROR = { code: 'broken', message: 'it is broken' };
 const NOTHING_FOUND = {
   expired: 0,
   expired_lease: 0,
+  expired_subscription: 0,
   gone_execution: 0,
   missing_blob: 0,
   pending_without_unit: 0,
   pruned: 0,
+  pruned_messages: 0,
   superseded: 0,
   unclaimed_workflow: 0,
 };

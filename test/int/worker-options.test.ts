@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
+import { carryOutActivities } from '../../src/activities/carry-out.ts';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
 import {
   applySubscriptions,
@@ -27,7 +29,7 @@ import { redriveWork } from '../../src/work/redrive.ts';
 import { runBurst } from '../../src/work/run-burst.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
 import { sweepCounters } from '../../src/work/sweep.ts';
-import { findHandlers, type Unit } from '../../src/work/unit.ts';
+import { findHandlers, type Unit, type UnitHandler } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 import { until } from '../support/until.ts';
@@ -76,6 +78,7 @@ async function subscribed(options: Partial<WorkerDefinition<Task>>, handler: Han
   return {
     tidemark,
     attempts,
+    handlerOf,
     publish,
     order: () => attempts.map(({ n }) => n),
     /** In one statement: data { n }, from 0. @returns ids of the units */
@@ -209,18 +212,18 @@ describe('maxMessages', () => {
 describe('ackDeadlineMs', () => {
   const hang: Handler = async ({ data }, { attempt, db, signal }) => {
     if (data.n !== 1 || attempt > 1) return takeEffect({ data } as Message<Task>, { db } as MessageContext);
-    await delay(400);
+    await delay(1_200);
     late.push(signal.aborted, await db.query('select 1').then(String, (error: Error) => error.message));
   };
   const late: unknown[] = [];
 
   test('ends an attempt that ignores its signal; what it does late changes nothing, and another attempt follows', async () => {
     late.length = 0;
-    const { publish, run, attempts } = await subscribed({ ackDeadlineMs: 150 }, hang);
+    const { publish, run, attempts } = await subscribed({ ackDeadlineMs: 400 }, hang);
     const id = await publish(1);
     await run();
     expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2]);
-    expect((attempts[1]?.at ?? 0) - (attempts[0]?.at ?? 0)).toBeGreaterThanOrEqual(149);
+    expect((attempts[1]?.at ?? 0) - (attempts[0]?.at ?? 0)).toBeGreaterThanOrEqual(399);
     expect(await work.row(id)).toMatchObject({ state: 'done', failures: 1 });
     await until('the first attempt went on', () => late.length > 0);
     expect(late).toEqual([true, 'This attempt has ended: its db takes no more statements.']);
@@ -228,9 +231,9 @@ describe('ackDeadlineMs', () => {
   });
 
   test('counts from the last heartbeat', async () => {
-    const { publish, run, attempts } = await subscribed({ ackDeadlineMs: 200 }, async (_, { heartbeat }) => {
+    const { publish, run, attempts } = await subscribed({ ackDeadlineMs: 500 }, async (_, { heartbeat }) => {
       for (let beats = 0; beats < 10; beats += 1) {
-        await delay(60);
+        await delay(80);
         await heartbeat();
       }
     });
@@ -245,21 +248,34 @@ describe('ackDeadlineMs', () => {
     await publishMany(10);
     expect(await burst(await claimBurst(), 5)).toEqual({ finished: 10, released: 0 });
     expect(attempts).toHaveLength(10);
-    const hanging = await subscribed({ ackDeadlineMs: 100 }, hang);
+    const hanging = await subscribed({ ackDeadlineMs: 700 }, hang);
     await database.ownerPool.query('delete from tidemark.work');
     const ids = await hanging.publishMany(10);
     expect(await hanging.burst(await claimBurst())).toEqual({ finished: 9, released: 1 });
     expect(await work.row(ids[1] as string)).toMatchObject({ state: 'ready', failures: 1, alone: true });
   });
 
-  test('of more than a minute, or a subscription whose attempts take long, runs in a heartbeating activity', async () => {
-    const isLong = async (options: Partial<WorkerDefinition<Task>>) => {
-      const { tidemark } = await subscribed(options);
-      const handlers = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore() });
-      return handlers.find(({ group }) => group === 'sub')?.long;
-    };
-    expect(await isLong({ ackDeadlineMs: 60_000 })).toBe(false);
-    expect(await isLong({ ackDeadlineMs: 60_001 })).toBe(true);
+  test('of more than a minute, or after an attempt that took long, runs in a heartbeating activity, and holds there too', async () => {
+    const { handlerOf: ofAMinute } = await subscribed({ ackDeadlineMs: 60_000 });
+    expect(ofAMinute('delivery/sub/1')?.long).toBe(false);
+    const { handlerOf: ofMore } = await subscribed({ ackDeadlineMs: 60_001 });
+    expect(ofMore('delivery/sub/1')?.long).toBe(true);
+
+    const { handlerOf, publish, attempt } = await subscribed({ ackDeadlineMs: 60_000 }, async () => {
+      const now = performance.now();
+      vi.spyOn(performance, 'now').mockReturnValue(now + 5_001);
+    });
+    await attempt(await work.begin(await publish(1))).finally(() => vi.restoreAllMocks());
+    expect(handlerOf('delivery/sub/1')?.long).toBe(true);
+
+    const hanging = await subscribed({ ackDeadlineMs: 60_001 }, () => delay(20_000, undefined, { ref: false }));
+    const id = await hanging.publish(1);
+    const handler = { ...(hanging.handlerOf(id) as UnitHandler), long: true, deadlineMs: 100 };
+    const { runLongUnit } = carryOutActivities({ pool: database.pool, schema: 'tidemark', handlerOf: () => handler });
+    await work.markAll(await work.claim());
+    const environment = new MockActivityEnvironment();
+    expect(await environment.run(runLongUnit, id, Number((await work.row(id)).epoch))).toEqual({ type: 'nothing' });
+    expect(await work.row(id)).toMatchObject({ state: 'ready', failures: 1, error: { message: expect.stringContaining('within 100 ms') } });
   });
 });
 

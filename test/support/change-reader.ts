@@ -21,7 +21,7 @@ export interface RunningReader {
 
 export interface ChangeFixture {
   readonly database: TestDatabase;
-  /** Of the role that reads: REPLICATION, and a member of tidemark_app. */
+  /** Of the role that reads: REPLICATION, and a member of tidemark_cdc. */
   readonly url: string;
   readonly pool: Pool;
   readonly slot: string;
@@ -36,11 +36,11 @@ export interface ChangeFixture {
 }
 
 /** @param tables statements that make the tables */
-export async function createChangeFixture(tables: string): Promise<ChangeFixture> {
-  const database = await createTestDatabase();
+export async function createChangeFixture(tables: string, options: { postgresUrl?: string } = {}): Promise<ChangeFixture> {
+  const database = await createTestDatabase(options);
   const role = `cdc_${randomBytes(4).toString('hex')}`;
   const url = new URL(database.appUrl);
-  await database.ownerPool.query(`create role ${role} login replication password '${url.password}' in role tidemark_app`);
+  await database.ownerPool.query(`create role ${role} login replication password '${url.password}' in role tidemark_cdc`);
   await database.ownerPool.query(tables);
   await database.ownerPool.query(`grant select on all tables in schema public to ${role}`);
   url.username = role;

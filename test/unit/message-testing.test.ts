@@ -65,6 +65,22 @@ describe('deliver', () => {
     await expect(deliver(writing, { id: 'o1', qty: 1 })).rejects.toThrow('There is no database here. Give deliver({ app }), or { db }.');
   });
 
+  test('gives a worker of batches an array of one, and throws what it fails the message with', async () => {
+    const sizes: number[] = [];
+    const worker = defineWorker(topics, {
+      topic: 'placed',
+      subscription: 'many',
+      batch: { max: 10, waitMs: 0 },
+      handler: (messages, { fail }) => {
+        sizes.push(messages.length);
+        for (const message of messages) if (message.data.qty > 1) fail(message, new Error('too many'));
+      },
+    });
+    await deliver(worker, { id: 'o1', qty: 1 });
+    expect(sizes).toEqual([1]);
+    await expect(deliver(worker, { id: 'o1', qty: 2 })).rejects.toThrow('too many');
+  });
+
   test('ends at the deadline of the worker, though the handler does not', async () => {
     const endless = createWorker(() => new Promise(() => {}), { ackDeadlineMs: 20 });
     await expect(deliver(endless, { id: 'o1', qty: 1 })).rejects.toThrow(/timeout/);

@@ -1,0 +1,111 @@
+/** Subscriptions beside each other: a backlog of one is not in the way of another. With the database, without Temporal. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
+import { applySubscriptions, createTidemark, defineTopics, defineWorker } from '../../src/index.ts';
+import { unitHandlers } from '../../src/registry.ts';
+import { type Claim, claimWork, markStarted } from '../../src/work/claim.ts';
+import { DEFAULT_CLAIM_OPTIONS } from '../../src/work/loop.ts';
+import { runBurst } from '../../src/work/run-burst.ts';
+import { findHandlers } from '../../src/work/unit.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const topics = defineTopics({
+  deep: z.object({ n: z.number() }),
+  shallow: z.object({ n: z.number() }),
+  capped: z.object({ n: z.number() }),
+});
+let database: TestDatabase;
+let handle: (n: number) => unknown = () => {};
+const workers = (['deep', 'shallow', 'capped'] as const).map((name) =>
+  defineWorker(topics, {
+    topic: name,
+    subscription: name,
+    ...(name === 'capped' ? { maxMessages: 8 } : {}),
+    handler: ({ data }) => handle(data.n),
+  }),
+);
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await applySubscriptions(database.db, workers);
+});
+beforeEach(async () => {
+  handle = () => {};
+  await database.ownerPool.query('delete from tidemark.work; delete from tidemark.message');
+});
+afterAll(() => database?.drop());
+
+const publish = (topic: string, count: number) =>
+  database.pool.query(`select tidemark.publish_message($1, json_build_object('n', n)) from generate_series(1, $2::integer) n`, [
+    topic,
+    count,
+  ]);
+/** What a starter does. */
+async function claim(): Promise<Claim> {
+  const claimed = await claimWork(database.db, DEFAULT_CLAIM_OPTIONS);
+  await markStarted(
+    database.db,
+    claimed.token,
+    claimed.executions.map(({ execution }) => execution),
+  );
+  return claimed;
+}
+const burstsOf = ({ executions }: Claim) => executions.flatMap(({ group, burst }) => (burst ? [{ group, units: burst.units }] : []));
+
+test('one message is claimed at once beside a backlog of another subscription, which takes all its bursts', async () => {
+  await publish('deep', 2_000);
+  expect(burstsOf(await claim())).toEqual(Array.from({ length: 4 }, () => ({ group: 'deep', units: 100 })));
+  await publish('shallow', 1);
+  const next = await claim();
+  expect(next.executions.map(({ group, unit }) => [group, unit !== undefined])).toEqual([['shallow', true]]);
+});
+
+test('a backlog gets a burst though those of another subscription take all there are, and no second one', async () => {
+  await publish('deep', 2_000);
+  expect(burstsOf(await claim())).toHaveLength(4);
+  await publish('shallow', 250);
+  expect(burstsOf(await claim())).toEqual([{ group: 'shallow', units: 100 }]);
+  expect((await claim()).units).toBe(0);
+});
+
+test('a subscription whose maxMessages leaves room for one burst gets a larger one', async () => {
+  await publish('capped', 1_000);
+  expect(burstsOf(await claim())).toEqual([{ group: 'capped', units: 400 }]);
+  expect((await claim()).units).toBe(0);
+});
+
+test('of a burst each message ends by itself, also where many end at once: one that is fenced off holds up no other', async () => {
+  await publish('deep', 100);
+  const { executions } = await claim();
+  const burstId = executions.find(({ burst }) => burst)?.burst?.id as string;
+  const tidemark = createTidemark({ db: database.pool, topics, workers });
+  const handlers = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore() });
+  let handled = 0;
+  handle = async (n) => {
+    handled += 1;
+    if (n % 10 === 0) {
+      await database.ownerPool.query(
+        `update tidemark.work w set fence = gen_random_uuid() from tidemark.message m
+         where m.id = tidemark.delivery_message_id(w.id) and (m.data ->> 'n')::integer = $1`,
+        [n],
+      );
+    }
+  };
+  const counts = await runBurst(burstId, {
+    pool: database.pool,
+    schema: 'tidemark',
+    handlerOf: findHandlers(handlers),
+    signal: new AbortController().signal,
+    width: 8,
+    unitBudgetMs: 5_000,
+  });
+  expect(handled).toBe(100);
+  expect(counts).toEqual({ finished: 90, released: 0 });
+  const { rows } = await database.pool.query('select state, count(*)::integer as units from tidemark.work group by 1 order by 1');
+  expect(rows).toEqual([
+    { state: 'done', units: 90 },
+    { state: 'started', units: 10 },
+  ]);
+  await tidemark.close();
+});
