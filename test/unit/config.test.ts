@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parseBlobLocation } from '../../src/blob-store/blob-location.ts';
 import { loadConfig } from '../../src/config.ts';
 import { SetupError } from '../../src/errors.ts';
-import { createLogger, maskSecrets } from '../../src/logging.ts';
+import { createLogger, linesOf, maskSecrets } from '../../src/logging.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tidemark-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -264,4 +264,14 @@ describe('secrets stay out of what is written', () => {
     expect(lines.join()).not.toMatch(/hunter2|secret-key/);
     expect(JSON.parse(lines[0] as string)).toMatchObject({ name: 'test', msg: 'connecting to postgres://app:***@db/x', key: '***' });
   });
+});
+
+test('what a handler logs is a line with its fields, and nothing below the level', () => {
+  const lines: string[] = [];
+  const line = linesOf(createLogger({ level: 'info', name: 'worker', write: (text) => lines.push(text) }));
+  line('info', 'sent', { messageId: '17', subscription: 'mail', attempt: 2 });
+  line('debug', 'more', {});
+  expect(lines.map((text) => JSON.parse(text))).toEqual([
+    expect.objectContaining({ level: 30, msg: 'sent', messageId: '17', subscription: 'mail', attempt: 2, name: 'worker' }),
+  ]);
 });
