@@ -122,8 +122,17 @@ export async function endFailedAttempt(
 
 const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
 
+interface StartedAttempt {
+  signal: AbortSignal;
+  /** Rejects with why, when it is. */
+  aborted: Promise<never>;
+  /** Its deadline counts from here. */
+  extend(): void;
+  end(): void;
+}
+
 /** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
-export function startAttempt(parent: AbortSignal, deadlineMs: number) {
+export function startAttempt(parent: AbortSignal, deadlineMs: number): StartedAttempt {
   const controller = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
