@@ -26,7 +26,7 @@ begin
       and (w.state in ('ready', 'claimed', 'started') or (w.state = 'dead' and g.on_dead = 'block'))) then
     return;
   end if;
-  -- Claimable from now on: a claim that looks past its low-water mark sees it at once.
+  -- Its turn among the other keys of its group begins now, however long it has waited behind its own.
   update work set state = 'ready', not_before = greatest(not_before, clock_timestamp())
   where id = (
     select id from work where group_name = p_group and ordering_key = p_key and state = 'waiting'

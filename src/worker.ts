@@ -9,25 +9,13 @@ import { stopOnSignal } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
 import { requireMigrated } from './cli/with-database.ts';
+import type { WorkerOptions } from './cli/worker-door-options.ts';
 import { createWorkerPools } from './cli/worker-pools.ts';
 import { loadConfig } from './config.ts';
 import { createLogger, linesOf } from './logging.ts';
 import { probeTemporal } from './temporal/probe.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { startWorker } from './temporal/start-worker.ts';
-
-export interface WorkerOptions {
-  /** The file whose default export is the application; undefined: `tidemark.config.…` here, else what Tidemark brings itself. */
-  app?: string;
-  /** False: another process starts executions. */
-  starter: boolean;
-  /** Brings the subscriptions of the database to what the app says, first. */
-  apply?: boolean;
-  /** These subscriptions alone. */
-  subscriptions?: readonly string[];
-  /** All but these subscriptions. */
-  except?: readonly string[];
-}
 
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
 export async function runWorker({ app, starter, apply = false, subscriptions, except }: WorkerOptions): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { WorkerOptions } from '../worker.ts';
 import { parseNames } from './parse-option.ts';
 import { UsageError } from './usage-error.ts';
+import type { WorkerOptions } from './worker-door-options.ts';
 
 const EXAMPLES = `
 Examples:
