@@ -26,6 +26,9 @@ const registry = {
       await new Promise((resolve) => setTimeout(resolve, 60_000));
     },
   }]]),
+  topics: {},
+  workers: new Map(),
+  changes: [],
 };
 export default { registry, schema: 'tidemark' };
 `;

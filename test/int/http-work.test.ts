@@ -159,7 +159,7 @@ test('a decision about many ends with the token that allowed it, and those that 
   const db: Database = {
     ...database.db,
     async query(text, values) {
-      if (text.includes('redrive_work(')) {
+      if (text.includes('decide_dead(')) {
         begun += 1;
         await held;
       }
