@@ -183,21 +183,7 @@ insert into sweep_counter (name) values ('expired_subscription');
 -- ---------------------------------------------------------------------------------------------------------------
 
 do $$
-declare
-  role_name text;
 begin
-  foreach role_name in array array['tidemark_publisher', 'tidemark_cdc'] loop
-    if not exists (select 1 from pg_roles where rolname = role_name) then
-      begin
-        execute format('create role %I nologin', role_name);
-      exception
-        when duplicate_object or unique_violation then null; -- another migration on this cluster was faster
-        when insufficient_privilege then
-          raise exception 'role % is missing and % may not create it', role_name, current_user
-            using hint = format('Run as a superuser: create role %I nologin; then migrate again.', role_name);
-      end;
-    end if;
-  end loop;
   execute format('grant usage on schema %I to tidemark_publisher, tidemark_cdc', current_schema());
 end
 $$;

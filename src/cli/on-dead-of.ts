@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import { executionUrl } from '../execution-url.ts';
-import type { OnDead } from '../jobs/on-dead-job.ts';
+import type { OnDead } from '../jobs/on-dead.ts';
 import type { Targets } from './targets.ts';
 
 /** Who is told of dead units, with links where the web UI is known. */

@@ -20,22 +20,6 @@ import { untilOver } from './response-over.ts';
 import { LogParams, SequenceIdText, TAGS } from './schemas.ts';
 import { createStreamReader, type StreamReader } from './stream-reader.ts';
 
-export interface EventOptions {
-  /** Most streams at once. Default 2,000. */
-  maxStreams?: number | undefined;
-  /** And of one caller. Default: half of them. */
-  maxStreamsOfOne?: number | undefined;
-  /** How long a stream goes on before its reader has to ask again, in ms. Default: as long as it is allowed. */
-  maxStreamMs?: number | undefined;
-  /** Bytes that may wait for a reader before it is cut off. Default 1 MiB. */
-  maxWaitingBytes?: number | undefined;
-  /** Default 15,000. */
-  heartbeatMs?: number | undefined;
-  /** How often logs are looked at without a hint, and where work is pending. Default 1,000 and 250. */
-  pollMs?: number | undefined;
-  pendingPollMs?: number | undefined;
-}
-
 /** Where there is no room for another stream. */
 const RETRY_AFTER_MS = 5_000;
 const EVENTS = 'text/event-stream';

@@ -4,7 +4,23 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Database } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
-import type { EventOptions } from './events.ts';
+
+/** Of live streams. */
+export interface EventOptions {
+  /** Most streams at once. Default 2,000. */
+  maxStreams?: number | undefined;
+  /** And of one caller. Default: half of them. */
+  maxStreamsOfOne?: number | undefined;
+  /** How long a stream goes on before its reader has to ask again, in ms. Default: as long as it is allowed. */
+  maxStreamMs?: number | undefined;
+  /** Bytes that may wait for a reader before it is cut off. Default 1 MiB. */
+  maxWaitingBytes?: number | undefined;
+  /** Default 15,000. */
+  heartbeatMs?: number | undefined;
+  /** How often logs are looked at without a hint, and where work is pending. Default 1,000 and 250. */
+  pollMs?: number | undefined;
+  pendingPollMs?: number | undefined;
+}
 
 export interface HttpContext {
   tidemark: Tidemark;

@@ -11,17 +11,10 @@ import { readVersion } from '../version.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import { installationId } from '../work/register.ts';
 import type { Job } from './job-handler.ts';
+import type { OnDead } from './on-dead.ts';
 import { webhookSignature } from './webhook-signature.ts';
 
 const ON_DEAD = 'on-dead';
-
-export interface OnDead {
-  url: string;
-  /** Signs what is told; never written anywhere. */
-  secret?: string | undefined;
-  /** Where a person looks at an execution. */
-  executionUrl?: ((execution: string) => string) | undefined;
-}
 
 /** As `tell_of_death` of the migrations adds it. */
 interface Death {

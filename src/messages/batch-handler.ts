@@ -2,36 +2,31 @@
  * Delivers messages to a worker that takes many together: reads them, runs its handler once, and ends those that it did not fail with what it wrote.
  * A payload that its topic cannot read fails alone, and is dead. One that has left its batch is delivered in an array of one.
  */
-import { InvalidInputError, TidemarkError } from '../errors.ts';
+import { InvalidInputError } from '../errors.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
-import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
-import type { BatchUnitContext, ErrorVerdict, Unit, UnitHandler } from '../work/unit.ts';
+import type { BatchUnitContext, Unit, UnitHandler } from '../work/unit.ts';
+import { createHeartbeat } from './create-heartbeat.ts';
 import type { BatchWorkerDefinition } from './define-worker.ts';
 import { deliveryHandler, messageIdOf } from './delivery-handler.ts';
 import { handledAlone } from './handled-alone.ts';
+import { createHandlerErrors } from './handler-errors.ts';
 import type { BatchContext, BatchMessage } from './message.ts';
 import { createLogger } from './message-context.ts';
+import { openMessage } from './open-message.ts';
+import { markProcessed } from './processed.ts';
 import { publishMessage } from './publish.ts';
-import { readData } from './read-data.ts';
 import { readMessages, type StoredMessage } from './read-message.ts';
-import { retryInMs } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
 import { traceBatch } from './tracing.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
 type AnyBatchWorker = BatchWorkerDefinition<any>;
 
-/** Heartbeats that come faster are one. */
-const HEARTBEAT_MS = 500;
-
 export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
   const { subscription } = worker;
-  /** What the handler threw or said, and what of it came from the database that the batch is in. */
-  const own = new WeakSet<object>();
-  const outages = new WeakSet<object>();
-  const single = deliveryHandler(handledAlone(worker), topics, dependencies);
-  const onErrorAlone = single.onError?.bind(single);
+  const errors = createHandlerErrors(worker, dependencies.log);
+  const single = deliveryHandler(handledAlone(worker), topics, dependencies, errors);
 
   async function run(units: readonly Unit[], context: BatchUnitContext): Promise<ReadonlyMap<Unit, unknown>> {
     const failed = new Map<Unit, unknown>();
@@ -54,7 +49,7 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
           `fail() of subscription '${subscription}' was given no message of this batch. Give it the object that the handler got.`,
         );
       }
-      failed.set(unit, noteOwn(error));
+      failed.set(unit, errors.own(error));
     };
     try {
       const messages = [...unitOf.keys()];
@@ -62,43 +57,17 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
         worker.handler(messages, batchContext(context, messages.length, fail)),
       );
     } catch (error) {
-      throw noteOwn(error);
+      throw errors.own(error);
     }
     return failed;
   }
 
-  function decode(unit: Unit, message: StoredMessage | undefined): BatchMessage {
-    if (message === undefined) {
-      throw new TidemarkError(
-        'message_gone',
-        `Message ${messageIdOf(unit)} of '${subscription}' is gone: somebody has removed it by hand.`,
-      );
-    }
-    const topic = topics[message.topic];
-    if (topic === undefined) {
-      throw new InvalidInputError(
-        `Message ${message.messageId} of '${subscription}' is of topic '${message.topic}', which this worker does not define.`,
-      );
-    }
-    const { payload, ...rest } = message;
-    return { ...rest, data: readData(worker, topic, payload), attempt: unit.attempt, idempotencyKey: unit.id };
-  }
-
-  function noteOwn(error: unknown): Error {
-    const failure = error instanceof Error ? error : new Error(`The handler threw ${typeof error} '${String(error).slice(0, 200)}'.`);
-    own.add(failure);
-    return failure;
+  function decode(unit: Unit, stored: StoredMessage | undefined): BatchMessage {
+    return { ...openMessage(worker, topics, messageIdOf(unit), stored), attempt: unit.attempt, idempotencyKey: unit.id };
   }
 
   function batchContext(context: BatchUnitContext, messages: number, fail: BatchContext['fail']): BatchContext {
-    let beatenAt = Number.NEGATIVE_INFINITY;
-    const noticeOutage = (error: unknown): never => {
-      if (classifyError(error) === 'infrastructure') {
-        outages.add(error as object);
-      }
-      throw error;
-    };
-    const db: Queryable = { query: (text, values) => context.db.query(text, values).catch(noticeOutage) };
+    const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
     return {
       db,
       fail,
@@ -106,37 +75,18 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
       publish: (topic, payload, publishOptions) =>
         publishMessage(inSchema(db, dependencies.schema), topics, topic, payload, publishOptions),
       async once(tx, batch) {
-        const { schema, query } = inSchema(tx, dependencies.schema);
-        const { rows } = await query(
-          `insert into ${schema}.processed (subscription, message_id) select $1::text, id from unnest($2::bigint[]) id order by id
-           on conflict do nothing returning message_id`,
-          [subscription, batch.map((message) => message.messageId)],
+        const first = await markProcessed(
+          tx,
+          dependencies.schema,
+          subscription,
+          batch.map(({ messageId }) => messageId),
         );
-        const first = new Set(rows.map((row) => String(row.message_id)));
-        return batch.filter((message) => first.has(message.messageId));
+        return batch.filter(({ messageId }) => first.has(messageId));
       },
-      async heartbeat() {
-        context.signal.throwIfAborted();
-        if (performance.now() - beatenAt >= HEARTBEAT_MS) {
-          beatenAt = performance.now();
-          await context.extend().catch(noticeOutage);
-        }
-      },
+      heartbeat: createHeartbeat(context.signal, single.deadlineMs, () => errors.watch(context.extend())),
       logger: createLogger(dependencies.log, { subscription, messages }),
     };
   }
 
-  return Object.assign(single, {
-    batch: { max: worker.batch.max, run },
-    onError(error: unknown, unit: Unit): ErrorVerdict | undefined {
-      if (outages.has(error as object)) {
-        return { outage: true };
-      }
-      if (own.has(error as object)) {
-        const waitMs = retryInMs(error, unit.failures + 1, worker.retry);
-        return waitMs === undefined ? { fatal: true } : { retryInMs: waitMs };
-      }
-      return onErrorAlone?.(error, unit);
-    },
-  });
+  return Object.assign(single, { batch: { max: worker.batch.max, run } });
 }

@@ -1,9 +1,11 @@
 /** What a handler gets beside its message. */
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
-import { classifyError } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { Unit, UnitContext } from '../work/unit.ts';
+import { createHeartbeat } from './create-heartbeat.ts';
+import type { HandlerErrors } from './handler-errors.ts';
 import type { Message, MessageContext, MessageLogger } from './message.ts';
+import { markProcessed } from './processed.ts';
 import { publishMessage } from './publish.ts';
 import type { Topics } from './topic.ts';
 import { rememberPublisher } from './trigger-typed-event.ts';
@@ -15,13 +17,9 @@ export interface MessageContextOptions {
   topics: Topics;
   message: Message;
   log: HandlerDependencies['log'];
-  /** Gets the errors of `db` that say nothing about the handler. */
-  outages: WeakSet<object>;
+  errors: HandlerErrors;
   ackDeadlineMs: number;
 }
-
-/** Heartbeats that come faster are one; of a short deadline a quarter of it. */
-const HEARTBEAT_MS = 500;
 
 export function createMessageContext({
   unit,
@@ -30,20 +28,12 @@ export function createMessageContext({
   topics,
   message,
   log,
-  outages,
+  errors,
   ackDeadlineMs,
 }: MessageContextOptions): MessageContext {
   const { messageId, correlationId, actor, traceparent } = message;
   const subscription = unit.group;
-  const leastMs = Math.min(HEARTBEAT_MS, ackDeadlineMs / 4);
-  let beatenAt = Number.NEGATIVE_INFINITY;
-  const noticeOutage = (error: unknown): never => {
-    if (classifyError(error) === 'infrastructure') {
-      outages.add(error as object);
-    }
-    throw error;
-  };
-  const db: Queryable = { query: (text, values) => context.db.query(text, values).catch(noticeOutage) };
+  const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
   const publish: MessageContext['publish'] = (topic, payload, options = {}) =>
     publishMessage(inSchema(db, schema), topics, topic, payload, {
       correlationId,
@@ -60,22 +50,8 @@ export function createMessageContext({
     attempt: unit.attempt,
     idempotencyKey: unit.id,
     logger: createLogger(log, { messageId, subscription, attempt: unit.attempt }),
-    async once(tx) {
-      const { schema: quoted, query } = inSchema(tx, schema);
-      const { rows } = await query(
-        `insert into ${quoted}.processed (subscription, message_id) values ($1::text, $2::bigint) on conflict do nothing returning true as first`,
-        [subscription, messageId],
-      );
-      return rows.length > 0;
-    },
-    async heartbeat() {
-      context.signal.throwIfAborted();
-      if (performance.now() - beatenAt < leastMs) {
-        return;
-      }
-      beatenAt = performance.now();
-      await context.recordProgress(unit.progress ?? null).catch(noticeOutage);
-    },
+    once: async (tx) => (await markProcessed(tx, schema, subscription, [messageId])).size > 0,
+    heartbeat: createHeartbeat(context.signal, ackDeadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
   };
 }
 

@@ -1,16 +1,11 @@
 /** How the slots of row changes are: the same from every process, read from Postgres. Nothing where no changes are read. */
 import { readSlotStatus } from '../changes/slot-status.ts';
-import { within } from '../health/within.ts';
 import type { Database } from '../postgres/queryable.ts';
-import { atMostEvery } from './at-most-every.ts';
-import type { Meters } from './metrics.ts';
-
-const FRESH_MS = 1_000;
-const READ_MS = 5_000;
+import { fromPostgres, type Meters } from './meters.ts';
 
 /** @param up also says whether Postgres answers: where nobody else does */
 export function observeChanges(meters: Meters, db: Database, up: boolean): void {
-  const read = atMostEvery(FRESH_MS, () => within(READ_MS, 'Postgres', readSlotStatus(db)));
+  const read = fromPostgres(() => readSlotStatus(db));
   for (const meter of meters) {
     const lag = meter.createObservableGauge('tidemark_change_slot_lag_bytes', {
       description: 'Written to the log since the last change that is stored',

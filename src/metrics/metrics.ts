@@ -5,7 +5,7 @@
  * What all processes would say alike (depths, ages, what the sweep found) is read from Postgres when it is asked for, at most once a second. Where Postgres
  * does not answer, these are missing, `tidemark_postgres_up` is 0, and the rest is there.
  */
-import { createNoopMeter, metrics as globalMetrics, type Meter } from '@opentelemetry/api';
+import { createNoopMeter, metrics as globalMetrics } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { publishedCounts } from '../messages/published-counts.ts';
@@ -108,8 +108,6 @@ export function createMetrics({ door, version, db }: MetricsOptions): Metrics {
     },
   };
 }
-
-export type Meters = readonly Meter[];
 
 /** Collects when it is asked to, and never by itself. */
 class ScrapeReader extends MetricReader {

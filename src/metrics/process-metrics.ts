@@ -1,6 +1,6 @@
 /** The process itself: names as every Prometheus client for Node has them. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Meters } from './metrics.ts';
+import type { Meters } from './meters.ts';
 
 /** @returns ends the measuring */
 export function observeProcess(meters: Meters): () => void {

@@ -1,20 +1,14 @@
 /** How much work there is and what the sweep has found: the same from every process, read from Postgres. */
 import type { BatchObservableResult } from '@opentelemetry/api';
-import { within } from '../health/within.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { type WorkStats, workStats } from '../work/stats.ts';
-import { atMostEvery } from './at-most-every.ts';
-import type { Meters } from './metrics.ts';
-
-const FRESH_MS = 1_000;
-/** Below what a scrape may take. */
-const READ_MS = 5_000;
+import { fromPostgres, type Meters } from './meters.ts';
 
 /** What the sweep keeps beside its counts: how many there are now. */
 const NOW = new Set(['missing_blob', 'unclaimed_workflow']);
 
 export function observeWork(meters: Meters, db: Database): void {
-  const read = atMostEvery(FRESH_MS, () => within(READ_MS, 'Postgres', workStats(db)));
+  const read = fromPostgres(() => workStats(db));
   for (const meter of meters) {
     const up = meter.createObservableGauge('tidemark_postgres_up', { description: 'Whether Postgres answers this process' });
     const depth = meter.createObservableGauge('tidemark_queue_depth', { description: 'Units that are waiting, running or dead' });

@@ -7,7 +7,7 @@ import { burstActivities } from '../activities/burst.ts';
 import { carryOutActivities } from '../activities/carry-out.ts';
 import { scheduleActivities } from '../activities/scheduled.ts';
 import type { BlobStore } from '../blob-store/blob-store.ts';
-import type { OnDead } from '../jobs/on-dead-job.ts';
+import type { OnDead } from '../jobs/on-dead.ts';
 import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';

@@ -5,9 +5,10 @@ import { errorMessage } from '../errors.ts';
 import { type AnyWorker, type BatchWorkerDefinition, DEFAULT_ACK_DEADLINE_MS, type WorkerDefinition } from '../messages/define-worker.ts';
 import { handledAlone } from '../messages/handled-alone.ts';
 import type { Message, MessageContext, MessageLogger } from '../messages/message.ts';
+import { markProcessed } from '../messages/processed.ts';
 import type { PublishOptions } from '../messages/publish.ts';
 import { rememberPublisher } from '../messages/trigger-typed-event.ts';
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import type { Queryable } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { noDatabase } from './no-database.ts';
 import { orAborted } from './or-aborted.ts';
@@ -55,14 +56,7 @@ export async function deliver<DataT>(
       {
         db: { query: (text, values) => tx.query(text, values) },
         publish: publish as MessageContext['publish'],
-        async once(given) {
-          const { schema, query } = inSchema(given, app.schema);
-          const { rows } = await query(
-            `insert into ${schema}.processed (subscription, message_id) values ($1::text, $2::bigint) on conflict do nothing returning true`,
-            [worker.subscription, messageId],
-          );
-          return rows.length > 0;
-        },
+        once: async (given) => (await markProcessed(given, app.schema, worker.subscription, [messageId])).size > 0,
       },
     ),
   );

@@ -1,5 +1,5 @@
 import type { BlobStore } from '../blob-store/blob-store.ts';
-import type { OnDead } from '../jobs/on-dead-job.ts';
+import type { OnDead } from '../jobs/on-dead.ts';
 import type { Pool } from '../postgres/pool.ts';
 
 /** What a worker gives to the handlers of its units. */

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { connect } from '../../src/client/connect.ts';
 import type { PositionedEvent } from '../../src/client/log-events.ts';
 import { type Authorize, SCOPES } from '../../src/http/access.ts';
-import type { EventOptions } from '../../src/http/events.ts';
 import { createHttpApp } from '../../src/http/http-app.ts';
+import type { EventOptions } from '../../src/http/http-context.ts';
 import { sheet } from '../../src/index.ts';
 import type { Database } from '../../src/postgres/queryable.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

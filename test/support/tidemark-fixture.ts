@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
-import type { OnDead } from '../../src/jobs/on-dead-job.ts';
+import type { OnDead } from '../../src/jobs/on-dead.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';

@@ -2,13 +2,12 @@
 import { useState } from 'react';
 import type { Subscription } from '../api-types.ts';
 import { client } from '../client.ts';
-import { formatCount, formatDuration } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { Empty } from '../notice.tsx';
 import { links } from '../router.ts';
 import { useMay } from '../session-context.ts';
 import { toast } from '../toasts.tsx';
-
-const STATES = ['waiting', 'running', 'done', 'dead'] as const;
+import { DepthCells, DepthHeads, SHOWN_STATES } from '../work/depth-columns.tsx';
 
 export function Subscriptions({ subscriptions, onDone }: { subscriptions: readonly Subscription[]; onDone: () => void }) {
   if (subscriptions.length === 0) return <Empty>There are no subscriptions: nobody gets messages.</Empty>;
@@ -20,14 +19,7 @@ export function Subscriptions({ subscriptions, onDone }: { subscriptions: readon
           <tr>
             <th scope="col">Subscription</th>
             <th scope="col">Topic</th>
-            {STATES.map((state) => (
-              <th key={state} scope="col" className="number">
-                {state}
-              </th>
-            ))}
-            <th scope="col" className="number">
-              oldest waiting
-            </th>
+            <DepthHeads states={SHOWN_STATES} />
             <th scope="col">
               <span className="visually-hidden">Pause</span>
             </th>
@@ -43,18 +35,12 @@ export function Subscriptions({ subscriptions, onDone }: { subscriptions: readon
                 {scheduled > 0 && <span className="tag">{formatCount(scheduled)} for later</span>}
               </th>
               <td>{topic}</td>
-              {STATES.map((state) => (
-                <td key={state} className={`number ${depth[state] > 0 && state === 'dead' ? 'is-dead' : ''}`}>
-                  {depth[state] > 0 ? (
-                    <a href={links.work({ group: name, state })}>{formatCount(depth[state])}</a>
-                  ) : (
-                    <span className="muted">0</span>
-                  )}
-                </td>
-              ))}
-              <td className="number">
-                {oldestWaitingMs === undefined ? <span className="muted">–</span> : formatDuration(oldestWaitingMs)}
-              </td>
+              <DepthCells
+                states={SHOWN_STATES}
+                depth={depth}
+                oldestWaitingMs={oldestWaitingMs}
+                linkTo={(state) => links.work({ group: name, state })}
+              />
               <td>
                 <PauseButton name={name} paused={paused} onDone={onDone} />
               </td>

@@ -3,6 +3,7 @@ import { type GroupStats, WORK_STATES, type WorkState } from '../api-types.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { Empty } from '../notice.tsx';
 import { links } from '../router.ts';
+import { DepthCells, DepthHeads, SHOWN_STATES } from './depth-columns.tsx';
 
 interface GroupsProps {
   groups: readonly GroupStats[];
@@ -11,12 +12,12 @@ interface GroupsProps {
   linkWith: (filters: Readonly<Record<string, string>>) => string;
 }
 
-const SHOWN_STATES: readonly WorkState[] = ['waiting', 'running', 'done', 'dead'];
+const SHOWN: ReadonlySet<WorkState> = new Set(SHOWN_STATES);
 
 export function Groups({ groups, chosen, linkWith }: GroupsProps) {
   if (groups.length === 0) return <Empty>No work has been asked for yet.</Empty>;
-  const rare = WORK_STATES.filter((state) => !SHOWN_STATES.includes(state) && groups.some(({ depth }) => depth[state] > 0));
-  const states = [...SHOWN_STATES, ...rare];
+  const rare = WORK_STATES.filter((state) => !SHOWN.has(state) && groups.some(({ depth }) => depth[state] > 0));
+  const states: readonly WorkState[] = [...SHOWN_STATES, ...rare];
   return (
     <div className="table-frame">
       <table>
@@ -24,14 +25,7 @@ export function Groups({ groups, chosen, linkWith }: GroupsProps) {
         <thead>
           <tr>
             <th scope="col">Group</th>
-            {states.map((state) => (
-              <th key={state} scope="col" className="number">
-                {state}
-              </th>
-            ))}
-            <th scope="col" className="number">
-              oldest waiting
-            </th>
+            <DepthHeads states={states} />
             <th scope="col" className="number wide">
               oldest running
             </th>
@@ -48,18 +42,7 @@ export function Groups({ groups, chosen, linkWith }: GroupsProps) {
                 {paused && <span className="tag tag--warning">paused</span>}
                 {scheduled > 0 && <span className="tag">{formatCount(scheduled)} for later</span>}
               </th>
-              {states.map((state) => (
-                <td key={state} className={`number ${depth[state] > 0 && state === 'dead' ? 'is-dead' : ''}`}>
-                  {depth[state] > 0 ? (
-                    <a href={linkWith({ group, state })}>{formatCount(depth[state])}</a>
-                  ) : (
-                    <span className="muted">0</span>
-                  )}
-                </td>
-              ))}
-              <td className="number">
-                {oldestWaitingMs === undefined ? <span className="muted">–</span> : formatDuration(oldestWaitingMs)}
-              </td>
+              <DepthCells states={states} depth={depth} oldestWaitingMs={oldestWaitingMs} linkTo={(state) => linkWith({ group, state })} />
               <td className="number wide">
                 {oldestRunningMs === undefined ? <span className="muted">–</span> : formatDuration(oldestRunningMs)}
               </td>

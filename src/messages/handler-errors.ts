@@ -1,0 +1,71 @@
+/**
+ * Whose fault an attempt's error is, for single deliveries and batches alike. What the handler throws is its own failure, whatever its kind: a service that does
+ * not answer is the handler's to name. Only the database that the attempt is in is not: its outages never count.
+ */
+import { errorMessage } from '../errors.ts';
+import { classifyError } from '../work/classify-error.ts';
+import type { HandlerDependencies } from '../work/handler-dependencies.ts';
+import type { ErrorVerdict, Unit } from '../work/unit.ts';
+import type { AnyWorker } from './define-worker.ts';
+import { retryInMs } from './retry-policy.ts';
+
+export interface HandlerErrors {
+  /** The handler threw it, or said it of a message. @returns it as an error */
+  own(error: unknown): Error;
+  /** A call of the attempt's own database: where it fails for a reason that says nothing of the handler, that is remembered. */
+  watch<T>(call: Promise<T>): Promise<T>;
+  /** As UnitHandler.onError. */
+  verdictOf(error: unknown, unit: Unit): ErrorVerdict | undefined;
+}
+
+export function createHandlerErrors({ subscription, retry }: AnyWorker, log: HandlerDependencies['log']): HandlerErrors {
+  const thrown = new WeakSet<object>();
+  const outages = new WeakSet<object>();
+
+  const retryAfter = (error: unknown, failures: number): number | undefined => {
+    try {
+      return retryInMs(error, failures, retry);
+    } catch (broken) {
+      log?.('error', `retry.when of subscription '${subscription}' threw: ${errorMessage(broken)}`, { subscription });
+      return retryInMs(error, failures, { ...retry, when: () => undefined });
+    }
+  };
+
+  return {
+    own(error) {
+      const failure = error instanceof Error ? error : new Error(`The handler threw ${typeof error} '${String(error).slice(0, 200)}'.`);
+      thrown.add(failure);
+      return failure;
+    },
+    watch: (call) =>
+      call.catch((error) => {
+        if (classifyError(error) === 'infrastructure') {
+          outages.add(error as object);
+        }
+        throw error;
+      }),
+    verdictOf(error, unit) {
+      if (thrown.has(error as object)) {
+        if (isFrom(outages, error)) {
+          return { outage: true };
+        }
+      } else if (classifyError(error) === 'infrastructure') {
+        return undefined;
+      } else if (classifyError(error) === 'fatal') {
+        return { fatal: true };
+      }
+      const waitMs = retryAfter(error, unit.failures + 1);
+      return waitMs === undefined ? { fatal: true } : { retryInMs: waitMs };
+    },
+  };
+}
+
+/** The error itself, or what it says is its cause. */
+function isFrom(errors: WeakSet<object>, error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth += 1) {
+    if (errors.has(at)) {
+      return true;
+    }
+  }
+  return false;
+}
