@@ -19,6 +19,7 @@ import { publishMessage } from './publish.ts';
 import { readMessages, type StoredMessage } from './read-message.ts';
 import type { Topics } from './topic.ts';
 import { traceBatch } from './tracing.ts';
+import { rememberPublisher } from './trigger-typed-event.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
 type AnyBatchWorker = BatchWorkerDefinition<any>;
@@ -68,12 +69,14 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
 
   function batchContext(context: BatchUnitContext, messages: number, fail: BatchContext['fail']): BatchContext {
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
+    const publish: BatchContext['publish'] = (topic, payload, options) =>
+      publishMessage(inSchema(db, dependencies.schema), topics, topic, payload, options);
+    rememberPublisher(db, publish);
     return {
       db,
+      publish,
       fail,
       signal: context.signal,
-      publish: (topic, payload, publishOptions) =>
-        publishMessage(inSchema(db, dependencies.schema), topics, topic, payload, publishOptions),
       async once(tx, batch) {
         const first = await markProcessed(
           tx,

@@ -11,6 +11,7 @@ import {
   InvalidInputError,
   NonRetryableError,
   planSubscriptions,
+  triggerTypedEvent,
 } from '../../src/index.ts';
 import { inSchema } from '../../src/postgres/queryable.ts';
 import { unitHandlers } from '../../src/registry.ts';
@@ -169,6 +170,15 @@ describe('a worker with batch', () => {
     await runUntilIdle(tidemark);
     expect(calls).toBe(4);
     expect(await effects()).toEqual([0, 1, 2]);
+  });
+
+  test('publishes in its transaction what is triggered with its db', async () => {
+    handle = async (messages, { db }) => {
+      if (messages.some(({ data }) => data.n === 1)) await triggerTypedEvent(db, 'row', { n: 7 });
+    };
+    await publish(1, 2);
+    await runUntilIdle(tidemark);
+    expect(got).toEqual([[1, 2], [7]]);
   });
 
   test('is told where fail() gets no message of the batch', async () => {

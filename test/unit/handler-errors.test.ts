@@ -1,0 +1,36 @@
+/** Whose fault an error of a handler is, alone and in a batch. */
+import { expect, test } from 'vitest';
+import { InvalidInputError } from '../../src/errors.ts';
+import { createHandlerErrors } from '../../src/messages/handler-errors.ts';
+import { NonRetryableError } from '../../src/messages/retry-policy.ts';
+import type { Unit } from '../../src/work/unit.ts';
+
+const unit = { failures: 0 } as Unit;
+const worker = { subscription: 's', topic: 't', handler: () => {}, retry: { initialMs: 40, jitter: 0 } };
+const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+
+test('what the handler throws is its own, also where a service does not answer; of what it did not throw an outage is nobody’s', () => {
+  const errors = createHandlerErrors(worker, undefined);
+  expect(errors.verdictOf(errors.own(refused), unit)).toEqual({ retryInMs: 40 });
+  expect(errors.verdictOf(errors.own(new NonRetryableError('gone')), unit)).toEqual({ fatal: true });
+  expect(errors.verdictOf(Object.assign(new Error('other'), { code: 'ECONNREFUSED' }), unit)).toBeUndefined();
+  expect(errors.verdictOf(new InvalidInputError('cannot be read'), unit)).toEqual({ fatal: true });
+  expect(errors.verdictOf(errors.own('text'), unit)).toEqual({ retryInMs: 40 });
+});
+
+test('an outage of the database of the attempt says nothing of the handler, also where it has wrapped the error', async () => {
+  const errors = createHandlerErrors(worker, undefined);
+  await expect(errors.watch(Promise.reject(refused))).rejects.toBe(refused);
+  expect(errors.verdictOf(errors.own(refused), unit)).toEqual({ outage: true });
+  expect(errors.verdictOf(errors.own(new Error('cannot save', { cause: refused })), unit)).toEqual({ outage: true });
+});
+
+test('a retry.when that throws is logged, and the rest of the policy applies', () => {
+  const lines: string[] = [];
+  const when = () => {
+    throw new Error('broken');
+  };
+  const errors = createHandlerErrors({ ...worker, retry: { ...worker.retry, when } }, (level, text) => lines.push(`${level} ${text}`));
+  expect(errors.verdictOf(errors.own(new Error('x')), unit)).toEqual({ retryInMs: 40 });
+  expect(lines).toEqual(["error retry.when of subscription 's' threw: broken"]);
+});
