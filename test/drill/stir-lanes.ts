@@ -150,11 +150,11 @@ export async function runCollectionLane({
   pool,
   everyMs,
   blobs,
-}: Omit<StirOptions, 'logs' | 'appender'> & { everyMs: number; blobs: BlobPlace }): Promise<CollectionCounts> {
-  const counts: CollectionCounts = { collections: 0, blobsRemoved: 0, blobsMissing: [] };
+  counts,
+}: Omit<StirOptions, 'logs' | 'appender'> & { everyMs: number; blobs: BlobPlace; counts: CollectionCounts }): Promise<void> {
   for (;;) {
     await clock.pause(random.waitMs(everyMs));
-    if (clock.isOver()) return counts;
+    if (clock.isOver()) return;
     await unlessOut(async () => {
       // Those of which a snapshot is asked for would be left alone, and there are many; one may be asked for any moment.
       const { rows } = await pool.query(
