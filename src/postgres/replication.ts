@@ -17,7 +17,7 @@ export type Relation = Pgoutput.MessageRelation;
 
 export interface StreamHandlers {
   /** @param lsn where the message is in the log */
-  onMessage(message: ReplicationMessage, lsn: string): void;
+  onMessage(message: ReplicationMessage, lsn: Lsn): void;
   /** @param end all that was committed before has been sent */
   onKeepalive(end: Lsn): void;
 }
@@ -97,7 +97,7 @@ export async function connectReplication(connectionString: string): Promise<Repl
               // The parser keeps this object, and reads every row of the table by it.
               for (const column of message.columns) column.parser = decodeColumn(column.typeOid);
             }
-            onMessage(message, formatLsn(chunk.readBigUInt64BE(1)));
+            onMessage(message, chunk.readBigUInt64BE(1));
           } else if (chunk[0] === KEEPALIVE) {
             onKeepalive(chunk.readBigUInt64BE(1));
             if (chunk[17] === 1) say();
