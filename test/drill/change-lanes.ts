@@ -7,9 +7,9 @@ import { isOutage } from './outage.ts';
 import type { Random } from './random.ts';
 
 const LANES = [
-  { table: 'watched', perSecond: 4, most: 2, large: 0 },
-  { table: 'stored', perSecond: 300, most: 40, large: 0 },
-  { table: 'stored', perSecond: 300, most: 60, large: 3_000 },
+  { table: 'watched', perSecond: 4, most: 2, large: 0, least: 60 },
+  { table: 'stored', perSecond: 300, most: 80, large: 0, least: 4_000 },
+  { table: 'stored', perSecond: 300, most: 100, large: 3_000, least: 4_000 },
 ] as const;
 type Lane = (typeof LANES)[number];
 const LONGEST_PAUSE_MS = 100;
@@ -27,6 +27,8 @@ export async function runChangeLanes({ clock, random, pool }: ChangeLanesOptions
 async function runLane(lane: Lane, { clock, random, pool }: ChangeLanesOptions): Promise<void> {
   for (let written = 0; !clock.isOver(); ) {
     await delay(random.integer(0, LONGEST_PAUSE_MS));
+    // Time is up: see append-lanes.ts.
+    if (clock.isLate() && written >= lane.least) continue;
     if (written > (clock.elapsedMs() / 1_000) * lane.perSecond) continue;
     const size = lane.large > 0 && random.chance(0.01) ? lane.large : random.integer(1, lane.most);
     try {

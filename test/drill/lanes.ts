@@ -39,6 +39,7 @@ export interface LaneCounts extends CollectionCounts {
 
 const LEAST_KILLS = 5;
 const LEAST_APPENDS = 5_000;
+const LEAST_MESSAGES = 200;
 /** A collection that Postgres died in counts for nothing: where the machine is slow, few come through. */
 const LEAST_BLOBS_REMOVED = 20;
 const APPENDS_PER_SECOND = 150;
@@ -95,8 +96,8 @@ export async function runLanes({ scene, random, logs, appender, publisher, minut
     runCollectionLane({ ...stir('collection'), everyMs: 300, blobs: scene.blobs.place, counts: collected }),
     runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
     runErasureLane({ ...stir('erasure'), everyMs: 700 }),
-    runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
-    runPublishLanes({ clock, random: random.fork('messages'), publisher, perSecond: PUBLICATIONS_PER_SECOND }),
+    runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND, least: LEAST_APPENDS }),
+    runPublishLanes({ clock, random: random.fork('messages'), publisher, perSecond: PUBLICATIONS_PER_SECOND, least: LEAST_MESSAGES }),
     runChangeLanes({ clock, random: random.fork('changes'), pool }),
     ...killLanes,
   ] as const;
