@@ -156,7 +156,7 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
   if (onPoison !== undefined && onPoison !== 'block' && onPoison !== 'skip') {
     throw new InvalidInputError(`onPoison of subscription '${subscription}' is '${onPoison}': use 'block' or 'skip'.`);
   }
-  checkRetry(subscription, retry);
+  checkRetry(`subscription '${subscription}'`, retry);
   if (worker.batch !== undefined) {
     check('batch.max', worker.batch.max, 1, Math.min(1_000, maxMessages ?? 1_000));
     check('batch.waitMs', worker.batch.waitMs, 0, 3_600_000);

@@ -61,8 +61,8 @@ export function retryInMs(
 
 const clamp = (ms: number): number => (Number.isFinite(ms) ? Math.min(Math.max(Math.round(ms), 0), MAX_INTERVAL_MS) : 0);
 
-/** @throws InvalidInputError */
-export function checkRetry(subscription: string, { initialMs, maxMs, factor, jitter }: RetryPolicy = {}): void {
+/** @param owner whose it is: `subscription 'mail'`. @throws InvalidInputError */
+export function checkRetry(owner: string, { initialMs, maxMs, factor, jitter }: RetryPolicy = {}): void {
   const limits: [string, number | undefined, number, number][] = [
     ['initialMs', initialMs, 0, MAX_INTERVAL_MS],
     ['maxMs', maxMs, 0, MAX_INTERVAL_MS],
@@ -71,7 +71,7 @@ export function checkRetry(subscription: string, { initialMs, maxMs, factor, jit
   ];
   for (const [option, value, least, most] of limits) {
     if (value !== undefined && !(value >= least && value <= most)) {
-      throw new InvalidInputError(`retry.${option} of subscription '${subscription}' is ${value}: use a number from ${least} to ${most}.`);
+      throw new InvalidInputError(`retry.${option} of ${owner} is ${value}: use a number from ${least} to ${most}.`);
     }
   }
 }
