@@ -1,9 +1,10 @@
 /**
  * Whose fault an attempt's error is, for single deliveries and batches alike. What the handler throws is its own failure, whatever its kind: a service that does
- * not answer is the handler's to name. Only the database that the attempt is in is not: its outages never count.
+ * not answer is the handler's to name. Only the database that the attempt is in is not: its outages never count. A deadlock or a serialization failure is no
+ * outage: it counts as any other error, but for one in a burst (run-unit.ts), where it may be of what runs beside it.
  */
 import { errorMessage } from '../errors.ts';
-import { classifyError } from '../work/classify-error.ts';
+import { classifyError, isContention } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { ErrorVerdict, Unit } from '../work/unit.ts';
 import type { AnyWorker } from './define-worker.ts';
@@ -39,7 +40,7 @@ export function createHandlerErrors({ subscription, retry }: AnyWorker, log: Han
     },
     watch: (call) =>
       call.catch((error) => {
-        if (classifyError(error) === 'infrastructure') {
+        if (classifyError(error) === 'infrastructure' && !isContention(error)) {
           outages.add(error as object);
         }
         throw error;

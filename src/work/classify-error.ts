@@ -30,6 +30,21 @@ export function classifyError(error: unknown): ErrorKind {
   return 'handler';
 }
 
+/** 40001, 40P01 and the like; 55P03: a lock that was not to be waited for. */
+const CONTENTION_SQLSTATE = /^(40[0-9A-Z]{3}|55P03)$/;
+const MOST_CAUSES = 10;
+
+/** A deadlock, or a serialization failure: the database gave this transaction up for the sake of another one. It is not down: neighbours can go on. */
+export function isContention(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < MOST_CAUSES; at = at.cause, depth += 1) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'string' && CONTENTION_SQLSTATE.test(code)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /** Of a message and of a stack, in characters. */
 const MOST_TEXT = 2_000;
 
