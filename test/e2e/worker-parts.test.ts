@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { missingBlobStore } from '../../src/blob-store/missing-blob-store.ts';
 import { applySubscriptions, createTidemark, defineTopics, defineWorker } from '../../src/index.ts';
+import { listSubscriptions } from '../../src/messages/list-subscriptions.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
 import { startStarter } from '../../src/temporal/start-starter.ts';
@@ -68,6 +69,12 @@ test('a worker with --subscriptions runs those and nothing else; others, with or
   await start('part', { subscriptions: ['mail', 'index'] });
   await start('rest', { except: ['mail', 'index'] });
   await start('plain');
+  const processes = async () => (await listSubscriptions(database.db)).map((one) => [one.name, one.processes]);
+  expect(await processes()).toEqual([
+    ['index', 2],
+    ['mail', 2],
+    ['stock', 2],
+  ]);
   for (const n of [1, 2, 3]) await publish(n);
   await untilHandled(9);
   const byPart = [...handled].filter((one) => one.startsWith('part ')).sort();
@@ -76,6 +83,8 @@ test('a worker with --subscriptions runs those and nothing else; others, with or
   expect(await readParts(database.db)).toEqual([
     { part: partOf(['index', 'mail']).id, subscriptions: ['index', 'mail'], seenAt: expect.any(Date), isLive: true },
   ]);
+  await Promise.all(running.splice(0).map((worker) => worker.stop()));
+  expect((await processes()).map(([, count]) => count)).toEqual([0, 0, 0]);
 });
 
 test('what a part has to itself is run by others once it has not been seen for a minute, also what waits for it in Temporal', async () => {
