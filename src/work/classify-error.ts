@@ -48,13 +48,14 @@ export function isContention(error: unknown): boolean {
 /** Of a message and of a stack, in characters. */
 const MOST_TEXT = 2_000;
 
-/** As kept in the row: the cause's message too. */
+/** As kept in the row: the cause's message too, where it does not say it. */
 export function unitError(error: unknown, codeWhereItHasNone = 'handler_failed'): UnitError {
   const code = (error as { code?: unknown } | undefined)?.code;
-  const cause = error instanceof Error && error.cause !== undefined ? ` (${errorMessage(error.cause)})` : '';
+  const message = errorMessage(error);
+  const ofCause = error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : '';
   return {
     code: typeof code === 'string' ? storable(code) : codeWhereItHasNone,
-    message: storable(`${errorMessage(error)}${cause}`),
+    message: storable(message.includes(ofCause) ? message : `${message} (${ofCause})`),
     ...(error instanceof Error && error.stack ? { stack: storable(error.stack) } : {}),
   };
 }
