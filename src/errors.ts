@@ -98,6 +98,49 @@ export class SubscriptionNotFoundError extends TidemarkError {
   }
 }
 
+export class JobNotFoundError extends TidemarkError {
+  constructor(jobId: string) {
+    super('job_not_found', `There is no job '${jobId.slice(0, 320)}'. It was never enqueued, or ended and has been pruned.`);
+  }
+}
+
+/** Too many jobs of one actor wait. Nothing was written. */
+export class QueueFullError extends TidemarkError {
+  constructor(name: string, actor: string, limit: number) {
+    super(
+      'queue_full',
+      `'${actor.slice(0, 120)}' has ${limit} jobs '${name}' waiting, which is the limit. Enqueue it again when one has begun, or cancel one.`,
+      { retryable: true },
+    );
+  }
+}
+
+/** The database did not answer: whether the job was enqueued is not known where it was its own transaction, and it was not where that rolls back. */
+export class EnqueueUnavailableError extends TidemarkError {
+  constructor(name: string, options: { cause?: unknown } = {}) {
+    super(
+      'enqueue_unavailable',
+      `Job '${name}' cannot be enqueued: the database does not answer. Enqueue it again with the same id, so that it is one job.`,
+      { retryable: true, ...options },
+    );
+  }
+}
+
+/** A job that somebody waited for is dead, cancelled or expired. */
+export class JobFailedError extends TidemarkError {
+  readonly jobId: string;
+  readonly state: 'dead' | 'cancelled' | 'expired';
+  /** Of the job's own last error. */
+  readonly reason: { code: string; message: string } | undefined;
+
+  constructor(jobId: string, state: 'dead' | 'cancelled' | 'expired', reason?: { code: string; message: string }) {
+    super('job_failed', `Job '${jobId}' is ${state}${reason ? `: ${reason.message}` : ''}.`);
+    this.jobId = jobId;
+    this.state = state;
+    this.reason = reason;
+  }
+}
+
 export class UnknownWorkflowError extends TidemarkError {
   constructor(workflow: string, known?: readonly string[]) {
     super(

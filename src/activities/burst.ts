@@ -8,7 +8,7 @@ import type { BurstActivities } from './types.ts';
 const WIDTH = 8;
 const UNIT_BUDGET_MS = 1_000;
 
-export function burstActivities({ pool, schema, handlerOf, observe }: ActivityDependencies): BurstActivities {
+export function burstActivities({ pool, schema, handlerOf, observe, watch }: ActivityDependencies): BurstActivities {
   return {
     runBurst: (burstId) =>
       withHeartbeat(async () => {
@@ -22,6 +22,7 @@ export function burstActivities({ pool, schema, handlerOf, observe }: ActivityDe
             unitBudgetMs: UNIT_BUDGET_MS,
             onProgress: (counts) => heartbeat(counts),
             observe,
+            watch,
           });
         } catch (error) {
           throw toFailure(error);

@@ -18,6 +18,7 @@ import type { ObserveEnd } from './observe.ts';
 import { runBatch } from './run-batch.ts';
 import { runUnit } from './run-unit.ts';
 import type { HandlerOf, Unit, UnitHandler } from './unit.ts';
+import type { WatchFence } from './watch-fences.ts';
 
 export interface BurstOptions {
   pool: Pool;
@@ -31,6 +32,7 @@ export interface BurstOptions {
   unitBudgetMs: number;
   onProgress?: (counts: BurstCounts) => void;
   observe?: ObserveEnd | undefined;
+  watch?: WatchFence | undefined;
 }
 
 export interface BurstCounts {
@@ -105,6 +107,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       inBurst: true,
       finish,
       observe: options.observe,
+      watch: options.watch,
     });
     if (outcome.type === 'finished') {
       counts.finished += 1;

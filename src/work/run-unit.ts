@@ -14,6 +14,7 @@ import { endFencedAttempt, failWork, finishWork, recordProgress, releaseBatch, r
 import type { ObserveEnd } from './observe.ts';
 import type { ErrorVerdict, Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
+import type { WatchFence } from './watch-fences.ts';
 
 export type AttemptOutcome =
   | { type: 'finished' | 'long' | 'fenced' | 'released' }
@@ -33,6 +34,8 @@ export interface AttemptOptions {
   /** Ends a unit of no entry that has written nothing through its `db` and has no result; absent: by itself. */
   finish?: (unit: Unit) => Promise<void>;
   onProgress?: (progress: unknown) => void;
+  /** Tells an attempt of what may be cancelled that it is. */
+  watch?: WatchFence | undefined;
   observe?: ObserveEnd | undefined;
 }
 
@@ -53,6 +56,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
   const attempt = startAttempt(options.signal, options.deadlineMs);
   const database = inSchema(pool, schema);
   const transaction = unitTransaction(pool, schema);
+  const stopWatching = handler.cancellable ? options.watch?.(unit, () => attempt.abort(new FencedError(unit.id))) : undefined;
   try {
     const running = handler.run(unit, {
       signal: attempt.signal,
@@ -63,6 +67,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
         await recordProgress(database, unit, progress);
         attempt.extend();
       },
+      extend: attempt.extend,
     });
     // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
     const outcome = await Promise.race([running, attempt.aborted]);
@@ -82,6 +87,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
     }
     return await endFailedAttempt(unit, handler, cause, options);
   } finally {
+    stopWatching?.();
     attempt.end();
   }
 }
@@ -133,6 +139,7 @@ export interface RunningAttempt {
   readonly aborted: Promise<never>;
   /** It got further: the deadline counts from now. */
   extend(): void;
+  abort(reason: Error): void;
   end(): void;
 }
 
@@ -159,6 +166,7 @@ export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAt
     signal: controller.signal,
     aborted,
     extend: () => void timer.refresh(),
+    abort: (reason) => controller.abort(reason),
     end() {
       clearTimeout(timer);
       parent.removeEventListener('abort', onParentAbort);
