@@ -3,7 +3,7 @@
  * in addresses are masked in every line, and so are the values given as `secrets`.
  */
 import { pino } from 'pino';
-import type { LogLevel } from './config.ts';
+import type { LogLevel } from './settings/variables.ts';
 
 export type Logger = ReturnType<typeof createLogger>;
 
