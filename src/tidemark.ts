@@ -21,8 +21,8 @@ import { readLog } from './event-log/read-log.ts';
 import type { TypedLog } from './event-log/typed-log.ts';
 import type { AnyJob, OutputOf } from './jobs/define-job.ts';
 import { type EnqueueOptions, type Enqueuer, enqueueJob } from './jobs/enqueue.ts';
-import { createJobHandle, type JobHandle } from './jobs/job-handle.ts';
-import { type JobPage, type ListJobsOptions, listJobs } from './jobs/list-jobs.ts';
+import type { JobHandle } from './jobs/job-handle.ts';
+import { type Jobs, openJobs } from './jobs/jobs.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
 import { type Publisher, publishMessage } from './messages/publish.ts';
 import type { RegisteredTopics } from './messages/register.ts';
@@ -30,7 +30,7 @@ import type { Topics } from './messages/topic.ts';
 import { rememberPublisher } from './messages/trigger-typed-event.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
-import { type AppendHint, createHintSender } from './postgres/hints.ts';
+import { type AppendHint, createHintSender, logHint } from './postgres/hints.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
@@ -75,7 +75,7 @@ export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> ex
 }
 
 /** What it publishes or enqueues outside of a transaction is in one of its own. */
-export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
+export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, Jobs {
   readonly registry: Registry;
   readonly db: ApplicationDatabase;
   readonly schema: string;
@@ -91,10 +91,6 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
   in(tx: Queryable, provenance?: Provenance): JoinedTransaction<TopicsT>;
   /** A log by itself: each append is a transaction of its own. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
-  /** A job that was enqueued, by its id `<name>:<id>`. It is looked for when it is asked. */
-  job<OutputT = unknown>(id: string): JobHandle<OutputT>;
-  /** Newest first, a page at a time. @throws InvalidInputError */
-  listJobs(options?: ListJobsOptions): Promise<JobPage>;
   /**
    * Hints that a log has grown: of this process' own appends, and where it can LISTEN of others'. One may be lost, so whoever counts on it also
    * polls. @returns stops the hints
@@ -145,12 +141,17 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     blobs: (logId: string) => blobsOfLog(blobs ?? missingBlobStore, logId),
   };
   const defaultProvenance = () => (typeof defaults === 'function' ? defaults() : defaults);
+  const {
+    handleOf,
+    settled: jobHintsSettled,
+    ...jobsOfInstance
+  } = openJobs({ db: database, schema, listener, hints, provenance: defaultProvenance });
 
   function sendHints(appended: readonly AppendHint[]): void {
     if (appended.length > 0) {
       hints.appended(appended);
       for (const { logId } of appended) {
-        listener.ring(logId);
+        listener.ring(logHint(logId));
       }
     }
   }
@@ -160,7 +161,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
     }
     const { jobId, answer } = await enqueueJob(db, job, input, options);
-    return createJobHandle(database, jobId, answer);
+    return handleOf(jobId, answer);
   }
 
   const alone: TypedLogDatabase = {
@@ -279,25 +280,24 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       }
       return handle;
     },
-    job: (id) => createJobHandle(database, id),
-    listJobs: (options) => listJobs(database, options),
+    ...jobsOfInstance,
     log(logType, id) {
       const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);
       return createLogHandle(log, {
         blobs: () => shared.blobs(id),
         readEnd: async () => (await readLog(database, id)).nextSequenceId,
         eventLog: createPostgresEventLog({ pool: db, logId: id, schema }),
-        subscribe: (onChange) => listener.subscribe(id, onChange),
+        subscribe: (onChange) => listener.subscribe(logHint(id), onChange),
         defaultPollMs: listener.listens ? POLL_WITH_LISTEN_MS : POLL_ALONE_MS,
       });
     },
-    subscribe: (logId, onChange) => listener.subscribe(logId, onChange),
+    subscribe: (logId, onChange) => listener.subscribe(logHint(logId), onChange),
     async wake() {
       hints.work();
       await hints.settled();
     },
     async close() {
-      await Promise.all([listener.close(), hints.settled()]);
+      await Promise.all([listener.close(), hints.settled(), jobHintsSettled()]);
     },
   };
 }

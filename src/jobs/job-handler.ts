@@ -28,7 +28,7 @@ import { createJobSteps } from './job-steps.ts';
 /** An attempt that took longer: the next one is taken for long, too. */
 const SHORT_ATTEMPT_MS = 5_000;
 
-export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
+export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log, onJobChange }: HandlerDependencies): UnitHandler {
   const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS, retry = {} } = job;
   const errors = createHandlerErrors({ owner: `job '${name}'`, retry: retryPolicyOf(retry) }, log);
   let lastTookMs = 0;
@@ -37,7 +37,10 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
     const jobId = jobIdOf(jobKeyOf(unit.id));
     const { attempt, actor, correlationId, causationId } = unit;
     const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
-    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, (value) => errors.watch(context.recordProgress(value)));
+    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, async (value) => {
+      await errors.watch(context.recordProgress(value));
+      onJobChange?.(unit.id);
+    });
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
     const provenance = { actor, correlationId, causationId: unit.id };
     const publish: JobContext['publish'] = (topic, payload, options = {}) =>
@@ -78,6 +81,7 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
     async run(unit, context) {
       const input = readInput(job, unit);
       const { jobContext, progress, output } = contextOf(unit, context);
+      onJobChange?.(unit.id);
       const beganAt = performance.now();
       try {
         await authorize(job, unit, input, jobContext);

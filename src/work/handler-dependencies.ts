@@ -14,6 +14,8 @@ export interface HandlerDependencies {
   warn?: (message: string) => void;
   /** Takes the lines that handlers log. */
   log?: ((level: 'debug' | 'info' | 'warn' | 'error', text: string, fields: Record<string, unknown>) => void) | undefined;
+  /** Told whenever something of a job was committed that people see: must neither throw nor wait. */
+  onJobChange?: ((workId: string) => void) | undefined;
   /** Who is told of units that became dead. */
   onDead?: OnDead | undefined;
 }
