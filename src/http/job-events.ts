@@ -105,7 +105,7 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
       headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
       response: {
         200: { description: 'A stream that ends with the job', content: { [EVENT_STREAM]: { schema: JobEvent } } },
-        204: z.null().describe('The job has ended, and whoever asks knows it'),
+        204: z.undefined().describe('The job has ended, and whoever asks knows it'),
         ...problems(404),
       },
     },
@@ -119,7 +119,7 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
       });
       if (hasEnded(first) && request.headers['last-event-id'] === ENDED) {
         end();
-        return reply.code(204).send(null);
+        return reply.code(204).send();
       }
       reply.hijack();
       if (over.aborted) {
