@@ -29,7 +29,7 @@ import { createJobSteps } from './job-steps.ts';
 const SHORT_ATTEMPT_MS = 5_000;
 
 export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
-  const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob } = dependencies;
+  const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob, onJobChange } = dependencies;
   const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS } = job;
   const retry = { ...(jobDefaults.backoffMs === undefined ? {} : { initialMs: jobDefaults.backoffMs }), ...job.retry };
   const errors = createHandlerErrors({ owner: `job '${name}'`, retry: retryPolicyOf(retry) }, log);
@@ -39,7 +39,10 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     const jobId = jobIdOf(jobKeyOf(unit.id));
     const { attempt, actor, correlationId, causationId } = unit;
     const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
-    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, (value) => errors.watch(context.recordProgress(value)));
+    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, async (value) => {
+      await errors.watch(context.recordProgress(value));
+      onJobChange?.(unit.id);
+    });
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
     const provenance = { actor, correlationId, causationId: unit.id };
     const publish: JobContext['publish'] = (topic, payload, options = {}) =>
@@ -80,6 +83,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     async run(unit, context) {
       const input = readInput(job, unit);
       const { jobContext, progress, output } = contextOf(unit, context);
+      onJobChange?.(unit.id);
       const beganAt = performance.now();
       try {
         await authorize(job, unit, input, jobContext);

@@ -13,6 +13,7 @@ import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
 import { takeSubscriptions } from '../messages/taking-processes.ts';
+import { createJobHintSender } from '../postgres/job-hints.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
@@ -71,6 +72,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
   const { except, jobDefaults = {} } = options;
+  const jobs = createJobHintSender(db, schema);
   const handlers = unitHandlers(registry, {
     pool,
     schema,
@@ -80,6 +82,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     log,
     onDead,
     jobDefaults,
+    onJobChange: jobs.changed,
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
@@ -97,7 +100,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     await forgetSubscriptions();
     throw error;
   });
-  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe, watch: watchFences(db) };
+  const observeEnd: ObserveEnd = (end) => {
+    if (end.workId?.startsWith('job/')) jobs.changed(end.workId);
+    observe?.(end);
+  };
+  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe: observeEnd, watch: watchFences(db) };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
@@ -120,6 +127,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     await forgetSubscriptions();
     await loop?.stop();
     await connection.close();
+    await jobs.settled();
   });
   // Whoever awaits `ended` sees the failure; nobody has to.
   ended.catch(() => {});
