@@ -19,6 +19,7 @@ import { batchDeliveryHandler } from './messages/batch-handler.ts';
 import { type AnyWorker, checkWorker } from './messages/define-worker.ts';
 import { deliveryHandler } from './messages/delivery-handler.ts';
 import type { Topics } from './messages/topic.ts';
+import { type AnySchedule, checkSchedule, checkScheduledJob } from './schedules/define-schedule.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
@@ -33,6 +34,7 @@ export interface Registry {
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly changes: readonly AnyChange[];
   readonly jobs: ReadonlyMap<string, AnyJob>;
+  readonly schedules: ReadonlyMap<string, AnySchedule>;
 }
 
 export interface Definitions {
@@ -42,11 +44,12 @@ export interface Definitions {
   workers?: readonly AnyWorker[];
   changes?: readonly AnyChange[];
   jobs?: readonly AnyJob[];
+  schedules?: readonly AnySchedule[];
 }
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], changes = [], jobs = [] } = definitions;
+  const { logTypes = [], entryWork = [], changes = [], jobs = [], schedules = [] } = definitions;
   const ofChanges = changes.map(({ topic: name }) => [name, { ...changeMessageType, name }] as const);
   const topics: Topics = { ...jobTopics, ...definitions.topics, ...Object.fromEntries(ofChanges) };
   const workers = [...(definitions.workers ?? []), ...changes];
@@ -72,6 +75,10 @@ export function createRegistry(definitions: Definitions): Registry {
       throw new InvalidInputError(`'${job.name}' is a job and ${other}: both name a group of work. Rename the job.`);
     }
   }
+  for (const schedule of schedules) {
+    checkSchedule(schedule);
+    checkScheduledJob(schedule, byJobName);
+  }
   return {
     logTypes: byType,
     entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
@@ -79,6 +86,7 @@ export function createRegistry(definitions: Definitions): Registry {
     workers: bySubscription,
     changes,
     jobs: byJobName,
+    schedules: uniqueByName('schedule', schedules, (schedule) => schedule.name),
   };
 }
 

@@ -48,6 +48,8 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
       entryWork: [...registry.entryWork.values()],
       topics: registry.topics,
       workers: [...registry.workers.values()],
+      jobs: [...registry.jobs.values()],
+      schedules: [...registry.schedules.values()],
       connectionString: databaseUrl,
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
     });

@@ -33,6 +33,7 @@ import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import type { AnySchedule } from './schedules/define-schedule.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
@@ -52,6 +53,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   changes?: readonly AnyChange[];
   /** What may be enqueued: see defineJob. */
   jobs?: readonly AnyJob[];
+  /** What a clock enqueues: see defineSchedule. Workers make sure of it, or `tidemark schedules apply`. */
+  schedules?: readonly AnySchedule[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -120,6 +123,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers = [],
     changes = [],
     jobs = [],
+    schedules = [],
     blobs,
     defaults = {},
     cacheBytes,
@@ -133,6 +137,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers,
     changes,
     jobs,
+    schedules,
   });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);

@@ -42,6 +42,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   work_not_found: [404, 'No such unit'],
   topic_not_found: [404, 'No such topic'],
   subscription_not_found: [404, 'No such subscription'],
+  schedule_not_found: [404, 'No such schedule'],
   method_not_allowed: [405, 'Method not allowed'],
   not_acceptable: [406, 'Not acceptable'],
   request_timeout: [408, 'Request too slow'],
