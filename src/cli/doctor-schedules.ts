@@ -23,7 +23,7 @@ export async function checkSchedules(client: Client, { databaseUrl, schema }: Ta
       client,
       db: inSchema(pool, schema),
       dryRun: true,
-      ...appSchedules(schedules, { removes: true }),
+      ...appSchedules(schedules),
     });
     const findings = changes.flatMap(findingOf);
     return findings.length > 0 || schedules.size === 0

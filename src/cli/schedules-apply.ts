@@ -38,7 +38,7 @@ async function run(verb: Verb, { app, json }: { app?: string; json?: boolean }):
     const { client, close } = connectSchedules({ pool, schema, temporal });
     try {
       const options = { client: await client(), db, dryRun: verb === 'plan' };
-      const changes = await reconcileSchedules({ ...options, ...appSchedules(registry.schedules, { removes: true }) });
+      const changes = await reconcileSchedules({ ...options, ...appSchedules(registry.schedules) });
       const differs = changes.filter(({ change }) => change !== 'none' && change !== 'unknown').length;
       if (json) print(formatJson({ changes }));
       else

@@ -56,8 +56,7 @@ export function garbageSchedule({ everyMs, ...input }: GarbageSchedule): Pick<Re
   return { wanted: everyMs === undefined ? [] : [action], isGone: (name) => name === COLLECT_GARBAGE };
 }
 
-/** Those of an application, which its workers and `tidemark schedules apply` make sure of. A worker of an app without any removes none. */
-export function appSchedules(schedules: ReadonlyMap<string, AnySchedule>, { removes }: { removes: boolean }) {
-  const wanted = [...schedules.values()].map(scheduleAction);
-  return { wanted, isGone: (name: string) => removes && !SYSTEM_JOBS.includes(name) } satisfies Partial<ReconcileOptions>;
+/** Those of an application, which its workers and `tidemark schedules apply` make sure of: what it does not name is gone. */
+export function appSchedules(schedules: ReadonlyMap<string, AnySchedule>): Pick<ReconcileOptions, 'wanted' | 'isGone'> {
+  return { wanted: [...schedules.values()].map(scheduleAction), isGone: (name) => !SYSTEM_JOBS.includes(name) };
 }

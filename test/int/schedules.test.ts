@@ -64,7 +64,7 @@ const apply = (wanted: AnySchedule[], more: Partial<ReconcileOptions> = {}) =>
   reconcileSchedules({
     client,
     db: database.db,
-    ...appSchedules(new Map(wanted.map((each) => [each.name, each])), { removes: true }),
+    ...appSchedules(new Map(wanted.map((each) => [each.name, each]))),
     ...more,
   });
 const handleOf = async (name: string) => client.schedule.getHandle(scheduleIdOf(await installationId(database.db), name));
