@@ -114,6 +114,15 @@ export class UnknownJobError extends TidemarkError {
   }
 }
 
+export class ScheduleNotFoundError extends TidemarkError {
+  constructor(schedule: string) {
+    super(
+      'schedule_not_found',
+      `There is no schedule '${schedule.slice(0, 120)}' in Temporal. Run 'tidemark schedules apply', or check the name.`,
+    );
+  }
+}
+
 /** Too many jobs of one actor wait. Nothing was written. */
 export class QueueFullError extends TidemarkError {
   constructor(name: string, actor: string, limit: number) {

@@ -145,6 +145,9 @@ export { typedWorkers, type WorkerList } from './messages/typed-workers.ts';
 export type { WorkerToWrap, WrappedWorker } from './messages/wrap-worker.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
+// Schedules.
+export { type AnySchedule, defineSchedule, type ScheduleDefinition, type ScheduleOverlap } from './schedules/define-schedule.ts';
+export { firingOf } from './schedules/fire-schedule.ts';
 export type { SnapshotFallback } from './snapshots/find-base.ts';
 export { type TakeSnapshotOptions, takeSnapshot } from './snapshots/take-snapshot.ts';
 export type { Cell, CellError, CellRange, CellValue } from './spreadsheet/cell.ts';

@@ -38,6 +38,7 @@ import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender, logHint } from './postgres/hints.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import type { AnySchedule } from './schedules/define-schedule.ts';
 import { loadJobSettings } from './settings/job-settings.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
@@ -60,6 +61,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   jobs?: readonly AnyJob[];
   /** False: jobs run in the process that enqueues them, without Temporal and without a starter. Default: what USE_JOBS says, else true. */
   useJobs?: boolean;
+  /** What a clock enqueues: see defineSchedule. Workers make sure of it, or `tidemark schedules apply`. */
+  schedules?: readonly AnySchedule[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -117,7 +120,7 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
 }
 
 const OPTIONS = {
-  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true },
+  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true, schedules: true },
   ...{ useJobs: true, blobs: true, defaults: true, connectionString: true, cacheBytes: true },
 } as const satisfies OptionNames<TidemarkOptions>;
 const POLL_WITH_LISTEN_MS = 1_000;
@@ -135,6 +138,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers = [],
     changes = [],
     jobs = [],
+    schedules = [],
     blobs,
     defaults = {},
     cacheBytes,
@@ -148,6 +152,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers,
     changes,
     jobs,
+    schedules,
   });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);

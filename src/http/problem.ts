@@ -44,6 +44,7 @@ const STATUS: Record<string, [status: number, title: string]> = {
   subscription_not_found: [404, 'No such subscription'],
   job_not_found: [404, 'No such job'],
   unknown_job: [404, 'No job of that name'],
+  schedule_not_found: [404, 'No such schedule'],
   method_not_allowed: [405, 'Method not allowed'],
   not_acceptable: [406, 'Not acceptable'],
   request_timeout: [408, 'Request too slow'],

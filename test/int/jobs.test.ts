@@ -16,7 +16,6 @@ import {
   NonRetryableError,
   QueueFullError,
 } from '../../src/index.ts';
-import { addJob } from '../../src/jobs/add-job.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -388,7 +387,8 @@ describe('a decision about jobs', () => {
   });
 
   test('of many is not one about what Tidemark does for itself', async () => {
-    await addJob(database.db, { name: 'on-dead', id: '1' });
+    await database.ownerPool.query(`insert into tidemark.work_group (name) values ('on-dead') on conflict do nothing;
+      select tidemark.add_work('job/on-dead/1', 'job', 'on-dead')`);
     expect(await tidemark.cancelJobs({})).toBe(0);
     expect((await tidemark.listJobs()).jobs).toEqual([]);
   });
