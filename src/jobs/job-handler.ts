@@ -37,7 +37,10 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
     const jobId = jobIdOf(jobKeyOf(unit.id));
     const { attempt, actor, correlationId, causationId } = unit;
     const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
-    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, (value) => errors.watch(context.recordProgress(value)));
+    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, (value) =>
+      // A heartbeat before anything was said says nothing.
+      errors.watch(context.recordProgress(Object.keys(value).length === 0 ? null : value)),
+    );
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
     const provenance = { actor, correlationId, causationId: unit.id };
     const publish: JobContext['publish'] = (topic, payload, options = {}) =>
@@ -46,13 +49,14 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
     const jobContext: JobContext = {
       jobId,
       db,
+      schema,
       publish,
       async enqueue(next, input, options = {}) {
         const { jobId: enqueued, answer } = await enqueueJob(inSchema(db, schema), next, input, { ...provenance, ...options });
         return createJobHandle(inSchema(pool, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
-      heartbeat: createHeartbeat(context.signal, deadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
+      heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),
       step: createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch }),
       signal: context.signal,
       logger: output.logger,
