@@ -13,6 +13,8 @@ import { durationMs } from './duration.ts';
 import { SetupError } from './errors.ts';
 import { webhookSecretProblem } from './jobs/webhook-signature.ts';
 import { type TemporalSettings, temporalSettings } from './temporal/settings.ts';
+import { allowedHostProblem } from './workbooks/allowed-hosts.ts';
+import type { SourceSettings } from './workbooks/source-context.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -37,6 +39,8 @@ export interface Config {
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** Who is told of units that became dead. */
   readonly onDead: { readonly url: string; readonly secret: string | undefined } | undefined;
+  /** Hosts that downloads may reach. */
+  readonly sourceHosts: readonly string[];
   /** Of Temporal's web UI, for links; undefined: that of a running dev, or none. */
   readonly uiUrl: string | undefined;
   readonly temporalCli: string | undefined;
@@ -154,6 +158,14 @@ const VARIABLES = z.object({
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     })
     .optional(),
+  TIDEMARK_SOURCE_HOSTS: z
+    .string()
+    .transform((text) => text.split(',').map((host) => host.trim().toLowerCase()))
+    .superRefine((hosts, context) => {
+      const message = hosts.map(allowedHostProblem).find((problem) => problem !== undefined);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `use one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CI: z.string().optional(),
 });
@@ -214,12 +226,18 @@ export function loadConfig(environment: Environment = process.env, directory: st
     }),
     metrics: variables.TIDEMARK_METRICS && Object.freeze(variables.TIDEMARK_METRICS),
     onDead: onDeadOf(variables),
+    sourceHosts: Object.freeze(variables.TIDEMARK_SOURCE_HOSTS ?? []),
     uiUrl: variables.TEMPORAL_UI_URL,
     temporalCli: variables.TEMPORAL_CLI,
     logLevel: variables.LOG_LEVEL,
     ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',
   };
   return Object.freeze(config);
+}
+
+/** For the sources of workbooks: secrets are read where they are needed, and are no part of the settings. @throws SetupError */
+export function loadSourceSettings(environment: Environment = process.env): SourceSettings {
+  return { allowedHosts: loadConfig(environment).sourceHosts, secret: (name) => environment[name] || undefined };
 }
 
 /** The environment of a process that this one starts: its own, with some variables set anew. */

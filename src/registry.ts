@@ -23,6 +23,7 @@ import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
 import type { UnitHandler } from './work/unit.ts';
+import { DOWNLOAD_RECORDS, downloadRecordsJob } from './workbooks/download-records.ts';
 
 export interface Registry {
   readonly logTypes: ReadonlyMap<string, AnyLogType>;
@@ -32,6 +33,7 @@ export interface Registry {
   /** By subscription; those of changes too. */
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly changes: readonly AnyChange[];
+  /** And Tidemark's own `download-records`, where the application gives none. */
   readonly jobs: ReadonlyMap<string, AnyJob>;
 }
 
@@ -46,7 +48,9 @@ export interface Definitions {
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], changes = [], jobs = [] } = definitions;
+  const { logTypes = [], entryWork = [], changes = [] } = definitions;
+  const ofApplication = definitions.jobs ?? [];
+  const jobs = ofApplication.some(({ name }) => name === DOWNLOAD_RECORDS) ? ofApplication : [...ofApplication, downloadRecordsJob()];
   const ofChanges = changes.map(({ topic: name }) => [name, { ...changeMessageType, name }] as const);
   const topics: Topics = { ...jobTopics, ...definitions.topics, ...Object.fromEntries(ofChanges) };
   const workers = [...(definitions.workers ?? []), ...changes];

@@ -36,6 +36,7 @@ import { createRegistry, type Registry } from './registry.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
+import { type WorkbookActions, workbookActions } from './workbooks/workbook-actions.ts';
 
 export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   /** A pg Pool, or an adapter over another driver. */
@@ -62,7 +63,7 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   cacheBytes?: number;
 }
 
-export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
+export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, WorkbookActions {
   /** The transaction itself, for the application's own statements. */
   readonly tx: Queryable;
   /** A log in this transaction. */
@@ -75,7 +76,7 @@ export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> ex
 }
 
 /** What it publishes or enqueues outside of a transaction is in one of its own. */
-export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
+export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, WorkbookActions {
   readonly registry: Registry;
   readonly db: ApplicationDatabase;
   readonly schema: string;
@@ -202,7 +203,16 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       },
       afterAppend: (hint) => appended.push(hint),
     };
+    const enqueue: Enqueuer['enqueue'] = async (job, input, options = {}) => {
+      const handle = await enqueueWithin<OutputOf<typeof job>>(txDatabase, job, input, {
+        ...options,
+        ...mergeProvenance(options, provenanceHere()),
+      });
+      asked ||= handle.answer !== 'ignored';
+      return handle;
+    };
     const transaction: TidemarkTransaction<TopicsT> = {
+      ...workbookActions(txDatabase, registry.jobs, enqueue),
       tx,
       log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
       async publish(topic, payload, options = {}) {
@@ -213,14 +223,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
         asked ||= value.deliveries > 0;
         return value;
       },
-      async enqueue(job, input, options = {}) {
-        const handle = await enqueueWithin<OutputOf<typeof job>>(txDatabase, job, input, {
-          ...options,
-          ...mergeProvenance(options, provenanceHere()),
-        });
-        asked ||= handle.answer !== 'ignored';
-        return handle;
-      },
+      enqueue,
     };
     rememberPublisher(tx, transaction.publish as Publisher['publish']);
     return {
@@ -238,7 +241,19 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     };
   }
 
+  const enqueue: Enqueuer['enqueue'] = async (job, input, options = {}) => {
+    const handle = await enqueueWithin<OutputOf<typeof job>>(database, job, input, {
+      ...options,
+      ...mergeProvenance(options, defaultProvenance()),
+    });
+    if (handle.answer !== 'ignored') {
+      hints.work();
+    }
+    return handle;
+  };
+
   return {
+    ...workbookActions(database, registry.jobs, enqueue),
     registry,
     db,
     schema,
@@ -269,16 +284,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       }
       return value;
     },
-    async enqueue(job, input, options = {}) {
-      const handle = await enqueueWithin<OutputOf<typeof job>>(database, job, input, {
-        ...options,
-        ...mergeProvenance(options, defaultProvenance()),
-      });
-      if (handle.answer !== 'ignored') {
-        hints.work();
-      }
-      return handle;
-    },
+    enqueue,
     job: (id) => createJobHandle(database, id),
     listJobs: (options) => listJobs(database, options),
     log(logType, id) {
