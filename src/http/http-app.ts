@@ -33,6 +33,7 @@ import { refuseSlowRequests } from './slow-requests.ts';
 import { cutOffStalled } from './stalled-responses.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { workRoutes } from './work.ts';
+import { workbookRoutes } from './workbooks.ts';
 
 export interface HttpAppOptions
   extends Omit<HttpContext, 'closing'>,
@@ -149,6 +150,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   subscriptionRoutes(app, context);
   deadLetterRoutes(app, context);
   sheetRoutes(app, context, options);
+  workbookRoutes(app, context, basePath);
   const { db, tidemark } = options;
   const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];
   const readiness = createReadiness(checks, { warn: (message) => logger?.warn(message) });

@@ -67,7 +67,7 @@ beforeAll(async () => {
   tidemark = create();
 });
 beforeEach(() => {
-  Object.assign(server, { trouble: {}, delayMs: 0, revision: 1, sizes: {} });
+  Object.assign(server, { trouble: {}, delayMs: 0, revision: 1, sizes: {}, breakOnce: undefined });
   server.requests.length = 0;
   allowed = () => true;
 });
@@ -241,15 +241,20 @@ describe('a download', () => {
 
   test('begins a table anew where its source has changed since it was begun', async () => {
     const { id } = await createWorkbook([csv('items')]);
-    server.faults.broken = 0;
-    server.trouble = { broken: 0.5 };
-    const changing = until('the first records were read', () => server.faults.broken > 3).then(() => {
-      Object.assign(server, { revision: 2, trouble: {}, sizes: { items: 1_700 } });
-    });
+    const recordsSoFar = async () => {
+      const { rows } = await database.pool.query('select records from tidemark.workbook_sheet where workbook_id = $1', [id]);
+      return Number(rows[0].records);
+    };
+    server.breakOnce = {
+      after: 1_500,
+      async when() {
+        await until('the first records are in the sheet', async () => (await recordsSoFar()) === 1_000);
+        Object.assign(server, { revision: 2, sizes: { items: 1_700 } });
+      },
+    };
     const job = await download(id);
-    await changing;
     expect(await job.result()).toMatchObject({ records: 1_700 });
-    expect((await tableOf(id, 'items')).sheet).not.toBe(`${id}.items.1`);
+    expect((await tableOf(id, 'items')).sheet).toBe(`${id}.items.2`);
     expect(await shown(id, 'items')).toEqual([RECORD_COLUMNS, ...expectedRows('items', 1_700, 2)]);
   });
 

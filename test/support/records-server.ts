@@ -15,6 +15,8 @@ export interface RecordsServer {
   readonly faults: Record<'failed' | 'limited' | 'hung' | 'broken', number>;
   /** Chances of each, from 0 to 1. */
   trouble: Partial<Record<'failed' | 'limited' | 'hung' | 'broken', number>>;
+  /** The next file breaks off after so many records, once this is done. */
+  breakOnce: { after: number; when: () => Promise<void> } | undefined;
   /** Before each answer. */
   delayMs: number;
   /** Changes what a file is. */
@@ -50,6 +52,7 @@ export async function startRecordsServer({ size, seed = 7 }: { size: number; see
     requests: [],
     faults: { failed: 0, limited: 0, hung: 0, broken: 0 },
     trouble: {},
+    breakOnce: undefined,
     delayMs: 0,
     revision: 1,
     sizes: {},
@@ -122,6 +125,12 @@ export async function startRecordsServer({ size, seed = 7 }: { size: number; see
     const { revision } = server;
     response.write(`${RECORD_COLUMNS.join(',')}\r\n`);
     for (let from = 0; from < total; from += 500) {
+      const { breakOnce } = server;
+      if (breakOnce && from >= breakOnce.after) {
+        server.breakOnce = undefined;
+        await breakOnce.when();
+        return void response.destroy();
+      }
       if (strikes('broken')) return void response.destroy();
       const lines = Array.from({ length: Math.min(500, total - from) }, (_, index) => {
         const { id, name, amount, active, note } = recordAt(table, from + index + 1, revision);
