@@ -174,14 +174,18 @@ describe.each(Object.entries(DATABASE_LIBRARIES))('in a transaction of %s', (_, 
       ]);
       expect(rows).toEqual([{ big: '9007199254740993', list: ['a', null, AWKWARD], more: '9007199254740994', bytes: expect.anything() }]);
       expect(Uint8Array.from(rows[0].bytes)).toEqual(BYTES);
+      const asked = await tx.query(`select $2::jsonb ? $1::text as has, '{"a":1}'::jsonb ? 'b' as "hasNot"`, ['a', '{"a":1}']);
+      expect(asked.rows).toEqual([{ has: true, hasNot: false }]);
+      await tx.query('insert into public.orders (id) values ($1)', ['o1']);
+      expect((await tx.query('update public.orders set id = $2 where id = $1 returning id', ['o1', 'o2'])).rows).toEqual([{ id: 'o2' }]);
       await publish('order-placed', { id: 'o1', lines: [] });
     });
     const failed = tidemark.transaction(async ({ tx, publish }) => {
       await publish('order-placed', { id: 'o2', lines: [] });
-      await tx.query('insert into public.orders (id) values (null)');
+      await tx.query('insert into public.orders (id) values ($1)', [null]);
     });
     await expect(failed).rejects.toMatchObject({ code: '23502' });
-    expect(await counts()).toMatchObject({ orders: 0, messages: 1 });
+    expect(await counts()).toMatchObject({ orders: 1, messages: 1 });
   });
 
   test('a starter hears of it at once', async () => {
