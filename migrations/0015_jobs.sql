@@ -128,7 +128,8 @@ begin
     end loop;
   end if;
   if v_known.job_id is not null then
-    select w.state into v_state from work w where w.id = 'job/' || p_name || '/' || v_known.job_id for update;
+    -- Not locked: one that runs is to end while this transaction goes on.
+    select w.state into v_state from work w where w.id = 'job/' || p_name || '/' || v_known.job_id;
     if p_mode = 'ignore' and (v_known.until > v_now or v_state in ('waiting', 'ready', 'claimed', 'started')) then
       answer := 'ignored';
       id := v_known.job_id;
@@ -140,10 +141,14 @@ begin
       end if;
       update work w set input = p_input, priority = p_priority, not_before = coalesce(v_not_before, w.not_before), actor = p_actor,
         correlation_id = p_correlation_id, causation_id = p_causation_id
-      where w.id = 'job/' || p_name || '/' || v_known.job_id;
-      answer := 'replaced';
-      id := v_known.job_id;
-      return;
+      where w.id = 'job/' || p_name || '/' || v_known.job_id and w.state in ('waiting', 'ready');
+      -- It may have been claimed meanwhile.
+      if found then
+        answer := 'replaced';
+        id := v_known.job_id;
+        return;
+      end if;
+      v_not_before := case when p_mode = 'debounce' then v_now + p_window else p_not_before end;
     end if;
   end if;
   if p_max_waiting is not null and p_actor is not null and p_max_waiting <= (

@@ -8,6 +8,7 @@ import type { BlobStore } from './blob-store/blob-store.ts';
 import { blobsOfLog } from './blob-store/blobs-of-log.ts';
 import { missingBlobStore } from './blob-store/missing-blob-store.ts';
 import type { AnyChange } from './changes/on-change.ts';
+import { checkOptionNames, type OptionNames } from './check-option-names.ts';
 import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import type { LogEntry } from './event-log/event-log.ts';
@@ -106,11 +107,16 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
   close(): Promise<void>;
 }
 
+const OPTIONS = {
+  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true },
+  ...{ blobs: true, defaults: true, connectionString: true, cacheBytes: true },
+} as const satisfies OptionNames<TidemarkOptions>;
 const POLL_WITH_LISTEN_MS = 1_000;
 const POLL_ALONE_MS = 200;
 
-/** @throws InvalidInputError for two definitions of one name, or a bad schema name */
+/** @throws InvalidInputError for two definitions of one name, an option that there is not, or a bad schema name */
 export function createTidemark<TopicsT extends Topics = RegisteredTopics>(options: TidemarkOptions<TopicsT>): Tidemark<TopicsT> {
+  checkOptionNames('createTidemark', options, OPTIONS);
   const {
     db,
     schema = DEFAULT_SCHEMA,

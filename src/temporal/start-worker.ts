@@ -12,6 +12,7 @@ import { registerJobs } from '../jobs/register-jobs.ts';
 import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
+import { takeSubscriptions } from '../messages/taking-processes.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
@@ -81,9 +82,15 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   await registerJobs(db, registry.jobs.values());
   const workers = [...registry.workers.values()];
   if (apply) await applySubscriptions(db, workers);
-  const forgetSubscriptions = await keepSubscriptions(db, workers, warn ?? (() => {}));
-  const { connection, client } = await connectWorker(temporal).catch((error: unknown) => {
-    forgetSubscriptions();
+  const takes = handlers.flatMap(({ group }) => (group !== undefined && registry.workers.has(group) ? [group] : []));
+  const stopKeeping = await keepSubscriptions(db, workers, takes, warn ?? (() => {}));
+  const stopTaking = await takeSubscriptions(db, takes, warn ?? (() => {}));
+  const forgetSubscriptions = async () => {
+    stopKeeping();
+    await stopTaking();
+  };
+  const { connection, client } = await connectWorker(temporal).catch(async (error: unknown) => {
+    await forgetSubscriptions();
     throw error;
   });
   const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe, watch: watchFences(db) };
@@ -100,13 +107,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       }),
     );
   } catch (error) {
-    forgetSubscriptions();
+    await forgetSubscriptions();
     await connection.close();
     throw error;
   }
   const ran = worker.run();
   const ended = ran.finally(async () => {
-    forgetSubscriptions();
+    await forgetSubscriptions();
     await loop?.stop();
     await connection.close();
   });

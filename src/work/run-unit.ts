@@ -9,8 +9,8 @@
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
-import { endFencedAttempt, failWork, finishWork, recordProgress, releaseWork, type UnitError } from './end.ts';
+import { classifyError, type ErrorKind, isContention, unitError } from './classify-error.ts';
+import { endFencedAttempt, failWork, finishWork, recordProgress, releaseBatch, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { ErrorVerdict, Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
@@ -106,10 +106,15 @@ export async function endFailedAttempt(
   const own = kind === 'handler';
   const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
   const retryInMs = dead ? undefined : verdict?.retryInMs;
-  if (inBurst && kind !== 'infrastructure' && verdict === undefined) {
+  // It may be of what runs beside it, so it is not counted; stopping the burst would stop its neighbours each time.
+  const leavesBurst = inBurst && !signal.aborted && isContention(cause);
+  if (inBurst && !leavesBurst && kind !== 'infrastructure' && verdict === undefined) {
     return { type: 'failed', error, kind, cause };
   }
   try {
+    if (leavesBurst) {
+      return { type: (await releaseBatch(database, [unit], { error })) > 0 ? 'released' : 'fenced' };
+    }
     if (retryInMs !== undefined) {
       await releaseWork(database, unit, { error, delayMs: retryInMs });
       return { type: 'released' };
