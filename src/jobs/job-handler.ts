@@ -107,7 +107,7 @@ function retryPolicyOf({ attempts: _, backoff, ...policy }: JobRetry): RetryPoli
   return backoff === 'fixed' ? { ...policy, factor: 1 } : policy;
 }
 
-function readInput({ name, input }: AnyJob, unit: Unit): unknown {
+export function readInput({ name, input }: AnyJob, unit: Pick<Unit, 'id' | 'input'>): unknown {
   const parsed = input.safeParse(unit.input ?? undefined);
   if (!parsed.success) {
     throw new InvalidInputError(
@@ -117,7 +117,12 @@ function readInput({ name, input }: AnyJob, unit: Unit): unknown {
   return parsed.data;
 }
 
-async function authorize({ name, authorize: isAllowed }: AnyJob, { actor }: Unit, input: unknown, { db }: JobContext): Promise<void> {
+export async function authorize(
+  { name, authorize: isAllowed }: AnyJob,
+  { actor }: Pick<Unit, 'actor'>,
+  input: unknown,
+  { db }: Pick<JobContext, 'db'>,
+): Promise<void> {
   if (isAllowed && !(await isAllowed(actor, input, { db }))) {
     throw Object.assign(
       new NonRetryableError(`${actor === undefined ? 'Nobody in particular' : `'${actor}'`} may not run job '${name}' with this input.`),
@@ -126,7 +131,7 @@ async function authorize({ name, authorize: isAllowed }: AnyJob, { actor }: Unit
   }
 }
 
-function checkResult({ name, output }: AnyJob, result: unknown): unknown {
+export function checkResult({ name, output }: AnyJob, result: unknown): unknown {
   const parsed = output?.safeParse(result);
   if (parsed && !parsed.success) {
     throw new InvalidInputError(`Job '${name}' returned what its output is not: ${describeIssues(parsed.error)}.`);
