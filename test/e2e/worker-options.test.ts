@@ -44,7 +44,7 @@ beforeAll(async () => {
       );
       return rows.length === 0;
     },
-    60_000,
+    100_000,
   );
 }, 120_000);
 afterAll(() => fixture?.close());
