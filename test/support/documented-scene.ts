@@ -51,7 +51,7 @@ export default createTidemark({ db: { query: async () => ({ rows: [] }) }, logTy
 `;
 }
 
-/** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a unit that is dead and one that waits, and a dead letter. */
+/** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a workbook 'sales', a unit that is dead and one that waits, and a dead letter. */
 export async function setScene(database: TestDatabase, tidemark: Tidemark): Promise<Scene> {
   const flights = tidemark.log(sheet, 'flights');
   for (const value of [1, 2, 3]) await flights.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value }, { expect: 'any' });
@@ -59,6 +59,11 @@ export async function setScene(database: TestDatabase, tidemark: Tidemark): Prom
   const blobId = await takeSnapshot({ log: flights.eventLog, blobs, logType: sheet, sequenceId: 2n });
   await flights.eventLog.setMetadata(2n, { snapshot: blobId });
   await tidemark.log(note, 'notes').append({ type: 'Noted' }, { expect: 'any' });
+
+  await tidemark.createWorkbook({
+    id: 'sales',
+    tables: [{ id: 'orders', source: { kind: 'csv', url: 'https://example.com/orders.csv' } }],
+  });
 
   const work = workRows(database);
   await work.register('mail');
