@@ -21,6 +21,7 @@ import { checkWorker } from './messages/check-worker.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
 import { deliveryHandler } from './messages/delivery-handler.ts';
 import type { Topics } from './messages/topic.ts';
+import { type AnySchedule, checkSchedule, checkScheduledJob } from './schedules/define-schedule.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
@@ -37,6 +38,7 @@ export interface Registry {
   readonly changes: readonly AnyChange[];
   /** And Tidemark's own `download-records`, where the application gives none. */
   readonly jobs: ReadonlyMap<string, AnyJob>;
+  readonly schedules: ReadonlyMap<string, AnySchedule>;
 }
 
 export interface Definitions {
@@ -46,12 +48,13 @@ export interface Definitions {
   workers?: readonly AnyWorker[];
   changes?: readonly AnyChange[];
   jobs?: readonly AnyJob[];
+  schedules?: readonly AnySchedule[];
 }
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs: ofApplication = [] } = definitions;
-  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs: ofApplication })) {
+  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs: ofApplication = [], schedules = [] } = definitions;
+  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs: ofApplication, schedules })) {
     if (!Array.isArray(list)) {
       throw new InvalidInputError(`${name} is no array. Give a list, also of one.`);
     }
@@ -82,6 +85,10 @@ export function createRegistry(definitions: Definitions): Registry {
       throw new InvalidInputError(`'${job.name}' is a job and ${other}: both name a group of work. Rename the job.`);
     }
   }
+  for (const schedule of schedules) {
+    checkSchedule(schedule);
+    checkScheduledJob(schedule, byJobName);
+  }
   return {
     logTypes: byType,
     entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
@@ -89,6 +96,7 @@ export function createRegistry(definitions: Definitions): Registry {
     workers: bySubscription,
     changes,
     jobs: byJobName,
+    schedules: uniqueByName('schedule', schedules, (schedule) => schedule.name),
   };
 }
 

@@ -35,6 +35,7 @@ export const TAGS = {
   workbooks: 'Workbooks',
   blobs: 'Blobs and snapshots',
   messages: 'Messages',
+  jobs: 'Jobs',
   work: 'Work',
   session: 'Session',
   server: 'Server',
