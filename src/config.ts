@@ -13,7 +13,6 @@ import { type JobSettings, jobSettingsOf } from './settings/job-settings.ts';
 import { type Environment, readVariables, setVariables } from './settings/setting.ts';
 import { isPostgresUrl, type LogLevel, SECRET, VARIABLES } from './settings/variables.ts';
 import { type TemporalSettings, temporalSettings } from './temporal/settings.ts';
-import type { SourceSettings } from './workbooks/source-context.ts';
 
 export interface Config {
   readonly databaseUrl: string | undefined;
@@ -37,8 +36,6 @@ export interface Config {
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** Who is told of units that became dead. */
   readonly onDead: { readonly url: string; readonly secret: string | undefined } | undefined;
-  /** Hosts that downloads may reach. */
-  readonly sourceHosts: readonly string[];
   /** Of Temporal's web UI, for links; undefined: that of a running dev, or none. */
   readonly uiUrl: string | undefined;
   readonly temporalCli: string | undefined;
@@ -103,18 +100,12 @@ export function loadConfig(environment: Environment = process.env, directory: st
     }),
     metrics: variables.TIDEMARK_METRICS && Object.freeze(variables.TIDEMARK_METRICS),
     onDead: onDeadOf(variables),
-    sourceHosts: Object.freeze(variables.TIDEMARK_SOURCE_HOSTS ?? []),
     uiUrl: variables.TEMPORAL_UI_URL,
     temporalCli: variables.TEMPORAL_CLI,
     logLevel: variables.LOG_LEVEL,
     ci: Boolean(variables.CI) && variables.CI !== 'false' && variables.CI !== '0',
   };
   return Object.freeze(config);
-}
-
-/** For the sources of workbooks: secrets are read where they are needed, and are no part of the settings. @throws SetupError */
-export function loadSourceSettings(environment: Environment = process.env): SourceSettings {
-  return { allowedHosts: loadConfig(environment).sourceHosts, secret: (name) => environment[name] || undefined };
 }
 
 /** The environment of a process that this one starts: its own, with some variables set anew. */

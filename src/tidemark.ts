@@ -24,7 +24,6 @@ import type { AnyJob, OutputOf } from './jobs/define-job.ts';
 import type { Enqueuer } from './jobs/enqueue.ts';
 import { createInlineEnqueuer } from './jobs/inline-enqueuer.ts';
 import type { JoinedEnqueuer } from './jobs/job-enqueuer.ts';
-import type { JobHandle } from './jobs/job-handle.ts';
 import { type Jobs, openJobs } from './jobs/jobs.ts';
 import { poolOfJobs } from './jobs/pool-of-jobs.ts';
 import { createTemporalEnqueuer } from './jobs/temporal-enqueuer.ts';

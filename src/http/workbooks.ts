@@ -50,6 +50,9 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, base
     ...(answer === undefined ? {} : { answer }),
   });
 
+  /** Where jobs run in whoever enqueues them it has ended by now, well or not. */
+  const hasEnded = async (job: JobHandle) => !tidemark.useJobs && (await job.status()).state === 'done';
+
   app.route({
     method: 'POST',
     url: '/workbooks',
@@ -75,10 +78,11 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, base
         const enqueued = await enqueueDownloadRecordsJob({ workbookId: created.id, actor, ...(metadata ? { metadata } : {}) });
         return { workbook: created, job: enqueued };
       });
+      const isDone = await hasEnded(job);
       return reply
-        .code(202)
+        .code(isDone ? 200 : 202)
         .header('location', linkTo(job).href)
-        .send({ workbook: bodyOf(workbook), job: linkTo(job) });
+        .send({ workbook: bodyOf(isDone ? await readWorkbook(db, workbook.id) : workbook), job: linkTo(job) });
     },
   });
 
@@ -146,7 +150,7 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, base
         ...(metadata ? { metadata } : {}),
       });
       return reply
-        .code(202)
+        .code((await hasEnded(job)) ? 200 : 202)
         .header('location', linkTo(job).href)
         .send({ job: linkTo(job) });
     },

@@ -11,6 +11,7 @@ import { webhookSecretProblem } from '../jobs/webhook-signature.ts';
 import { allowedHostProblem } from '../workbooks/allowed-hosts.ts';
 import { JOB_VARIABLES } from './job-settings.ts';
 import { setting, whole } from './setting.ts';
+import { SOURCE_VARIABLES } from './source-settings.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -52,6 +53,7 @@ export const VARIABLES = z.object({
   ),
   TIDEMARK_DATA: setting(z.string().default('.tidemark'), 'what `tidemark dev` keeps'),
   ...JOB_VARIABLES,
+  ...SOURCE_VARIABLES,
   TIDEMARK_MAX_IN_FLIGHT: setting(
     whole(1, 1_000),
     'units that run alone at once, per installation (1 to 1,000). Not above the slots of the workers together: 40 each',

@@ -11,6 +11,7 @@ import type { JobContext } from '../jobs/job-context.ts';
 import { parseJobId, workIdOf } from '../jobs/job-id.ts';
 import { NonRetryableError } from '../messages/retry-policy.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { loadSourceSettings } from '../settings/source-settings.ts';
 import type { AnySource } from './define-source.ts';
 import { downloadProgress } from './download-progress.ts';
 import { downloadTable } from './download-table.ts';
@@ -53,8 +54,20 @@ export interface DownloadRecordsOptions
   allowedHosts?: readonly string[];
 }
 
-export interface DownloadRecordsJob extends JobDefinition<DownloadRecordsInput, DownloadRecordsOutput> {
-  readonly sources: Sources;
+export type DownloadRecordsJob = JobDefinition<DownloadRecordsInput, DownloadRecordsOutput>;
+
+/** Which sources a job of this name can read. */
+const sourcesByJob = new WeakMap<object, Sources>();
+
+/** @throws InvalidInputError for a job that was not made here */
+export function sourcesOf(job: object): Sources {
+  const sources = sourcesByJob.get(job);
+  if (sources === undefined) {
+    throw new InvalidInputError(
+      `The job '${DOWNLOAD_RECORDS}' of this instance is not made by downloadRecordsJob(). Make it so, or leave it out.`,
+    );
+  }
+  return sources;
 }
 
 /**
@@ -73,23 +86,16 @@ export function downloadRecordsJob({
     name: DOWNLOAD_RECORDS,
     input: downloadInput,
     output: downloadOutput,
-    retry: { initialMs: 1_000, ...options.retry },
     // Nobody downloads in another one's name.
     authorize: async (actor, input, context) =>
       (actor === undefined || actor === input.actor) && (authorize === undefined || (await authorize(input.actor, input, context))),
     async handler(input, context) {
-      const settings = await settingsOf(allowedHosts);
-      return downloadRecords(input, context, sources, settings);
+      const settings = loadSourceSettings();
+      return downloadRecords(input, context, sources, { ...settings, allowedHosts: allowedHosts ?? settings.allowedHosts });
     },
   });
-  return { ...job, sources };
-}
-
-async function settingsOf(allowedHosts: readonly string[] | undefined): Promise<SourceSettings> {
-  // Loaded where it runs: an application that only enqueues needs none of it.
-  const { loadSourceSettings } = await import('../config.ts');
-  const settings = loadSourceSettings();
-  return { ...settings, allowedHosts: allowedHosts ?? settings.allowedHosts };
+  sourcesByJob.set(job, sources);
+  return job;
 }
 
 async function downloadRecords(

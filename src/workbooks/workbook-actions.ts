@@ -1,11 +1,17 @@
 /** What an application does with workbooks, in its own transaction or alone. */
-import { InvalidInputError, WorkbookNotFoundError } from '../errors.ts';
+import { WorkbookNotFoundError } from '../errors.ts';
 import type { AnyJob } from '../jobs/define-job.ts';
 import type { EnqueueOptions, Enqueuer } from '../jobs/enqueue.ts';
 import type { JobHandle } from '../jobs/job-handle.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { createWorkbook } from './create-workbook.ts';
-import { DOWNLOAD_RECORDS, type DownloadRecordsInput, type DownloadRecordsJob, type DownloadRecordsOutput } from './download-records.ts';
+import {
+  DOWNLOAD_RECORDS,
+  type DownloadRecordsInput,
+  type DownloadRecordsJob,
+  type DownloadRecordsOutput,
+  sourcesOf,
+} from './download-records.ts';
 import type { NewWorkbook, Workbook } from './workbook.ts';
 
 export interface WorkbookActions {
@@ -21,26 +27,17 @@ export interface WorkbookActions {
   ): Promise<JobHandle<DownloadRecordsOutput>>;
 }
 
-/** @param jobs of the registry */
-function downloadJobOf(jobs: ReadonlyMap<string, AnyJob>): DownloadRecordsJob {
-  const job = jobs.get(DOWNLOAD_RECORDS);
-  if (job === undefined || !('sources' in job)) {
-    throw new InvalidInputError(
-      `The job '${DOWNLOAD_RECORDS}' of this instance is not made by downloadRecordsJob(). Make it so, or leave it out.`,
-    );
-  }
-  return job as DownloadRecordsJob;
-}
-
+/** @param jobs of the registry, which has one of this name */
 export function workbookActions(db: Database, jobs: ReadonlyMap<string, AnyJob>, enqueue: Enqueuer['enqueue']): WorkbookActions {
+  const job = jobs.get(DOWNLOAD_RECORDS) as DownloadRecordsJob;
   return {
-    createWorkbook: async (workbook) => createWorkbook(db, workbook, downloadJobOf(jobs).sources),
+    createWorkbook: async (workbook) => createWorkbook(db, workbook, sourcesOf(job)),
     async enqueueDownloadRecordsJob(input, options = {}) {
       const { rows } = await db.query(`select 1 from ${db.schema}.workbook where id = $1::text`, [input.workbookId]);
       if (rows.length === 0) {
         throw new WorkbookNotFoundError(input.workbookId);
       }
-      return enqueue(downloadJobOf(jobs), input, { ...options, actor: input.actor, dedupe: { key: input.workbookId, mode: 'ignore' } });
+      return enqueue(job, input, { ...options, actor: input.actor, dedupe: { key: input.workbookId, mode: 'ignore' } });
     },
   };
 }
