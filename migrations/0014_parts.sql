@@ -87,7 +87,8 @@ end
 $$;
 
 -- Ends them with effect, as finish_work does one; none of them is of an entry. Those that were ended: another attempt has begun the others.
-create function finish_batch(p_ids text[], p_fence uuid) returns setof text language plpgsql set search_path from current as $$
+create function finish_batch(p_ids text[], p_fence uuid) returns setof text
+language plpgsql set search_path from current set enable_seqscan = off as $$
 declare
   v record;
 begin
@@ -108,7 +109,7 @@ $$;
 
 -- They leave their batch to run alone, in a new epoch. The error is kept, and is none of theirs: it is not counted. How many did.
 create function release_batch(p_ids text[], p_fence uuid, p_error json, p_delay interval) returns bigint
-language sql set search_path from current as $$
+language sql set search_path from current set enable_seqscan = off as $$
   with released as (
     update work set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, unended = 0,
       claim_token = null, lease_until = null, check_after = null, error = coalesce(readable_error(p_error), error),
@@ -147,6 +148,20 @@ create function give_up_parts() returns void language sql set search_path from c
     update work_part p set given_up = true where not p.given_up and p.seen_at <= clock_timestamp() - part_lease() returning p.group_name
   )
   update work w set check_after = '-infinity' from gone g where w.group_name = g.group_name and w.state = 'started'
+$$;
+
+create table worker_process (
+  id uuid primary key,
+  subscriptions text[] not null,
+  seen_at timestamptz not null
+);
+comment on table worker_process is 'What each worker process takes, and when it said so last: for people. One that was seen less than part_lease() ago runs.';
+
+-- It is alive and takes these. Those that have not been seen for a day are forgotten.
+create function say_worker_process(p_id uuid, p_subscriptions text[]) returns void language sql set search_path from current as $$
+  delete from worker_process where seen_at < clock_timestamp() - interval '1 day';
+  insert into worker_process as w (id, subscriptions, seen_at) values (p_id, p_subscriptions, clock_timestamp())
+  on conflict (id) do update set seen_at = excluded.seen_at
 $$;
 
 call settle_privileges();

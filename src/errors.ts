@@ -65,7 +65,7 @@ export class IdempotencyKeyReusedError extends TidemarkError {
   constructor(key: string) {
     super(
       'idempotency_key_reused',
-      `The idempotency key '${key.slice(0, 200)}' stands for another request. Send the same entries with it, or take a new key.`,
+      `The idempotency key '${key.slice(0, 200)}' stands for another request. Send the same with it, or take a new key.`,
     );
   }
 }

@@ -10,13 +10,15 @@ import { entryWorkHandler } from './event-log/entry-work.ts';
 import type { AnyLogType } from './event-log/log-type.ts';
 import { collectGarbageJob } from './garbage/collect-job.ts';
 import { compactHandler } from './history/compact-work.ts';
-import { type AnyJob, checkJob } from './jobs/define-job.ts';
+import { checkJob } from './jobs/check-job.ts';
+import type { AnyJob } from './jobs/define-job.ts';
 import { jobHandler } from './jobs/job-handler.ts';
 import { jobTopics } from './jobs/job-topics.ts';
 import { onDeadJob } from './jobs/on-dead-job.ts';
 import { SYSTEM_JOBS, systemJobHandler } from './jobs/system-jobs.ts';
 import { batchDeliveryHandler } from './messages/batch-handler.ts';
-import { type AnyWorker, checkWorker } from './messages/define-worker.ts';
+import { checkWorker } from './messages/check-worker.ts';
+import type { AnyWorker } from './messages/define-worker.ts';
 import { deliveryHandler } from './messages/delivery-handler.ts';
 import type { Topics } from './messages/topic.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
@@ -46,10 +48,15 @@ export interface Definitions {
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], changes = [], jobs = [] } = definitions;
+  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs = [] } = definitions;
+  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs })) {
+    if (!Array.isArray(list)) {
+      throw new InvalidInputError(`${name} is no array. Give a list, also of one.`);
+    }
+  }
   const ofChanges = changes.map(({ topic: name }) => [name, { ...changeMessageType, name }] as const);
   const topics: Topics = { ...jobTopics, ...definitions.topics, ...Object.fromEntries(ofChanges) };
-  const workers = [...(definitions.workers ?? []), ...changes];
+  const workers = [...listed, ...changes];
   const byType = uniqueByName('log type', logTypes, (logType) => logType.type);
   const bySubscription = uniqueByName('subscription', workers, (worker) => worker.subscription);
   for (const worker of workers) {

@@ -2,13 +2,15 @@
  * A job: long work that somebody asks for, looks at while it runs, can cancel, and gets a result of. What is wrong with a definition is refused when the
  * application is made, before anything runs.
  */
-import { z } from 'zod';
-import { InvalidInputError } from '../errors.ts';
-import { checkRetry, type RetryPolicy } from '../messages/retry-policy.ts';
+import type { z } from 'zod';
+import type { RetryPolicy } from '../messages/retry-policy.ts';
 import type { Queryable } from '../postgres/queryable.ts';
+import { checkJob } from './check-job.ts';
 import type { JobContext } from './job-context.ts';
 
-export interface JobRetry extends Omit<RetryPolicy, 'factor'> {
+export interface JobRetry extends Omit<RetryPolicy, 'factor' | 'initialMs'> {
+  /** Before the second attempt. Default 500, or JOB_BACKOFF_MS. */
+  readonly initialMs?: number;
   /** Attempts that may fail before the job is dead, from 1 to 1,000. Default 3, or JOB_ATTEMPTS. */
   readonly attempts?: number;
   /** 'exponential' (the default): each interval is twice the one before, up to `maxMs`. 'fixed': all are `initialMs`. */
@@ -61,46 +63,4 @@ export function defineJob<InputT, OutputT = unknown, SentT = InputT>(
 ): JobDefinition<InputT, OutputT, SentT> {
   checkJob(job);
   return job;
-}
-
-const JOB_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
-const DAY_MS = 86_400_000;
-
-/** @throws InvalidInputError */
-export function checkJob(job: AnyJob): void {
-  const { name, input, output, handler, retry = {}, keep = {}, deadlineMs, concurrency, rateLimit, maxWaitingPerActor, authorize } = job;
-  if (typeof name !== 'string' || !JOB_NAME.test(name)) {
-    throw new InvalidInputError(
-      `'${String(name).slice(0, 120)}' is not the name of a job: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
-    );
-  }
-  for (const [option, schema] of Object.entries({ input, output })) {
-    if (!(schema instanceof z.ZodType) && (option === 'input' || schema !== undefined)) {
-      throw new InvalidInputError(`${option} of job '${name}' is no zod schema. Give it one, z.object({ … }) for example.`);
-    }
-  }
-  for (const [option, given] of Object.entries({ handler, authorize })) {
-    if (typeof given !== 'function' && (option === 'handler' || given !== undefined)) {
-      throw new InvalidInputError(`${option} of job '${name}' is no function. Give it one.`);
-    }
-  }
-  const check = (option: string, value: number | undefined, least: number, most: number) => {
-    if (value !== undefined && (!Number.isInteger(value) || value < least || value > most)) {
-      throw new InvalidInputError(`${option} of job '${name}' is ${value}: use a whole number from ${least} to ${most}.`);
-    }
-  };
-  check('retry.attempts', retry.attempts, 1, 1_000);
-  if (retry.backoff !== undefined && retry.backoff !== 'exponential' && retry.backoff !== 'fixed') {
-    throw new InvalidInputError(`retry.backoff of job '${name}' is '${String(retry.backoff)}': use 'exponential' or 'fixed'.`);
-  }
-  checkRetry(`job '${name}'`, retry);
-  check('keep.completed', keep.completed, 0, 1_000_000);
-  check('keep.failed', keep.failed, 0, 1_000_000);
-  check('deadlineMs', deadlineMs, 10, DAY_MS);
-  check('concurrency', concurrency, 1, 10_000);
-  if (rateLimit !== undefined) {
-    check('rateLimit.jobs', rateLimit.jobs ?? Number.NaN, 1, 1_000_000);
-    check('rateLimit.perMs', rateLimit.perMs ?? Number.NaN, 1, DAY_MS);
-  }
-  check('maxWaitingPerActor', maxWaitingPerActor, 1, 1_000_000);
 }

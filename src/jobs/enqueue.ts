@@ -3,6 +3,7 @@
  * on after it.
  */
 import { randomUUID } from 'node:crypto';
+import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { describeIssues } from '../describe-issues.ts';
 import { EnqueueUnavailableError, InvalidInputError, QueueFullError } from '../errors.ts';
 import type { Provenance } from '../event-log/provenance.ts';
@@ -72,6 +73,8 @@ export async function enqueueJob(
 ): Promise<{ jobId: string; answer: EnqueueAnswer }> {
   const { name, maxWaitingPerActor } = job;
   const json = encodeInput(job, input);
+  checkOptionNames('enqueue', options, OPTIONS);
+  if (options.dedupe) checkOptionNames('dedupe', options.dedupe, OF_DEDUPE);
   checkOptions(name, options);
   const { id = randomUUID(), priority = 0, notBefore, fairnessKey, dedupe, actor, correlationId, causationId } = options;
   const [key, mode, windowMs] = dedupe
@@ -129,6 +132,12 @@ function encodeInput({ name, input: schema }: AnyJob, input: unknown): string {
   }
   return json;
 }
+
+const OPTIONS = {
+  ...{ id: true, priority: true, notBefore: true, fairnessKey: true, dedupe: true },
+  ...{ actor: true, correlationId: true, causationId: true },
+} as const satisfies OptionNames<EnqueueOptions>;
+const OF_DEDUPE = { key: true, mode: true, windowMs: true, maxWaitMs: true } as const satisfies OptionNames<JobDedupe>;
 
 function checkOptions(
   name: string,

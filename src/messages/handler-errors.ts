@@ -1,9 +1,10 @@
 /**
  * Whose fault an attempt's error is, for deliveries, batches and jobs alike. What the handler throws is its own failure, whatever its kind: a service that does
- * not answer is the handler's to name. Only the database that the attempt is in is not: its outages never count.
+ * not answer is the handler's to name. Only the database that the attempt is in is not: its outages never count. A deadlock or a serialization failure is no
+ * outage: it counts as any other error, but for one in a burst (run-unit.ts), where it may be of what runs beside it.
  */
 import { errorMessage } from '../errors.ts';
-import { classifyError } from '../work/classify-error.ts';
+import { classifyError, isContention } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { ErrorVerdict, Unit } from '../work/unit.ts';
 import { type RetryPolicy, retryInMs } from './retry-policy.ts';
@@ -44,7 +45,7 @@ export function createHandlerErrors({ owner, retry }: ErrorsOwner, log: HandlerD
     },
     watch: (call) =>
       call.catch((error) => {
-        if (classifyError(error) === 'infrastructure') {
+        if (classifyError(error) === 'infrastructure' && !isContention(error)) {
           outages.add(error as object);
         }
         throw error;

@@ -62,7 +62,7 @@ export function retryInMs(
 const clamp = (ms: number): number => (Number.isFinite(ms) ? Math.min(Math.max(Math.round(ms), 0), MAX_INTERVAL_MS) : 0);
 
 /** @param owner whose it is: `subscription 'mail'`. @throws InvalidInputError */
-export function checkRetry(owner: string, { initialMs, maxMs, factor, jitter }: RetryPolicy = {}): void {
+export function checkRetry(owner: string, { initialMs, maxMs, factor, jitter, when }: RetryPolicy = {}): void {
   const limits: [string, number | undefined, number, number][] = [
     ['initialMs', initialMs, 0, MAX_INTERVAL_MS],
     ['maxMs', maxMs, 0, MAX_INTERVAL_MS],
@@ -70,8 +70,11 @@ export function checkRetry(owner: string, { initialMs, maxMs, factor, jitter }: 
     ['jitter', jitter, 0, 1],
   ];
   for (const [option, value, least, most] of limits) {
-    if (value !== undefined && !(value >= least && value <= most)) {
+    if (value !== undefined && !(typeof value === 'number' && value >= least && value <= most)) {
       throw new InvalidInputError(`retry.${option} of ${owner} is ${value}: use a number from ${least} to ${most}.`);
     }
+  }
+  if (when !== undefined && typeof when !== 'function') {
+    throw new InvalidInputError(`retry.when of ${owner} is a ${typeof when}: give a function of the error.`);
   }
 }

@@ -12,10 +12,12 @@ import { registerJobs } from '../jobs/register-jobs.ts';
 import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
+import { takeSubscriptions } from '../messages/taking-processes.ts';
 import { createJobHintSender } from '../postgres/job-hints.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
+import type { JobDefaults } from '../settings/job-settings.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
@@ -51,6 +53,8 @@ export interface StartWorkerOptions {
   observe?: ObserveEnd | undefined;
   /** Who is told of units that became dead; absent: nobody. The same for every worker of an installation. */
   onDead?: OnDead | undefined;
+  /** What jobs have that do not say it themselves. */
+  jobDefaults?: JobDefaults;
   /** Brings the subscriptions of the database to what the registry says, first. Default: it says what differs. */
   apply?: boolean;
 }
@@ -67,7 +71,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } = options;
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
-  const { except } = options;
+  const { except, jobDefaults = {} } = options;
   const jobs = createJobHintSender(db, schema);
   const handlers = unitHandlers(registry, {
     pool,
@@ -77,16 +81,23 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     ...(warn === undefined ? {} : { warn }),
     log,
     onDead,
+    jobDefaults,
     onJobChange: jobs.changed,
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
-  await registerJobs(db, registry.jobs.values());
+  await registerJobs(db, registry.jobs.values(), jobDefaults);
   const workers = [...registry.workers.values()];
   if (apply) await applySubscriptions(db, workers);
-  const forgetSubscriptions = await keepSubscriptions(db, workers, warn ?? (() => {}));
-  const { connection, client } = await connectWorker(temporal).catch((error: unknown) => {
-    forgetSubscriptions();
+  const takes = handlers.flatMap(({ group }) => (group !== undefined && registry.workers.has(group) ? [group] : []));
+  const stopKeeping = await keepSubscriptions(db, workers, takes, warn ?? (() => {}));
+  const stopTaking = await takeSubscriptions(db, takes, warn ?? (() => {}));
+  const forgetSubscriptions = async () => {
+    stopKeeping();
+    await stopTaking();
+  };
+  const { connection, client } = await connectWorker(temporal).catch(async (error: unknown) => {
+    await forgetSubscriptions();
     throw error;
   });
   const observeEnd: ObserveEnd = (end) => {
@@ -107,13 +118,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       }),
     );
   } catch (error) {
-    forgetSubscriptions();
+    await forgetSubscriptions();
     await connection.close();
     throw error;
   }
   const ran = worker.run();
   const ended = ran.finally(async () => {
-    forgetSubscriptions();
+    await forgetSubscriptions();
     await loop?.stop();
     await connection.close();
     await jobs.settled();

@@ -9,8 +9,8 @@
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
-import { endFencedAttempt, failWork, finishWork, recordProgress, releaseWork, type UnitError } from './end.ts';
+import { classifyError, type ErrorKind, isContention, unitError } from './classify-error.ts';
+import { endFencedAttempt, failWork, finishWork, recordProgress, releaseBatch, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { ErrorVerdict, Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
@@ -33,6 +33,8 @@ export interface AttemptOptions {
   inBurst?: boolean;
   /** Ends a unit of no entry that has written nothing through its `db` and has no result; absent: by itself. */
   finish?: (unit: Unit) => Promise<void>;
+  /** The handler has returned, and `finish` is about to record its end. */
+  onHandled?: () => void;
   onProgress?: (progress: unknown) => void;
   /** Tells an attempt of what may be cancelled that it is. */
   watch?: WatchFence | undefined;
@@ -71,13 +73,20 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
     });
     // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
     const outcome = await Promise.race([running, attempt.aborted]);
+    attempt.end();
     if (outcome === 'long') {
       await transaction.rollback();
       return { type: 'long' };
     }
     const { finish } = options;
     const isPlain = unit.entry === undefined && Object.keys(outcome).length === 0 && !transaction.isOpen();
-    await transaction.commitWith((db) => (finish && isPlain ? finish(unit) : finishWork(db, unit, outcome)));
+    await transaction.commitWith((db) => {
+      if (finish && isPlain) {
+        options.onHandled?.();
+        return finish(unit);
+      }
+      return finishWork(db, unit, outcome);
+    });
     return { type: 'finished' };
   } catch (cause) {
     await transaction.rollback();
@@ -106,10 +115,15 @@ export async function endFailedAttempt(
   const own = kind === 'handler';
   const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
   const retryInMs = dead ? undefined : verdict?.retryInMs;
-  if (inBurst && kind !== 'infrastructure' && verdict === undefined) {
+  // It may be of what runs beside it, so it is not counted; stopping the burst would stop its neighbours each time.
+  const leavesBurst = inBurst && !signal.aborted && isContention(cause);
+  if (inBurst && !leavesBurst && kind !== 'infrastructure' && verdict === undefined) {
     return { type: 'failed', error, kind, cause };
   }
   try {
+    if (leavesBurst) {
+      return { type: (await releaseBatch(database, [unit], { error })) > 0 ? 'released' : 'fenced' };
+    }
     if (retryInMs !== undefined) {
       await releaseWork(database, unit, { error, delayMs: retryInMs });
       return { type: 'released' };
