@@ -40,8 +40,8 @@ afterAll(async () => {
   folder?.remove();
 });
 
-const cli = (args: string[], env: Record<string, string> = {}) =>
-  runCliHere(['jobs', ...args], { cwd: folder.path, env: { DATABASE_URL: database.appUrl, ...env } });
+const cli = (args: string[], env: Record<string, string> = {}, onOutput?: (all: string) => unknown) =>
+  runCliHere(['jobs', ...args], { cwd: folder.path, env: { DATABASE_URL: database.appUrl, ...env }, onOutput });
 const json = async (args: string[]) => JSON.parse((await cli([...args, '--json'])).stdout);
 const enqueue = (id: string, options = {}) => tidemark.enqueue(report, { month: '2026-11' }, { id, ...options });
 const later = { notBefore: new Date(Date.now() + 3_600_000) };
@@ -85,8 +85,7 @@ describe('tidemark jobs', () => {
     };
     await enqueue('done');
     const ran = runUntilIdle(tidemark);
-    setTimeout(() => go(), 300);
-    const { code, stdout } = await cli(['watch', 'report:done']);
+    const { code, stdout } = await cli(['watch', 'report:done'], {}, (all) => all.includes('25 %') && go());
     await ran;
     expect(code).toBe(0);
     expect(stdout).toMatch(/^report:done running 25 % reading\nreport:done done 25 % reading\n\{"rows":4\}\n$/m);
@@ -99,8 +98,7 @@ describe('tidemark jobs', () => {
     process.stderr.isTTY = true;
     try {
       await database.ownerPool.query(`update tidemark.work set progress = '{"fraction":0.5,"message":"half"}'`);
-      setTimeout(() => void job.cancel(), 300);
-      const { code, stdout, stderr } = await cli(['watch', 'report:cancelled'], { CI: '' });
+      const { code, stdout, stderr } = await cli(['watch', 'report:cancelled'], { CI: '' }, (all) => all.includes('half') && job.cancel());
       expect(stderr).toContain('████████████░░░░░░░░░░░░ report:cancelled waiting 50 % half');
       expect({ code, stdout }).toEqual({ code: 1, stdout: 'report:cancelled cancelled 50 % half\n' });
     } finally {
