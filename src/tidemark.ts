@@ -112,7 +112,7 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
 
 const OPTIONS = {
   ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true },
-  ...{ blobs: true, defaults: true, connectionString: true, cacheBytes: true },
+  ...{ schedules: true, blobs: true, defaults: true, connectionString: true, cacheBytes: true },
 } as const satisfies OptionNames<TidemarkOptions>;
 const POLL_WITH_LISTEN_MS = 1_000;
 const POLL_ALONE_MS = 200;
