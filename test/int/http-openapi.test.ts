@@ -8,7 +8,7 @@ import { ForbiddenError } from '../../src/http/access.ts';
 import type { HttpAppOptions } from '../../src/http/http-app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type DocumentedRequest, documentedRequests } from '../support/documented-requests.ts';
-import { sceneOptions, setScene } from '../support/documented-scene.ts';
+import { openSceneSchedules, sceneOptions, setScene } from '../support/documented-scene.ts';
 import { type Answer, startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
 import { type Contract, type DocumentedOperation, openApiContract } from '../support/openapi.ts';
@@ -39,6 +39,7 @@ let server: TestServer;
 let strict: TestServer;
 /** Takes one request of each. */
 let busy: TestServer;
+let scheduled: Awaited<ReturnType<typeof openSceneSchedules>>;
 let contract: Contract;
 const blobs = createMemoryBlobStore();
 let callers: Record<NonNullable<DocumentedRequest['as']>, Record<string, string>>;
@@ -46,8 +47,13 @@ let requests: Record<string, Record<number, DocumentedRequest>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['jobs'] })];
-  callers = { somebody: bearer(token), guest: bearer(poor), nobody: {}, stranger: STRANGER };
+  const [{ token }, { token: poor }, { token: other }] = [
+    await makeToken(database),
+    await makeToken(database, { scopes: ['publish'] }),
+    await makeToken(database, { scopes: ['jobs'] }),
+  ];
+  callers = { somebody: bearer(token), guest: bearer(poor), enqueuer: bearer(other), nobody: {}, stranger: STRANGER };
+  scheduled = await openSceneSchedules(database);
   server = await start({});
   strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
@@ -58,6 +64,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([server, strict, busy].map((one) => one?.close()));
+  await scheduled?.close();
   await database?.drop();
 });
 
@@ -67,6 +74,7 @@ function start(options: Partial<HttpAppOptions>): Promise<TestServer> {
   return startTestServer(database, {
     ...sceneOptions(blobs),
     ...tokens,
+    schedules: scheduled.schedules,
     async authorize(request) {
       if (request.headers['x-test-stranger']) throw new ForbiddenError('Not you.');
       return authorize(request);
@@ -120,7 +128,12 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
     case 401:
       return { answer: await ask(server, method, path, { ...usual, as: 'nobody' }) };
     case 403:
-      return { answer: await ask(server, method, path, { ...usual, as: needs === 'caller' ? 'stranger' : 'guest' }) };
+      return {
+        answer: await ask(server, method, path, {
+          ...usual,
+          as: needs === 'caller' ? 'stranger' : needs === 'publish' ? 'enqueuer' : 'guest',
+        }),
+      };
     case 408:
       return { answer: await stall(method, usual.at ?? path, usual.headers) };
     case 413:
