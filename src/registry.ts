@@ -21,6 +21,7 @@ import { checkWorker } from './messages/check-worker.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
 import { deliveryHandler } from './messages/delivery-handler.ts';
 import type { Topics } from './messages/topic.ts';
+import { type AnySchedule, checkSchedule, checkScheduledJob } from './schedules/define-schedule.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
@@ -35,6 +36,7 @@ export interface Registry {
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly changes: readonly AnyChange[];
   readonly jobs: ReadonlyMap<string, AnyJob>;
+  readonly schedules: ReadonlyMap<string, AnySchedule>;
 }
 
 export interface Definitions {
@@ -44,12 +46,13 @@ export interface Definitions {
   workers?: readonly AnyWorker[];
   changes?: readonly AnyChange[];
   jobs?: readonly AnyJob[];
+  schedules?: readonly AnySchedule[];
 }
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs = [] } = definitions;
-  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs })) {
+  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs = [], schedules = [] } = definitions;
+  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs, schedules })) {
     if (!Array.isArray(list)) {
       throw new InvalidInputError(`${name} is no array. Give a list, also of one.`);
     }
@@ -79,6 +82,10 @@ export function createRegistry(definitions: Definitions): Registry {
       throw new InvalidInputError(`'${job.name}' is a job and ${other}: both name a group of work. Rename the job.`);
     }
   }
+  for (const schedule of schedules) {
+    checkSchedule(schedule);
+    checkScheduledJob(schedule, byJobName);
+  }
   return {
     logTypes: byType,
     entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
@@ -86,6 +93,7 @@ export function createRegistry(definitions: Definitions): Registry {
     workers: bySubscription,
     changes,
     jobs: byJobName,
+    schedules: uniqueByName('schedule', schedules, (schedule) => schedule.name),
   };
 }
 

@@ -18,6 +18,7 @@ import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
 import { visible } from './print.ts';
 import { addRetention } from './retention.ts';
+import { addSchedules } from './schedules.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
@@ -86,6 +87,7 @@ function createProgram(): Command {
     addGc,
     addWork,
     addSubscriptions,
+    addSchedules,
     addDlq,
     addDemo,
     addDoctor,

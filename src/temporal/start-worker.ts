@@ -13,9 +13,11 @@ import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
 import { takeSubscriptions } from '../messages/taking-processes.ts';
+import { createJobHintSender } from '../postgres/job-hints.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
+import type { JobDefaults } from '../settings/job-settings.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
@@ -24,6 +26,7 @@ import { installationId, registerWorkflows } from '../work/register.ts';
 import { findHandlers } from '../work/unit.ts';
 import { watchFences } from '../work/watch-fences.ts';
 import { connectWorker, type TemporalOptions } from './connection.ts';
+import { appSchedules, keepSchedules } from './keep-schedules.ts';
 import { type StarterOptions, startStarter } from './start-starter.ts';
 import { taskQueueOf } from './task-queue.ts';
 import { type WorkflowBundle, workerOptions } from './worker-options.ts';
@@ -51,6 +54,8 @@ export interface StartWorkerOptions {
   observe?: ObserveEnd | undefined;
   /** Who is told of units that became dead; absent: nobody. The same for every worker of an installation. */
   onDead?: OnDead | undefined;
+  /** What jobs have that do not say it themselves. */
+  jobDefaults?: JobDefaults;
   /** Brings the subscriptions of the database to what the registry says, first. Default: it says what differs. */
   apply?: boolean;
 }
@@ -67,7 +72,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } = options;
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
-  const { except } = options;
+  const { except, jobDefaults = {} } = options;
+  const jobs = createJobHintSender(db, schema);
   const handlers = unitHandlers(registry, {
     pool,
     schema,
@@ -76,10 +82,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     ...(warn === undefined ? {} : { warn }),
     log,
     onDead,
+    jobDefaults,
+    onJobChange: jobs.changed,
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
-  await registerJobs(db, registry.jobs.values());
+  await registerJobs(db, registry.jobs.values(), jobDefaults);
   const workers = [...registry.workers.values()];
   if (apply) await applySubscriptions(db, workers);
   const takes = handlers.flatMap(({ group }) => (group !== undefined && registry.workers.has(group) ? [group] : []));
@@ -93,7 +101,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     await forgetSubscriptions();
     throw error;
   });
-  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe, watch: watchFences(db) };
+  const observeEnd: ObserveEnd = (end) => {
+    if (end.workId?.startsWith('job/')) jobs.changed(end.workId);
+    observe?.(end);
+  };
+  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe: observeEnd, watch: watchFences(db) };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
@@ -112,10 +124,16 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     throw error;
   }
   const ran = worker.run();
+  // Their executions run on the task queue of the rest. A worker without any, of sheets alone for example, is not who says that there are none.
+  const stopScheduling =
+    part || registry.schedules.size === 0
+      ? async () => {}
+      : keepSchedules({ client, db, ...appSchedules(registry.schedules) }, warn ?? (() => {}));
   const ended = ran.finally(async () => {
     await forgetSubscriptions();
-    await loop?.stop();
+    await Promise.all([loop?.stop(), stopScheduling()]);
     await connection.close();
+    await jobs.settled();
   });
   // Whoever awaits `ended` sees the failure; nobody has to.
   ended.catch(() => {});
@@ -140,7 +158,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     wake: () => loop?.wake(),
     stop() {
       stopping ??= (async () => {
-        await loop?.stop();
+        await Promise.all([loop?.stop(), stopScheduling()]);
         if (worker.getState() === 'RUNNING') {
           worker.shutdown();
         }
