@@ -165,6 +165,8 @@ comment on column work.alone is 'Left a burst: never joins one again.';
 
 create index work_claim on work (group_name, priority, not_before, id) where state = 'ready';
 create index work_burst on work (burst_id) where burst_id is not null and state in ('ready', 'claimed', 'started');
+-- Claims that ran out: nearly always empty. Without it they are looked for among all that is ready.
+create index work_burst_ready on work (group_name, workflow, burst_id) where burst_id is not null and state = 'ready';
 create index work_running on work (group_name, workflow) where state in ('claimed', 'started');
 create unique index work_key_head on work (group_name, ordering_key) where ordering_key is not null and state in ('ready', 'claimed', 'started');
 create index work_key_order on work (group_name, ordering_key, position)

@@ -582,6 +582,11 @@ begin
 end
 $$;
 
+-- Attempts of one burst begin units one after another, until the end of this transaction.
+create function lock_burst(p_burst_id text) returns void language sql as $$
+  select pg_advisory_xact_lock(hashtextextended('tidemark burst ' || p_burst_id, 0))
+$$;
+
 -- Begins up to p_limit more units of a burst for the attempt that holds p_fence. Its first call takes the burst over: what is
 -- left is its own (claim_token), and an attempt that still runs begins nothing more. Units that an earlier one had begun and not
 -- ended leave the burst to run alone: one of them may be what killed its worker. Those of a batch, begun all at once, do so after
@@ -596,6 +601,7 @@ declare
   v record;
 begin
   perform set_config('synchronous_commit', 'off', true);
+  perform lock_burst(p_burst_id);
   if p_takes_over then
     -- What an attempt that still runs is about to begin is begun or not when this goes on: neither begins it twice.
     perform 1 from work w where w.burst_id = p_burst_id order by w.priority, w.not_before, w.id for update;
@@ -636,6 +642,66 @@ begin
   if v_expired > 0 then
     update sweep_counter set value = value + v_expired where name = 'expired';
   end if;
+end
+$$;
+
+-- Begins up to p_limit ready units beyond those that were claimed for a burst, for the attempt that holds p_fence: of the same group and workflow, as a
+-- claim would take them for a burst. It goes on as long as it holds a unit: one that was taken over holds none, nor does one whose units all have ended.
+-- No units: so it is, or none is ready, or the group has no room for p_width at once beside all that runs elsewhere.
+create function begin_beyond_burst(p_burst_id text, p_fence uuid, p_limit integer, p_width integer)
+returns setof work language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_group text;
+  v_workflow text;
+  v_execution text;
+  v_cap integer;
+  v_priority smallint;
+  v_since timestamptz;
+  v_tids tid[] := '{}';
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  perform lock_burst(p_burst_id);
+  select w.group_name, w.workflow, w.execution into v_group, v_workflow, v_execution from work w
+  where w.burst_id = p_burst_id and w.claim_token = p_fence and w.state = 'started' limit 1;
+  select g.cap into v_cap from work_group g where g.name = v_group and not g.paused and g.rate_units is null and g.batch_max is null;
+  if not found then
+    return;
+  end if;
+  if v_cap is not null then
+    -- Claims give out places under the same lock.
+    perform 1 from installation for update;
+    if v_cap < p_width + (
+      select coalesce(sum(case when r.burst_id is null then r.units else least(r.units, p_width) end), 0) from (
+        select w.burst_id, count(*) as units from work w where w.group_name = v_group and w.state in ('claimed', 'started') group by 1
+        union all
+        select w.burst_id, count(*) from work w where w.group_name = v_group and w.state = 'ready' and w.burst_id is not null group by 1
+      ) r
+      where r.burst_id is distinct from p_burst_id) then
+      return;
+    end if;
+  end if;
+  -- Level by level, so that what is delayed in one is not walked over.
+  loop
+    select w.priority, w.not_before into v_priority, v_since from work w
+    where w.state = 'ready' and w.group_name = v_group and w.priority > coalesce(v_priority, -32768)
+    order by w.priority, w.not_before limit 1;
+    exit when not found;
+    if v_since <= v_now then
+      v_tids := v_tids || array(
+        select w.ctid from work w
+        where w.state = 'ready' and w.group_name = v_group and w.priority = v_priority and w.not_before >= v_since and w.not_before <= v_now
+          and w.burst_id is null and not w.alone and w.workflow = v_workflow and coalesce(w.expires_at > v_now, true)
+        order by w.not_before, w.id limit p_limit - cardinality(v_tids) for update skip locked);
+      exit when cardinality(v_tids) >= p_limit;
+    end if;
+  end loop;
+  return query
+  update work w set
+    state = 'started', burst_id = p_burst_id, execution = v_execution, claim_token = p_fence, lease_until = null, checks = 0,
+    check_after = v_now + interval '1 minute', attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = v_now
+  where w.ctid = any (v_tids)
+  returning w.*;
 end
 $$;
 

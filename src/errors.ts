@@ -104,6 +104,16 @@ export class JobNotFoundError extends TidemarkError {
   }
 }
 
+/** A name under which no job is defined. */
+export class UnknownJobError extends TidemarkError {
+  constructor(name: string, known?: readonly string[]) {
+    super(
+      'unknown_job',
+      `There is no job named '${name.slice(0, 120)}'${known ? ` (known: ${known.slice(0, 20).join(', ') || 'none'})` : ''}. Add it to createTidemark({ jobs }), or check the name.`,
+    );
+  }
+}
+
 /** Too many jobs of one actor wait. Nothing was written. */
 export class QueueFullError extends TidemarkError {
   constructor(name: string, actor: string, limit: number) {

@@ -41,6 +41,7 @@ export {
   TidemarkError,
   TopicNotFoundError,
   UnavailableError,
+  UnknownJobError,
   UnknownWorkflowError,
 } from './errors.ts';
 export type { AppendTypedOptions, AppendTypedValue, NewEntry } from './event-log/append-typed.ts';
@@ -84,7 +85,8 @@ export type { JobProgress } from './jobs/job-progress.ts';
 export type { RunStep, StepContext } from './jobs/job-steps.ts';
 export { jobTopics } from './jobs/job-topics.ts';
 export type { JobPage, JobSelection, ListJobsOptions } from './jobs/list-jobs.ts';
-export type { JobAttempt, JobLine, JobStatus, JobSummary } from './jobs/read-job.ts';
+export type { JobAttempt, JobLine, JobState, JobStatus, JobSummary } from './jobs/read-job.ts';
+export type { DecidedBy } from './jobs/redrive-jobs.ts';
 export type {
   ConflictPolicy,
   FailedTile,

@@ -42,6 +42,8 @@ const STATUS: Record<string, [status: number, title: string]> = {
   work_not_found: [404, 'No such unit'],
   topic_not_found: [404, 'No such topic'],
   subscription_not_found: [404, 'No such subscription'],
+  job_not_found: [404, 'No such job'],
+  unknown_job: [404, 'No job of that name'],
   method_not_allowed: [405, 'Method not allowed'],
   not_acceptable: [406, 'Not acceptable'],
   request_timeout: [408, 'Request too slow'],
@@ -58,9 +60,11 @@ const STATUS: Record<string, [status: number, title: string]> = {
   unknown_workflow: [422, 'Unknown workflow'],
   idempotency_key_reused: [422, 'Idempotency key used for something else'],
   too_many_requests: [429, 'Too many requests'],
+  queue_full: [429, 'Queue is full'],
   header_too_large: [431, 'Path or headers too large'],
   corrupt_blob: [500, 'Corrupt blob'],
   unavailable: [503, 'Unavailable'],
+  enqueue_unavailable: [503, 'Cannot be enqueued now'],
 };
 
 /** Of errors that the framework itself throws. */

@@ -34,6 +34,7 @@ export const TAGS = {
   sheets: 'Sheets',
   blobs: 'Blobs and snapshots',
   messages: 'Messages',
+  jobs: 'Jobs',
   work: 'Work',
   session: 'Session',
   server: 'Server',

@@ -28,8 +28,10 @@ import { createJobSteps } from './job-steps.ts';
 /** An attempt that took longer: the next one is taken for long, too. */
 const SHORT_ATTEMPT_MS = 5_000;
 
-export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
-  const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS, retry = {} } = job;
+export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
+  const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob, onJobChange } = dependencies;
+  const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS } = job;
+  const retry = { ...(jobDefaults.backoffMs === undefined ? {} : { initialMs: jobDefaults.backoffMs }), ...job.retry };
   const errors = createHandlerErrors({ owner: `job '${name}'`, retry: retryPolicyOf(retry) }, log);
   let lastTookMs = 0;
 
@@ -37,7 +39,10 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
     const jobId = jobIdOf(jobKeyOf(unit.id));
     const { attempt, actor, correlationId, causationId } = unit;
     const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
-    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, (value) => errors.watch(context.recordProgress(value)));
+    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, async (value) => {
+      await errors.watch(context.recordProgress(value));
+      onJobChange?.(unit.id);
+    });
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
     const provenance = { actor, correlationId, causationId: unit.id };
     const publish: JobContext['publish'] = (topic, payload, options = {}) =>
@@ -48,7 +53,7 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
       db,
       publish,
       async enqueue(next, input, options = {}) {
-        const { jobId: enqueued, answer } = await enqueueJob(inSchema(db, schema), next, input, { ...provenance, ...options });
+        const { jobId: enqueued, answer } = await enqueue(inSchema(db, schema), next, input, { ...provenance, ...options });
         return createJobHandle(inSchema(pool, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
@@ -74,10 +79,11 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
     deadlineMs,
     strictDeadline: true,
     cancellable: true,
-    maxAttempts: retry.attempts ?? DEFAULT_JOB_ATTEMPTS,
+    maxAttempts: retry.attempts ?? jobDefaults.attempts ?? DEFAULT_JOB_ATTEMPTS,
     async run(unit, context) {
       const input = readInput(job, unit);
       const { jobContext, progress, output } = contextOf(unit, context);
+      onJobChange?.(unit.id);
       const beganAt = performance.now();
       try {
         await authorize(job, unit, input, jobContext);

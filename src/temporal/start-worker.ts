@@ -13,9 +13,11 @@ import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
 import { takeSubscriptions } from '../messages/taking-processes.ts';
+import { createJobHintSender } from '../postgres/job-hints.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
+import type { JobDefaults } from '../settings/job-settings.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
@@ -51,6 +53,8 @@ export interface StartWorkerOptions {
   observe?: ObserveEnd | undefined;
   /** Who is told of units that became dead; absent: nobody. The same for every worker of an installation. */
   onDead?: OnDead | undefined;
+  /** What jobs have that do not say it themselves. */
+  jobDefaults?: JobDefaults;
   /** Brings the subscriptions of the database to what the registry says, first. Default: it says what differs. */
   apply?: boolean;
 }
@@ -67,7 +71,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } = options;
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
-  const { except } = options;
+  const { except, jobDefaults = {} } = options;
+  const jobs = createJobHintSender(db, schema);
   const handlers = unitHandlers(registry, {
     pool,
     schema,
@@ -76,10 +81,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     ...(warn === undefined ? {} : { warn }),
     log,
     onDead,
+    jobDefaults,
+    onJobChange: jobs.changed,
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
-  await registerJobs(db, registry.jobs.values());
+  await registerJobs(db, registry.jobs.values(), jobDefaults);
   const workers = [...registry.workers.values()];
   if (apply) await applySubscriptions(db, workers);
   const takes = handlers.flatMap(({ group }) => (group !== undefined && registry.workers.has(group) ? [group] : []));
@@ -93,7 +100,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     await forgetSubscriptions();
     throw error;
   });
-  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe, watch: watchFences(db) };
+  const observeEnd: ObserveEnd = (end) => {
+    if (end.workId?.startsWith('job/')) jobs.changed(end.workId);
+    observe?.(end);
+  };
+  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe: observeEnd, watch: watchFences(db) };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
@@ -116,6 +127,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     await forgetSubscriptions();
     await loop?.stop();
     await connection.close();
+    await jobs.settled();
   });
   // Whoever awaits `ended` sees the failure; nobody has to.
   ended.catch(() => {});

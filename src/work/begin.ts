@@ -38,3 +38,16 @@ export async function beginBurst(db: Database, burstId: string, fence: string, l
   );
   return rows.map(unitFromRow);
 }
+
+/**
+ * Begins up to `limit` ready units of the same group beyond those of a burst, while that holds a unit and the group has room for `width` at once.
+ * No units: one of these is not so, or none is ready.
+ */
+export async function beginBeyondBurst(db: Database, burstId: string, fence: string, limit: number, width: number): Promise<Unit[]> {
+  const { rows } = await db.prepared(
+    `select w.*, w.log_id is not null and ${db.schema}.has_garbage(w.log_id) as has_garbage
+     from ${db.schema}.begin_beyond_burst($1::text, $2::uuid, $3::integer, $4::integer) w`,
+    [burstId, fence, limit, width],
+  );
+  return rows.map(unitFromRow);
+}

@@ -56,6 +56,7 @@ test('nothing makes it fail, and each answer is one that its document describes'
       'path.topic': ['order-placed', 'anything'],
       'path.subscription': ['mail'],
       'path.name': [scene.blobId],
+      'path.job': ['report:later', 'report:ended'],
       'path.sequenceId': ['2'],
       'path.cell': ['A1', '0,0'],
       'query.range': ['A1:C3'],
@@ -64,6 +65,7 @@ test('nothing makes it fail, and each answer is one that its document describes'
     fixed: {
       'POST /logs/{logId}/entries': { 'path.logId': 'notes' },
       'POST /topics/{topic}/messages': { 'path.topic': 'anything' },
+      'POST /jobs/{job}': { 'path.job': 'anything' },
       'GET /dead-letters/{workId}': { 'path.workId': 'lone' },
       'GET /logs/{logId}/export': { 'path.logId': 'flights' },
     },

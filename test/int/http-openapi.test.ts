@@ -46,8 +46,12 @@ let requests: Record<string, Record<number, DocumentedRequest>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['jobs'] })];
-  callers = { somebody: bearer(token), guest: bearer(poor), nobody: {}, stranger: STRANGER };
+  const [{ token }, { token: poor }, { token: other }] = [
+    await makeToken(database),
+    await makeToken(database, { scopes: ['publish'] }),
+    await makeToken(database, { scopes: ['jobs'] }),
+  ];
+  callers = { somebody: bearer(token), guest: bearer(poor), enqueuer: bearer(other), nobody: {}, stranger: STRANGER };
   server = await start({});
   strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
@@ -120,7 +124,12 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
     case 401:
       return { answer: await ask(server, method, path, { ...usual, as: 'nobody' }) };
     case 403:
-      return { answer: await ask(server, method, path, { ...usual, as: needs === 'caller' ? 'stranger' : 'guest' }) };
+      return {
+        answer: await ask(server, method, path, {
+          ...usual,
+          as: needs === 'caller' ? 'stranger' : needs === 'publish' ? 'enqueuer' : 'guest',
+        }),
+      };
     case 408:
       return { answer: await stall(method, usual.at ?? path, usual.headers) };
     case 413:

@@ -14,8 +14,8 @@ export interface DocumentedRequest {
   /** Sent as JSON; a text as it is. */
   body?: unknown;
   headers?: Record<string, string>;
-  /** `nobody`: without a token. `guest`: with one that allows none of this. `stranger`: refused before it is known what they want. */
-  as?: 'somebody' | 'nobody' | 'guest' | 'stranger';
+  /** `nobody`: without a token. `guest`: with one that allows publishing alone. `enqueuer`: with one that allows jobs alone. `stranger`: refused before it is known what they want. */
+  as?: 'somebody' | 'nobody' | 'guest' | 'enqueuer' | 'stranger';
   /** The answer goes on: its beginning is enough. */
   isStream?: boolean;
   /** Of a problem. Default: the usual one of its status. */
@@ -179,6 +179,49 @@ export const documentedRequests = ({
     400: { at: '/subscriptions/No%20Name/resume' },
     404: { at: '/subscriptions/nobody/resume', code: 'subscription_not_found' },
   },
+  'POST /jobs/{job}': {
+    202: { at: '/jobs/report', body: { input: { month: '1' }, id: 'documented' } },
+    400: { at: '/jobs/report', body: { input: { month: 1 } } },
+    404: { at: '/jobs/nothing', body: {}, code: 'unknown_job' },
+    422: {
+      at: '/jobs/report',
+      body: { input: { month: '2' } },
+      headers: { 'idempotency-key': 'used' },
+      code: 'idempotency_key_reused',
+      after: (server, headers) =>
+        server.request('POST', '/jobs/report', { input: { month: '1' } }, { ...headers, 'idempotency-key': 'used' }),
+    },
+  },
+  'GET /jobs': { 200: { at: '/jobs?name=report&state=waiting' }, 400: { at: '/jobs?state=gone' } },
+  'GET /jobs/{job}': {
+    200: { at: '/jobs/report%3Alater?waitMs=1' },
+    400: { at: '/jobs/report%3Alater?waitMs=60001' },
+    404: { at: '/jobs/report%3Anobody', code: 'job_not_found' },
+  },
+  'GET /jobs/{job}/events': {
+    200: { at: '/jobs/report%3Alater/events', isStream: true },
+    204: { at: '/jobs/report%3Aended/events', headers: { 'last-event-id': 'ended' } },
+    400: { at: '/jobs/report/events' },
+    404: { at: '/jobs/report%3Anobody/events', code: 'job_not_found' },
+  },
+  'POST /jobs/{job}/cancel': {
+    200: { at: '/jobs/report%3Aended/cancel' },
+    400: { at: '/jobs/report/cancel' },
+    404: { at: '/jobs/report%3Anobody/cancel', code: 'job_not_found' },
+  },
+  'POST /jobs/{job}/redrive': {
+    200: { at: '/jobs/report%3Aended/redrive' },
+    400: { at: '/jobs/report/redrive' },
+    404: { at: '/jobs/report%3Anobody/redrive', code: 'job_not_found' },
+  },
+  'POST /jobs/{job}/run-now': {
+    200: { at: '/jobs/report%3Aended/run-now' },
+    400: { at: '/jobs/report/run-now' },
+    404: { at: '/jobs/report%3Anobody/run-now', code: 'job_not_found' },
+  },
+  'POST /jobs/cancel': { 200: { body: { actor: 'nobody', state: 'running' } }, 400: { body: {} } },
+  'POST /jobs/redrive': { 200: { body: { ids: ['report:ended'] } }, 400: { body: { state: 'done' } } },
+  'POST /jobs/run-now': { 200: { body: { name: 'nothing' } }, 400: { body: { ids: [] } } },
   'GET /dead-letters': { 200: { at: '/dead-letters?subscription=mail' }, 400: { at: '/dead-letters?limit=0' } },
   'GET /dead-letters/{workId}': {
     200: { at: `/dead-letters/${encodeURIComponent(deadLetterId)}` },

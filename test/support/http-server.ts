@@ -31,12 +31,14 @@ export async function startTestServer(
     topics = {},
     workers = [],
     changes = [],
+    jobs = [],
     blobs = createMemoryBlobStore(),
     port = 0,
     ...options
-  }: Partial<HttpAppOptions> & Pick<TidemarkOptions, 'logTypes' | 'topics' | 'workers' | 'changes' | 'blobs'> & { port?: number } = {},
+  }: Partial<HttpAppOptions> &
+    Pick<TidemarkOptions, 'logTypes' | 'topics' | 'workers' | 'changes' | 'jobs' | 'blobs'> & { port?: number } = {},
 ): Promise<TestServer> {
-  const tidemark = createTidemark({ db: database.pool, blobs, logTypes, topics, workers, changes });
+  const tidemark = createTidemark({ db: database.pool, blobs, logTypes, topics, workers, changes, jobs });
   const app = await createHttpApp({ tidemark, db: database.db, authorize: everybody, version: '0.0.0', ...options });
   const url = await app.listen({ host: '127.0.0.1', port });
   return {
