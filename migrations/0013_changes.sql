@@ -45,6 +45,11 @@ create function store_changes(
 declare
   v_now timestamptz := clock_timestamp();
   v_ids bigint[];
+  -- Each subscription of each route: in no order, and in that of each key.
+  v_routes integer[];
+  v_names text[];
+  v_ttls interval[];
+  v_ordered boolean[];
   v_groups text[];
   v_group_keys text[];
   v_bases bigint[];
@@ -65,26 +70,34 @@ begin
   end if;
   select array_agg(nextval('message_id_seq')) into v_ids from generate_series(1, cardinality(p_topics));
   insert into message (id, topic, data, ordering_key) overriding system value
-  select c.id, c.topic, c.data::json, c.key from unnest(v_ids, p_topics, p_data, p_keys) as c (id, topic, data, key) order by c.id;
+  select c.id, c.topic, c.data::json, c.key from unnest(v_ids, p_topics, p_data, p_keys) as c (id, topic, data, key);
 
-  insert into work (id, workflow, state, group_name, not_before, expires_at, epoch, first_epoch)
-  select 'delivery/' || n.name || '/' || n.id, 'delivery', 'ready', n.name, v_now, v_now + n.ttl, n.epoch, n.epoch
-  from (
-    select c.id, s.name, s.ttl, nextval('work_epoch') as epoch
-    from unnest(v_ids, p_keys, p_routes) as c (id, key, route)
-    join json_to_recordset(p_subscriptions) as r (route integer, name text) on r.route = c.route
-    join subscription s on s.name = r.name and s.enabled
-    where not (s.ordered and c.key is not null)
-  ) n;
+  select array_agg(r.route), array_agg(s.name), array_agg(s.ttl), array_agg(s.ordered) into v_routes, v_names, v_ttls, v_ordered
+  from json_to_recordset(p_subscriptions) as r (route integer, name text) join subscription s on s.name = r.name and s.enabled;
+  if v_routes is null then
+    return;
+  end if;
+  if false = any (v_ordered) or array_position(p_keys, null) is not null then
+    insert into work (id, workflow, state, group_name, not_before, expires_at, epoch, first_epoch)
+    select 'delivery/' || n.name || '/' || n.id, 'delivery', 'ready', n.name, v_now, v_now + n.ttl, n.epoch, n.epoch
+    from (
+      select c.id, r.name, r.ttl, nextval('work_epoch') as epoch
+      from unnest(v_ids, p_keys, p_routes) as c (id, key, route)
+      join unnest(v_routes, v_names, v_ttls, v_ordered) as r (route, name, ttl, ordered) on r.route = c.route
+      where not (r.ordered and c.key is not null)
+    ) n;
+  end if;
+  if not true = any (v_ordered) then
+    return;
+  end if;
 
   -- As add_work does for one: keys are locked in one order before anybody looks at what is behind them.
   with added as (
-    select s.name, c.key, count(*) as units
+    select r.name, c.key, count(*) as units
     from unnest(p_keys, p_routes) as c (key, route)
-    join json_to_recordset(p_subscriptions) as r (route integer, name text) on r.route = c.route
-    join subscription s on s.name = r.name and s.enabled
-    where s.ordered and c.key is not null
-    group by s.name, c.key
+    join unnest(v_routes, v_names, v_ordered) as r (route, name, ordered) on r.route = c.route
+    where r.ordered and c.key is not null
+    group by r.name, c.key
   ), locked as (
     insert into work_key as k (group_name, ordering_key, next_position) select name, key, units from added order by name, key
     on conflict (group_name, ordering_key) do update set next_position = k.next_position + excluded.next_position
@@ -99,7 +112,7 @@ begin
   select 'delivery/' || n.name || '/' || n.id, 'delivery', case when n.rank = 1 and not n.busy then 'ready' else 'waiting' end,
     n.name, n.key, n.base + n.rank, v_now, v_now + n.ttl, n.epoch, n.epoch
   from (
-    select c.id, k.name, k.key, k.base, k.busy, s.ttl, nextval('work_epoch') as epoch, row_number() over (partition by k.name, k.key order by c.id) as rank
+    select c.id, k.name, k.key, k.base, k.busy, r.ttl, nextval('work_epoch') as epoch, row_number() over (partition by k.name, k.key order by c.id) as rank
     from (
       select l.name, l.key, l.base, exists (
         select 1 from work w join work_group g on g.name = w.group_name
@@ -107,8 +120,7 @@ begin
           and (w.state <> 'dead' or g.on_dead = 'block')) as busy
       from unnest(v_groups, v_group_keys, v_bases) as l (name, key, base)
     ) k
-    join subscription s on s.name = k.name
-    join json_to_recordset(p_subscriptions) as r (route integer, name text) on r.name = k.name
+    join unnest(v_routes, v_names, v_ttls) as r (route, name, ttl) on r.name = k.name
     join unnest(v_ids, p_keys, p_routes) as c (id, key, route) on c.route = r.route and c.key = k.key
   ) n
   order by n.id;

@@ -150,4 +150,18 @@ create function give_up_parts() returns void language sql set search_path from c
   update work w set check_after = '-infinity' from gone g where w.group_name = g.group_name and w.state = 'started'
 $$;
 
+create table worker_process (
+  id uuid primary key,
+  subscriptions text[] not null,
+  seen_at timestamptz not null
+);
+comment on table worker_process is 'What each worker process takes, and when it said so last: for people. One that was seen less than part_lease() ago runs.';
+
+-- It is alive and takes these. Those that have not been seen for a day are forgotten.
+create function say_worker_process(p_id uuid, p_subscriptions text[]) returns void language sql set search_path from current as $$
+  delete from worker_process where seen_at < clock_timestamp() - interval '1 day';
+  insert into worker_process as w (id, subscriptions, seen_at) values (p_id, p_subscriptions, clock_timestamp())
+  on conflict (id) do update set seen_at = excluded.seen_at
+$$;
+
 call settle_privileges();

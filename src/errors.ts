@@ -65,7 +65,7 @@ export class IdempotencyKeyReusedError extends TidemarkError {
   constructor(key: string) {
     super(
       'idempotency_key_reused',
-      `The idempotency key '${key.slice(0, 200)}' stands for another request. Send the same entries with it, or take a new key.`,
+      `The idempotency key '${key.slice(0, 200)}' stands for another request. Send the same with it, or take a new key.`,
     );
   }
 }
@@ -95,6 +95,49 @@ export class SubscriptionNotFoundError extends TidemarkError {
       'subscription_not_found',
       `There is no subscription '${subscription.slice(0, 120)}' in the database. Run 'tidemark subscriptions apply', or check the name.`,
     );
+  }
+}
+
+export class JobNotFoundError extends TidemarkError {
+  constructor(jobId: string) {
+    super('job_not_found', `There is no job '${jobId.slice(0, 320)}'. It was never enqueued, or ended and has been pruned.`);
+  }
+}
+
+/** Too many jobs of one actor wait. Nothing was written. */
+export class QueueFullError extends TidemarkError {
+  constructor(name: string, actor: string, limit: number) {
+    super(
+      'queue_full',
+      `'${actor.slice(0, 120)}' has ${limit} jobs '${name}' waiting, which is the limit. Enqueue it again when one has begun, or cancel one.`,
+      { retryable: true },
+    );
+  }
+}
+
+/** The database did not answer: whether the job was enqueued is not known where it was its own transaction, and it was not where that rolls back. */
+export class EnqueueUnavailableError extends TidemarkError {
+  constructor(name: string, options: { cause?: unknown } = {}) {
+    super(
+      'enqueue_unavailable',
+      `Job '${name}' cannot be enqueued: the database does not answer. Enqueue it again with the same id, so that it is one job.`,
+      { retryable: true, ...options },
+    );
+  }
+}
+
+/** A job that somebody waited for is dead, cancelled or expired. */
+export class JobFailedError extends TidemarkError {
+  readonly jobId: string;
+  readonly state: 'dead' | 'cancelled' | 'expired';
+  /** Of the job's own last error. */
+  readonly reason: { code: string; message: string } | undefined;
+
+  constructor(jobId: string, state: 'dead' | 'cancelled' | 'expired', reason?: { code: string; message: string }) {
+    super('job_failed', `Job '${jobId}' is ${state}${reason ? `: ${reason.message}` : ''}.`);
+    this.jobId = jobId;
+    this.state = state;
+    this.reason = reason;
   }
 }
 

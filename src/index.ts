@@ -22,14 +22,18 @@ export {
   type ConflictingCell,
   CorruptBlobError,
   EditUnconfirmedError,
+  EnqueueUnavailableError,
   FencedError,
   HistoryGoneError,
   IdempotencyKeyReusedError,
   InvalidBlobNameError,
   InvalidInputError,
+  JobFailedError,
+  JobNotFoundError,
   LogNotFoundError,
   NoContinuationError,
   NotExposedError,
+  QueueFullError,
   SequenceRangeError,
   SetupError,
   SheetClosedError,
@@ -71,6 +75,16 @@ export { type CollectGarbageOptions, collectGarbage, type GarbageProgress, type 
 // Snapshots, history and sheets.
 export { type CompactLogOptions, type CompactLogValue, compactLog } from './history/compact-log.ts';
 export { type LogWithHistory, type WithHistoryOptions, withHistory } from './history/with-history.ts';
+// Jobs.
+export { type AnyJob, defineJob, type JobDefinition, type JobRetry } from './jobs/define-job.ts';
+export type { EnqueueAnswer, EnqueueOptions, Enqueuer, JobDedupe } from './jobs/enqueue.ts';
+export type { JobContext } from './jobs/job-context.ts';
+export type { FollowOptions as FollowJobOptions, JobHandle } from './jobs/job-handle.ts';
+export type { JobProgress } from './jobs/job-progress.ts';
+export type { RunStep, StepContext } from './jobs/job-steps.ts';
+export { jobTopics } from './jobs/job-topics.ts';
+export type { JobPage, JobSelection, ListJobsOptions } from './jobs/list-jobs.ts';
+export type { JobAttempt, JobLine, JobStatus, JobSummary } from './jobs/read-job.ts';
 export type {
   ConflictPolicy,
   FailedTile,

@@ -10,10 +10,15 @@ import { entryWorkHandler } from './event-log/entry-work.ts';
 import type { AnyLogType } from './event-log/log-type.ts';
 import { collectGarbageJob } from './garbage/collect-job.ts';
 import { compactHandler } from './history/compact-work.ts';
+import { checkJob } from './jobs/check-job.ts';
+import type { AnyJob } from './jobs/define-job.ts';
 import { jobHandler } from './jobs/job-handler.ts';
+import { jobTopics } from './jobs/job-topics.ts';
 import { onDeadJob } from './jobs/on-dead-job.ts';
+import { SYSTEM_JOBS, systemJobHandler } from './jobs/system-jobs.ts';
 import { batchDeliveryHandler } from './messages/batch-handler.ts';
-import { type AnyWorker, checkWorker } from './messages/define-worker.ts';
+import { checkWorker } from './messages/check-worker.ts';
+import type { AnyWorker } from './messages/define-worker.ts';
 import { deliveryHandler } from './messages/delivery-handler.ts';
 import type { Topics } from './messages/topic.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
@@ -29,6 +34,7 @@ export interface Registry {
   /** By subscription; those of changes too. */
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly changes: readonly AnyChange[];
+  readonly jobs: ReadonlyMap<string, AnyJob>;
 }
 
 export interface Definitions {
@@ -37,14 +43,20 @@ export interface Definitions {
   topics?: Topics;
   workers?: readonly AnyWorker[];
   changes?: readonly AnyChange[];
+  jobs?: readonly AnyJob[];
 }
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], changes = [] } = definitions;
+  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs = [] } = definitions;
+  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs })) {
+    if (!Array.isArray(list)) {
+      throw new InvalidInputError(`${name} is no array. Give a list, also of one.`);
+    }
+  }
   const ofChanges = changes.map(({ topic: name }) => [name, { ...changeMessageType, name }] as const);
-  const topics: Topics = { ...definitions.topics, ...Object.fromEntries(ofChanges) };
-  const workers = [...(definitions.workers ?? []), ...changes];
+  const topics: Topics = { ...jobTopics, ...definitions.topics, ...Object.fromEntries(ofChanges) };
+  const workers = [...listed, ...changes];
   const byType = uniqueByName('log type', logTypes, (logType) => logType.type);
   const bySubscription = uniqueByName('subscription', workers, (worker) => worker.subscription);
   for (const worker of workers) {
@@ -55,12 +67,25 @@ export function createRegistry(definitions: Definitions): Registry {
       );
     }
   }
+  const byJobName = uniqueByName('job', jobs, (job) => job.name);
+  for (const job of jobs) {
+    checkJob(job);
+    const other = byType.has(job.name)
+      ? 'a log type'
+      : bySubscription.has(job.name)
+        ? 'a subscription'
+        : SYSTEM_JOBS.includes(job.name) && "Tidemark's own";
+    if (other) {
+      throw new InvalidInputError(`'${job.name}' is a job and ${other}: both name a group of work. Rename the job.`);
+    }
+  }
   return {
     logTypes: byType,
     entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
     topics,
     workers: bySubscription,
     changes,
+    jobs: byJobName,
   };
 }
 
@@ -76,7 +101,7 @@ function uniqueByName<T>(kind: string, items: readonly T[], nameOf: (item: T) =>
   return map;
 }
 
-/** What carries out `snapshot`, `compact`, `erase`, `job`, a user's own entry work, and the deliveries of each subscription. */
+/** What carries out `snapshot`, `compact`, `erase`, a user's own entry work, the deliveries of each subscription, and each job. */
 export function unitHandlers(registry: Registry, dependencies: HandlerDependencies): readonly UnitHandler[] {
   const { cacheBytes } = dependencies;
   const cache = createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes });
@@ -84,7 +109,7 @@ export function unitHandlers(registry: Registry, dependencies: HandlerDependenci
     snapshotHandler(registry.logTypes, { ...dependencies, cache }),
     compactHandler(registry.logTypes, { ...dependencies, cache }),
     eraseHandler(registry.logTypes, { ...dependencies, cache }),
-    jobHandler([collectGarbageJob(registry.logTypes, dependencies), onDeadJob(dependencies)]),
+    systemJobHandler([collectGarbageJob(registry.logTypes, dependencies), onDeadJob(dependencies)]),
   ];
   for (const work of registry.entryWork.values()) {
     handlers.push(entryWorkHandler(work, dependencies));
@@ -95,6 +120,9 @@ export function unitHandlers(registry: Registry, dependencies: HandlerDependenci
         ? deliveryHandler(worker, registry.topics, dependencies)
         : batchDeliveryHandler(worker, registry.topics, dependencies),
     );
+  }
+  for (const job of registry.jobs.values()) {
+    handlers.push(jobHandler(job, registry.topics, dependencies));
   }
   return handlers;
 }

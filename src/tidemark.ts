@@ -8,6 +8,7 @@ import type { BlobStore } from './blob-store/blob-store.ts';
 import { blobsOfLog } from './blob-store/blobs-of-log.ts';
 import { missingBlobStore } from './blob-store/missing-blob-store.ts';
 import type { AnyChange } from './changes/on-change.ts';
+import { checkOptionNames, type OptionNames } from './check-option-names.ts';
 import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import type { LogEntry } from './event-log/event-log.ts';
@@ -19,6 +20,10 @@ import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postg
 import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
 import { readLog } from './event-log/read-log.ts';
 import type { TypedLog } from './event-log/typed-log.ts';
+import type { AnyJob, OutputOf } from './jobs/define-job.ts';
+import { type EnqueueOptions, type Enqueuer, enqueueJob } from './jobs/enqueue.ts';
+import { createJobHandle, type JobHandle } from './jobs/job-handle.ts';
+import { type JobPage, type ListJobsOptions, listJobs } from './jobs/list-jobs.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
 import { type Publisher, publishMessage } from './messages/publish.ts';
 import type { RegisteredTopics } from './messages/register.ts';
@@ -46,6 +51,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   workers?: readonly AnyWorker[];
   /** What row changes make happen: see onChange. `tidemark cdc` reads them. */
   changes?: readonly AnyChange[];
+  /** What may be enqueued: see defineJob. */
+  jobs?: readonly AnyJob[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -56,7 +63,7 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   cacheBytes?: number;
 }
 
-export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT> {
+export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
   /** The transaction itself, for the application's own statements. */
   readonly tx: Queryable;
   /** A log in this transaction. */
@@ -68,8 +75,8 @@ export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> ex
   wake(): void;
 }
 
-/** What it publishes outside of a transaction is in one of its own. */
-export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT> {
+/** What it publishes or enqueues outside of a transaction is in one of its own. */
+export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
   readonly registry: Registry;
   readonly db: ApplicationDatabase;
   readonly schema: string;
@@ -85,6 +92,10 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
   in(tx: Queryable, provenance?: Provenance): JoinedTransaction<TopicsT>;
   /** A log by itself: each append is a transaction of its own. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
+  /** A job that was enqueued, by its id `<name>:<id>`. It is looked for when it is asked. */
+  job<OutputT = unknown>(id: string): JobHandle<OutputT>;
+  /** Newest first, a page at a time. @throws InvalidInputError */
+  listJobs(options?: ListJobsOptions): Promise<JobPage>;
   /**
    * Hints that a log has grown: of this process' own appends, and where it can LISTEN of others'. One may be lost, so whoever counts on it also
    * polls. @returns stops the hints
@@ -96,11 +107,16 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
   close(): Promise<void>;
 }
 
+const OPTIONS = {
+  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true },
+  ...{ blobs: true, defaults: true, connectionString: true, cacheBytes: true },
+} as const satisfies OptionNames<TidemarkOptions>;
 const POLL_WITH_LISTEN_MS = 1_000;
 const POLL_ALONE_MS = 200;
 
-/** @throws InvalidInputError for two definitions of one name, or a bad schema name */
+/** @throws InvalidInputError for two definitions of one name, an option that there is not, or a bad schema name */
 export function createTidemark<TopicsT extends Topics = RegisteredTopics>(options: TidemarkOptions<TopicsT>): Tidemark<TopicsT> {
+  checkOptionNames('createTidemark', options, OPTIONS);
   const {
     db,
     schema = DEFAULT_SCHEMA,
@@ -109,6 +125,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     topics = {},
     workers = [],
     changes = [],
+    jobs = [],
     blobs,
     defaults = {},
     cacheBytes,
@@ -121,6 +138,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     topics,
     workers,
     changes,
+    jobs,
   });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);
@@ -143,6 +161,14 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     }
   }
 
+  async function enqueueWithin<OutputT>(db: Database, job: AnyJob, input: unknown, options: EnqueueOptions): Promise<JobHandle<OutputT>> {
+    if (registry.jobs.get(job.name) !== job) {
+      throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
+    }
+    const { jobId, answer } = await enqueueJob(db, job, input, options);
+    return createJobHandle(database, jobId, answer);
+  }
+
   const alone: TypedLogDatabase = {
     ...shared,
     db: database,
@@ -154,7 +180,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
 
   function join(tx: Queryable, provenance: Provenance) {
     const appended: AppendHint[] = [];
-    let published = false;
+    let asked = false;
     let over = false;
     // Late, a statement would run in whatever transaction has the connection by then.
     const whileOpen =
@@ -162,7 +188,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       async (...args: ArgsT) => {
         if (over) {
           throw new InvalidInputError(
-            'This transaction is over. Await everything that uses its log() and publish() before its body returns.',
+            'This transaction is over. Await everything that uses its log(), publish() and enqueue() before its body returns.',
           );
         }
         return send(...args);
@@ -190,8 +216,16 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
           ...options,
           ...mergeProvenance(options, provenanceHere()),
         });
-        published ||= value.deliveries > 0;
+        asked ||= value.deliveries > 0;
         return value;
+      },
+      async enqueue(job, input, options = {}) {
+        const handle = await enqueueWithin<OutputOf<typeof job>>(txDatabase, job, input, {
+          ...options,
+          ...mergeProvenance(options, provenanceHere()),
+        });
+        asked ||= handle.answer !== 'ignored';
+        return handle;
       },
     };
     rememberPublisher(tx, transaction.publish as Publisher['publish']);
@@ -202,8 +236,8 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       },
       wake() {
         sendHints(appended.splice(0));
-        if (published) {
-          published = false;
+        if (asked) {
+          asked = false;
           hints.work();
         }
       },
@@ -241,6 +275,18 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       }
       return value;
     },
+    async enqueue(job, input, options = {}) {
+      const handle = await enqueueWithin<OutputOf<typeof job>>(database, job, input, {
+        ...options,
+        ...mergeProvenance(options, defaultProvenance()),
+      });
+      if (handle.answer !== 'ignored') {
+        hints.work();
+      }
+      return handle;
+    },
+    job: (id) => createJobHandle(database, id),
+    listJobs: (options) => listJobs(database, options),
     log(logType, id) {
       const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);
       return createLogHandle(log, {

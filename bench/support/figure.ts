@@ -46,6 +46,11 @@ export function limitFigure(text: FigureText, measured: Measured, atMost: number
   return figure(text, measured, `value ≤ ${atMost} ${text.unit}`, measured.value <= atMost);
 }
 
+/** The value itself has to be at least this; the baseline stands beside it. */
+export function floorFigure(text: FigureText, measured: Measured, atLeast: number): Figure {
+  return figure(text, measured, `value ≥ ${atLeast} ${text.unit}`, measured.value >= atLeast);
+}
+
 /** For a value that has no goal of its own. */
 export function reportedFigure(text: FigureText, measured: Measured): Figure {
   return figure(text, measured, 'none, reported', true);

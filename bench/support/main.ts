@@ -16,6 +16,7 @@ const NAMES = [
   'throughput-burst',
   'takeover',
   'changes',
+  'changes-latency',
   'snapshot-10k',
   'snapshot-100k',
   'snapshot-1m',

@@ -10,7 +10,7 @@ const UNIT_BUDGET_MS = 1_000;
 /** Short enough for another group to get its turn, long enough for the way from one burst to the next not to count. */
 const GOES_ON_FOR_MS = 5_000;
 
-export function burstActivities({ pool, schema, handlerOf, observe }: ActivityDependencies): BurstActivities {
+export function burstActivities({ pool, schema, handlerOf, observe, watch }: ActivityDependencies): BurstActivities {
   return {
     runBurst: (burstId) =>
       withHeartbeat(async (heartbeatWith) => {
@@ -25,6 +25,7 @@ export function burstActivities({ pool, schema, handlerOf, observe }: ActivityDe
             goesOnForMs: GOES_ON_FOR_MS,
             onProgress: heartbeatWith,
             observe,
+            watch,
           });
         } catch (error) {
           throw toFailure(error);

@@ -27,7 +27,7 @@ export function carryOutActivities(dependencies: ActivityDependencies): CarryOut
 }
 
 async function attempt(
-  { pool, schema, handlerOf, observe }: ActivityDependencies,
+  { pool, schema, handlerOf, observe, watch }: ActivityDependencies,
   workId: string,
   epoch: number,
   long: boolean,
@@ -58,6 +58,7 @@ async function attempt(
     schema,
     signal: cancellationSignal(),
     observe,
+    watch,
     ...(long
       ? {
           deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.max(handler.deadlineMs, LONG_SILENCE_MS),

@@ -1,6 +1,7 @@
 import type { Pool } from '../postgres/pool.ts';
 import type { ObserveEnd } from '../work/observe.ts';
 import type { HandlerOf } from '../work/unit.ts';
+import type { WatchFence } from '../work/watch-fences.ts';
 
 /** What activities work with; bound once when the worker is built. */
 export interface ActivityDependencies {
@@ -8,6 +9,8 @@ export interface ActivityDependencies {
   /** Name of the schema, unquoted. */
   schema: string;
   handlerOf: HandlerOf;
+  /** Tells attempts of what was cancelled. */
+  watch: WatchFence;
   /** Told of each end. */
   observe?: ObserveEnd | undefined;
 }

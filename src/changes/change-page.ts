@@ -2,11 +2,10 @@
  * Gathers the changes of a stream into pages: as many whole transactions as have come, or a part of one that is larger than a page. What is in memory is
  * bounded by two pages, whatever is sent.
  */
-import type { Lsn } from '../postgres/lsn.ts';
+import { formatLsn, type Lsn } from '../postgres/lsn.ts';
 import { lsnOf, type Relation, type ReplicationMessage, timeOf } from '../postgres/replication.ts';
 import type { ChangedRow, ChangeOp } from './change-message.ts';
 import { type ChangeTable, routeChange, tableKey } from './change-tables.ts';
-import type { StoredChange } from './stored-change.ts';
 
 export interface PagedChange {
   topic: string;
@@ -41,7 +40,7 @@ export interface PageOptions {
 }
 
 export interface PageCollector {
-  add(message: ReplicationMessage, lsn: string): void;
+  add(message: ReplicationMessage, lsn: Lsn): void;
   /** Everything that was committed before this has come. */
   keepalive(end: Lsn): void;
   readonly isFull: boolean;
@@ -75,14 +74,14 @@ export function createPageCollector(options: PageOptions): PageCollector {
   let isParted = false;
   let idle = checkpoint;
 
-  function addChange(op: ChangeOp, relation: Relation, tx: Transaction, lsn: string, before: ChangedRow | null, after: ChangedRow | null) {
+  function addChange(op: ChangeOp, relation: Relation, tx: Transaction, lsn: Lsn, before: ChangedRow | null, after: ChangedRow | null) {
     const key = tableKey(relation.schema, relation.name);
     const table = tables.get(key);
     if (!table || tx.commitLsn < (since.get(key) ?? 0n)) {
       return;
     }
     const keyColumns = op === 't' ? [] : relation.replicaIdentity === 'full' ? (keys.get(key) ?? []) : relation.keyColumns;
-    const source: StoredChange['source'] = { schema: relation.schema, table: relation.name, lsn, txId: tx.txId, ts: tx.committedAt };
+    const source = { schema: relation.schema, table: relation.name, lsn: formatLsn(lsn), txId: tx.txId, ts: tx.committedAt };
     const routed = routeChange(table, { op, relation, keyColumns, before, after, source });
     if (routed) {
       const data = JSON.stringify(routed.stored);

@@ -1,7 +1,8 @@
 /**
  * Reads one slot: gathers pages, stores them one after another, and acknowledges what is stored. While a page is stored the next one gathers, so that many small
- * transactions are stored in one; when that is full too, the stream is paused.
+ * transactions are stored in one; when that is full too, the stream is paused. Starters are told after each page: a hint, which may be lost.
  */
+import { createHintSender } from '../postgres/hints.ts';
 import type { Lsn } from '../postgres/lsn.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
@@ -31,6 +32,7 @@ export async function followSlot(options: FollowSlotOptions): Promise<void> {
   const { connection, pool, schema, slot, publication, signal, heartbeatMs = HEARTBEAT_MS, afterStore } = options;
   const db = inSchema(pool, schema);
   const collector = createPageCollector(options);
+  const hints = createHintSender(db, schema);
   let checkpoint = options.checkpoint;
   let wake = () => {};
   let failure: Error | undefined;
@@ -75,6 +77,7 @@ export async function followSlot(options: FollowSlotOptions): Promise<void> {
   async function store(page: ChangePage): Promise<void> {
     const end = page.end ? await storeWhole(page, page.end.lsn) : await storeParts(page);
     checkpoint = end;
+    if (page.changes.length > 0) hints.work();
     await afterStore?.(page);
     stream?.acknowledge(checkpoint);
   }

@@ -3,6 +3,7 @@
  * its context offers are those of any worker.
  */
 import { createHash } from 'node:crypto';
+import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { WorkerDefinition } from '../messages/define-worker.ts';
 import type { MessageContext } from '../messages/message.ts';
@@ -45,6 +46,19 @@ export interface ChangeDefinition<RowT extends ChangedRow = ChangedRow> extends 
 // biome-ignore lint/suspicious/noExplicitAny: of whatever table
 export type AnyChange = ChangeDefinition<any>;
 
+const OPTIONS = {
+  ...{ ops: true, columns: true, before: true, snapshot: true, schema: true, subscription: true, parseMessage: true, maxMessages: true },
+  ...{
+    ackDeadlineMs: true,
+    rateLimit: true,
+    retry: true,
+    deadLetter: true,
+    enableMessageOrdering: true,
+    onPoison: true,
+    messageTtlMs: true,
+  },
+  ...{ expirationPolicy: true, batch: true },
+} as const satisfies OptionNames<ChangeOptions>;
 const KINDS: readonly ChangeKind[] = ['insert', 'update', 'delete', 'truncate'];
 const DEFAULT_KINDS: readonly ChangeKind[] = ['insert', 'update', 'delete'];
 
@@ -63,6 +77,7 @@ export function onChange<RowT extends ChangedRow = ChangedRow>(
   const refuse = (problem: string) => {
     throw new InvalidInputError(`onChange of table '${String(table).slice(0, 120)}': ${problem}`);
   };
+  checkOptionNames(`onChange of table '${String(table).slice(0, 120)}'`, options, OPTIONS);
   if (!isName(table) || !isName(schema)) refuse('give the names of a table and its schema as Postgres has them, up to 63 bytes each.');
   if (!Array.isArray(ops) || ops.length === 0) refuse(`ops is empty. Give one or more of ${KINDS.join(', ')}.`);
   const unknown = ops.find((kind) => !KINDS.includes(kind));

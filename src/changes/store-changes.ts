@@ -3,6 +3,7 @@
  * dead, and wakes, stores nothing.
  */
 import { FencedError } from '../errors.ts';
+import { integerArray, textArray } from '../postgres/binary-array.ts';
 import { formatLsn, type Lsn } from '../postgres/lsn.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { ChangePage } from './change-page.ts';
@@ -31,10 +32,10 @@ export async function storeChanges(db: Database, slot: string, from: Lsn, { chan
         formatLsn(from),
         end ? formatLsn(end.lsn) : null,
         end?.committedAt ?? null,
-        changes.map(({ topic }) => topic),
-        changes.map(({ data }) => data),
-        changes.map(({ orderingKey }) => orderingKey),
-        routeNumbers,
+        textArray(changes.map(({ topic }) => topic)),
+        textArray(changes.map(({ data }) => data)),
+        textArray(changes.map(({ orderingKey }) => orderingKey)),
+        integerArray(routeNumbers),
         JSON.stringify(rows),
       ],
     );

@@ -1,19 +1,27 @@
-/** What doctor says about messages: what each role may, whether the database is as the app says, and subscriptions that no worker knows. */
+/** What doctor says about messages: what each role may, whether the database is as the app says, and subscriptions that no worker knows or takes. */
 import { planSubscriptions } from '../messages/apply-subscriptions.ts';
 import { describeDifferences } from '../messages/keep-subscriptions.ts';
-import { listSubscriptions } from '../messages/list-subscriptions.ts';
+import { type ListedSubscription, listSubscriptions } from '../messages/list-subscriptions.ts';
+import { countTakingProcesses } from '../messages/taking-processes.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { explainError } from './explain-error.ts';
 import type { Finding } from './finding.ts';
 import { findAppFile, loadApp } from './load-app.ts';
+import { howToTake } from './not-taken.ts';
 import { formatCount, formatDuration } from './print.ts';
 
 /** Workers say that they know a subscription at their start and once a day. */
 const UNUSED_MS = 2 * 86_400_000;
 
 export async function checkMessages(pool: Pool, schema: string, app: string | undefined): Promise<Finding[]> {
-  return [...(await checkGrants(pool, schema)), ...(await checkApplied(pool, schema, app)), ...(await checkUsed(pool, schema))];
+  const subscriptions = await listSubscriptions(inSchema(pool, schema));
+  return [
+    ...(await checkGrants(pool, schema)),
+    ...(await checkApplied(pool, schema, app)),
+    ...checkUsed(subscriptions),
+    ...checkTaken(subscriptions),
+  ];
 }
 
 /** Those that the migrations gave: somebody may have taken one away, or restored a dump without them. */
@@ -35,7 +43,7 @@ async function checkGrants(pool: Pool, schema: string): Promise<Finding[]> {
      where not has_table_privilege(r, t.oid, 'select')
      union all
      select format('grant insert, update, delete on %s to tidemark_app;', t.name) from table_of t
-     where t.relname in ('subscription', 'message', 'message_dedupe', 'processed', 'work_decision', 'backfill', 'work', 'work_group', 'work_key', 'entries', 'logs')
+     where t.relname in ('subscription', 'message', 'message_dedupe', 'processed', 'work_decision', 'backfill', 'work', 'work_group', 'work_key', 'work_part', 'worker_process', 'entries', 'logs')
        and not (has_table_privilege('tidemark_app', t.oid, 'insert') and has_table_privilege('tidemark_app', t.oid, 'update')
          and has_table_privilege('tidemark_app', t.oid, 'delete'))`,
     [schema],
@@ -54,7 +62,8 @@ async function checkApplied(pool: Pool, schema: string, app: string | undefined)
   try {
     if (findAppFile(app) === undefined) return [];
     const { registry } = await loadApp(app, schema);
-    const lines = describeDifferences(await planSubscriptions(inSchema(pool, schema), [...registry.workers.values()]));
+    const db = inSchema(pool, schema);
+    const lines = describeDifferences(await planSubscriptions(db, [...registry.workers.values()]), await countTakingProcesses(db));
     return lines.map((line) => {
       const [found = line, fix] = line.split(/(?<=\.) (?=Run |Start )/);
       return { check: 'subscriptions', state: 'warning', found, ...(fix === undefined ? {} : { fix }) };
@@ -64,8 +73,18 @@ async function checkApplied(pool: Pool, schema: string, app: string | undefined)
   }
 }
 
-async function checkUsed(pool: Pool, schema: string): Promise<Finding[]> {
-  const subscriptions = await listSubscriptions(inSchema(pool, schema));
+/** Also of processes that run a part of them: what each leaves, another one has to take. */
+function checkTaken(subscriptions: readonly ListedSubscription[]): Finding[] {
+  const notTaken = subscriptions.filter(({ processes, paused }) => processes === 0 && !paused);
+  return notTaken.map(({ name, depth }) => ({
+    check: 'subscriptions',
+    state: 'warning',
+    found: `${name}: no worker process takes it, ${formatCount(depth.waiting)} waiting`,
+    fix: howToTake([name]),
+  }));
+}
+
+function checkUsed(subscriptions: readonly ListedSubscription[]): Finding[] {
   const unused = subscriptions.filter(({ usedAt }) => Date.now() - usedAt.getTime() > UNUSED_MS);
   if (unused.length === 0) {
     return [

@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
 import { applySubscriptions, planSubscriptions, type SubscriptionChange } from '../messages/apply-subscriptions.ts';
+import { countTakingProcesses } from '../messages/taking-processes.ts';
+import type { Database } from '../postgres/queryable.ts';
+import { describeNotTaken } from './not-taken.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { withDatabase } from './with-database.ts';
 
@@ -39,9 +42,10 @@ async function run(verb: Verb, { app, json }: ApplyOptions): Promise<void> {
     const { registry } = await loadApp(app, targets.schema);
     const workers = [...registry.workers.values()];
     const changes = await (verb === 'plan' ? planSubscriptions : applySubscriptions)(db, workers);
+    const notTaken = verb === 'plan' ? await findNotTaken(db, changes) : [];
     const differs = changes.filter(({ change }) => change === 'create' || change === 'update').length;
     if (json) {
-      print(formatJson({ changes }));
+      print(formatJson({ changes, ...(verb === 'plan' ? { notTaken } : {}) }));
     } else {
       for (const change of changes) print(formatChange(change));
       print(
@@ -49,9 +53,18 @@ async function run(verb: Verb, { app, json }: ApplyOptions): Promise<void> {
           ? 'All is as the app says.'
           : `${verb === 'plan' ? 'To change' : 'Changed'}: ${formatCount(differs)} of ${formatCount(changes.length)}.`,
       );
+      if (notTaken.length > 0) print(describeNotTaken(notTaken));
     }
     if (verb === 'plan' && differs > 0) process.exitCode = 1;
   });
+}
+
+/** Of those in the database: nobody delivers their messages now. */
+async function findNotTaken(db: Database, changes: readonly SubscriptionChange[]): Promise<string[]> {
+  const taken = await countTakingProcesses(db);
+  return changes
+    .filter(({ change, subscription }) => change !== 'create' && !taken.has(subscription))
+    .map(({ subscription }) => subscription);
 }
 
 const MARK = { create: '+', update: '~', none: ' ', unknown: '?' } as const;

@@ -38,7 +38,7 @@ interface Subject {
 
 const WORK: Subject = {
   command: 'work',
-  name: 'unit',
+  name: 'dead unit',
   within: {},
   meaning: {
     redrive: 'run dead units again, in a new epoch',
@@ -114,7 +114,7 @@ async function run(verb: Verb, subject: Subject, ids: string[], options: Decisio
   const { state, yes, json, rate, actor, correlation } = options;
   if (state !== undefined && state !== 'dead') {
     throw new UsageError(
-      `Only dead ${subject.name}s can be ${verb === 'redrive' ? 'redriven' : 'discarded'}, not those that are ${state}. Leave --state out.`,
+      `Only ${subject.name}s can be ${verb === 'redrive' ? 'redriven' : 'discarded'}, not those that are ${state}. Leave --state out.`,
     );
   }
   const asked = subject.selectionOf(ids, options);
@@ -137,7 +137,7 @@ async function run(verb: Verb, subject: Subject, ids: string[], options: Decisio
     } else {
       print(
         dead === 0
-          ? `No dead ${subject.name}s match.`
+          ? `No ${subject.name}s match.`
           : formatTable(
               ['group', 'error', 'units', 'newest message'],
               counts.map((count) => [count.group, count.code, count.units, count.message.slice(0, 100)]),

@@ -4,7 +4,7 @@
  * Data that is lost is said aloud: a counter (`missing_blob`), and a line in the worker's log.
  */
 import type { AnyLogType } from '../event-log/log-type.ts';
-import type { Job } from '../jobs/job-handler.ts';
+import type { SystemJob } from '../jobs/system-jobs.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import { collectGarbage, type GarbageProgress } from './collect-garbage.ts';
@@ -23,7 +23,7 @@ const RECORD_EVERY_MS = 500;
 export function collectGarbageJob(
   logTypes: ReadonlyMap<string, AnyLogType>,
   { pool, schema, blobs, cacheBytes, warn = () => {} }: HandlerDependencies,
-): Job {
+): SystemJob {
   return {
     name: COLLECT_GARBAGE,
     async run(unit, { signal, recordProgress }) {

@@ -84,6 +84,7 @@ export const Subscription = z
     messageTtlMs: z.number().optional(),
     deadLetterTopic: z.string().optional(),
     expirationMs: z.number().optional().describe('Without a worker that knows it, and without a backlog, it is removed after so long'),
+    processes: z.int().describe('Worker processes that run and take it; one that was killed counts for a minute'),
     usedAt: Timestamp.describe('When it was applied last, or a worker that knows it said so'),
     createdAt: Timestamp,
     depth: GroupStats.shape.depth,

@@ -63,6 +63,11 @@ export function messageRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth:
       if (topic === undefined) {
         throw new TopicNotFoundError(name);
       }
+      if (tidemark.registry.changes.some((change) => change.topic === name)) {
+        throw new InvalidInputError(
+          `Topic '${name}' holds row changes, which 'tidemark cdc' publishes. Change the row, or publish to another topic.`,
+        );
+      }
       const key = request.headers['idempotency-key'];
       const { actor } = request.caller;
       const { payload, encoding } = dataBase64 === undefined ? ofJson(topic, data) : ofBytes(topic, dataBase64);

@@ -1,5 +1,5 @@
 import type { Database } from '../postgres/queryable.ts';
-import { JOB_WORKFLOW } from './job-handler.ts';
+import { JOB_WORKFLOW, workIdOf } from './job-id.ts';
 
 export interface AddJobOptions {
   name: string;
@@ -16,7 +16,7 @@ export async function addJob(db: Database, { name, id, input }: AddJobOptions): 
        when exists (select 1 from ${db.schema}.work where id = $1::text) then 'exists'
        else ${db.schema}.add_work($1::text, $2::text, $3::text, p_input => $4::json)
      end as answer`,
-    [`${JOB_WORKFLOW}/${name}/${encodeURIComponent(id)}`, JOB_WORKFLOW, name, input === undefined ? null : JSON.stringify(input)],
+    [workIdOf({ name, id }), JOB_WORKFLOW, name, input === undefined ? null : JSON.stringify(input)],
   );
   return rows[0].answer;
 }

@@ -1,37 +1,132 @@
 /**
- * Units that belong to no log entry: `job/<name>/<id>`. Their group is the job's name; the handler is found by it.
+ * Runs a job: checks its input and its actor again, runs the handler, and ends the unit with the result and what the handler has written. An input that the
+ * job cannot read is dead at once. What the handler throws is a failed attempt, whatever its kind; only the worker's own database is not.
  *
- * A job runs in a heartbeating activity and must be safe to run again: from the progress that it has recorded, or from its beginning.
+ * Once an attempt of a job has taken longer than a few seconds, its next ones run in a heartbeating activity, which costs more to begin and less to hold.
  */
+import { describeIssues } from '../describe-issues.ts';
 import { InvalidInputError } from '../errors.ts';
-import type { Unit, UnitContext, UnitHandler, UnitOutcome } from '../work/unit.ts';
+import { createHeartbeat } from '../messages/create-heartbeat.ts';
+import { createHandlerErrors } from '../messages/handler-errors.ts';
+import { publishMessage } from '../messages/publish.ts';
+import { NonRetryableError, type RetryPolicy } from '../messages/retry-policy.ts';
+import type { Topics } from '../messages/topic.ts';
+import { rememberPublisher } from '../messages/trigger-typed-event.ts';
+import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { jsonProblem } from '../snapshots/json-value.ts';
+import type { HandlerDependencies } from '../work/handler-dependencies.ts';
+import type { Unit, UnitContext, UnitHandler } from '../work/unit.ts';
+import { type AnyJob, DEFAULT_JOB_ATTEMPTS, DEFAULT_JOB_DEADLINE_MS, type JobRetry } from './define-job.ts';
+import { enqueueJob } from './enqueue.ts';
+import type { JobContext } from './job-context.ts';
+import { createJobHandle } from './job-handle.ts';
+import { JOB_WORKFLOW, jobIdOf, jobKeyOf } from './job-id.ts';
+import { createJobOutput } from './job-output.ts';
+import { createProgressRecorder, type JobProgress } from './job-progress.ts';
+import { createJobSteps } from './job-steps.ts';
 
-export const JOB_WORKFLOW = 'job';
+/** An attempt that took longer: the next one is taken for long, too. */
+const SHORT_ATTEMPT_MS = 5_000;
 
-export interface Job {
-  /** `[a-z0-9][a-z0-9._-]{0,99}` */
-  readonly name: string;
-  run(unit: Unit, context: UnitContext): Promise<UnitOutcome>;
-}
+export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
+  const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS, retry = {} } = job;
+  const errors = createHandlerErrors({ owner: `job '${name}'`, retry: retryPolicyOf(retry) }, log);
+  let lastTookMs = 0;
 
-const DEADLINE_MS = 15 * 60_000;
-const MAX_ATTEMPTS = 5;
+  function contextOf(unit: Unit, context: UnitContext) {
+    const jobId = jobIdOf(jobKeyOf(unit.id));
+    const { attempt, actor, correlationId, causationId } = unit;
+    const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
+    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, (value) => errors.watch(context.recordProgress(value)));
+    const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
+    const provenance = { actor, correlationId, causationId: unit.id };
+    const publish: JobContext['publish'] = (topic, payload, options = {}) =>
+      publishMessage(inSchema(db, schema), topics, topic, payload, { ...provenance, ...options });
+    rememberPublisher(db, publish);
+    const jobContext: JobContext = {
+      jobId,
+      db,
+      publish,
+      async enqueue(next, input, options = {}) {
+        const { jobId: enqueued, answer } = await enqueueJob(inSchema(db, schema), next, input, { ...provenance, ...options });
+        return createJobHandle(inSchema(pool, schema), enqueued, answer);
+      },
+      progress: (update) => progress.say(update),
+      heartbeat: createHeartbeat(context.signal, deadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
+      step: createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch }),
+      signal: context.signal,
+      logger: output.logger,
+      attempt,
+      idempotencyKey: unit.id,
+      ...(actor === undefined ? {} : { actor }),
+      ...(correlationId === undefined ? {} : { correlationId }),
+      ...(causationId === undefined ? {} : { causationId }),
+    };
+    return { jobContext, progress, output };
+  }
 
-export function jobHandler(jobs: readonly Job[]): UnitHandler {
-  const byName = new Map(jobs.map((job) => [job.name, job]));
   return {
     workflow: JOB_WORKFLOW,
-    long: true,
-    deadlineMs: DEADLINE_MS,
-    maxAttempts: MAX_ATTEMPTS,
-    async run(unit, context) {
-      const job = byName.get(unit.group);
-      if (!job) {
-        throw new InvalidInputError(
-          `This worker does not know the job '${unit.group}'. Start one of a version that does, then redrive ${unit.id}.`,
-        );
-      }
-      return job.run(unit, context);
+    group: name,
+    get long() {
+      return lastTookMs > SHORT_ATTEMPT_MS;
     },
+    deadlineMs,
+    strictDeadline: true,
+    cancellable: true,
+    maxAttempts: retry.attempts ?? DEFAULT_JOB_ATTEMPTS,
+    async run(unit, context) {
+      const input = readInput(job, unit);
+      const { jobContext, progress, output } = contextOf(unit, context);
+      const beganAt = performance.now();
+      try {
+        await authorize(job, unit, input, jobContext);
+        const result = checkResult(job, await job.handler(input, jobContext));
+        await progress.flush();
+        return result === undefined ? {} : { result };
+      } catch (error) {
+        throw errors.own(error);
+      } finally {
+        lastTookMs = performance.now() - beganAt;
+        await output.flush();
+      }
+    },
+    onError: errors.verdictOf,
   };
+}
+
+function retryPolicyOf({ attempts: _, backoff, ...policy }: JobRetry): RetryPolicy {
+  return backoff === 'fixed' ? { ...policy, factor: 1 } : policy;
+}
+
+function readInput({ name, input }: AnyJob, unit: Unit): unknown {
+  const parsed = input.safeParse(unit.input ?? undefined);
+  if (!parsed.success) {
+    throw new InvalidInputError(
+      `The input of ${unit.id} is none of job '${name}' any more: ${describeIssues(parsed.error)}. Start a worker that reads it, then redrive it.`,
+    );
+  }
+  return parsed.data;
+}
+
+async function authorize({ name, authorize: isAllowed }: AnyJob, { actor }: Unit, input: unknown, { db }: JobContext): Promise<void> {
+  if (isAllowed && !(await isAllowed(actor, input, { db }))) {
+    throw Object.assign(
+      new NonRetryableError(`${actor === undefined ? 'Nobody in particular' : `'${actor}'`} may not run job '${name}' with this input.`),
+      { code: 'not_authorized' },
+    );
+  }
+}
+
+function checkResult({ name, output }: AnyJob, result: unknown): unknown {
+  const parsed = output?.safeParse(result);
+  if (parsed && !parsed.success) {
+    throw new InvalidInputError(`Job '${name}' returned what its output is not: ${describeIssues(parsed.error)}.`);
+  }
+  const value = parsed ? parsed.data : result;
+  const problem = value === undefined ? undefined : jsonProblem(value);
+  if (problem !== undefined) {
+    throw new InvalidInputError(`Job '${name}' returned ${problem}, which JSON does not keep. Use text or a number for it.`);
+  }
+  return value;
 }

@@ -10,8 +10,8 @@ import { type Database, inSchema } from '../postgres/queryable.ts';
 import { readVersion } from '../version.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import { installationId } from '../work/register.ts';
-import type { Job } from './job-handler.ts';
 import type { OnDead } from './on-dead.ts';
+import type { SystemJob } from './system-jobs.ts';
 import { webhookSignature } from './webhook-signature.ts';
 
 const ON_DEAD = 'on-dead';
@@ -36,7 +36,7 @@ const DEADLINE_MS = 10_000;
 /** Not now, says the receiver. */
 const LATER = new Set([408, 425, 429]);
 
-export function onDeadJob({ pool, schema, onDead }: HandlerDependencies): Job {
+export function onDeadJob({ pool, schema, onDead }: HandlerDependencies): SystemJob {
   return {
     name: ON_DEAD,
     async run(unit, { signal }) {

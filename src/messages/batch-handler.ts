@@ -26,7 +26,7 @@ type AnyBatchWorker = BatchWorkerDefinition<any>;
 
 export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
   const { subscription } = worker;
-  const errors = createHandlerErrors(worker, dependencies.log);
+  const errors = createHandlerErrors({ owner: `subscription '${worker.subscription}'`, retry: worker.retry }, dependencies.log);
   const single = deliveryHandler(handledAlone(worker), topics, dependencies, errors);
 
   async function run(units: readonly Unit[], context: BatchUnitContext): Promise<ReadonlyMap<Unit, unknown>> {

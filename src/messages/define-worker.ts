@@ -2,11 +2,11 @@
  * A worker of a subscription: what a message of its topic makes happen, and how it is delivered. What is wrong with a definition is refused when the
  * application is made, before anything runs.
  */
-import { InvalidInputError } from '../errors.ts';
 import type { IsUnread } from './binary.ts';
+import { checkWorker } from './check-worker.ts';
 import type { BatchContext, BatchMessage, Message, MessageContext } from './message.ts';
 import type { DeliveredData, TopicName } from './register.ts';
-import { checkRetry, type RetryPolicy } from './retry-policy.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 import type { DataOf, Topics } from './topic.ts';
 
 interface SubscriptionOptions<DataT, NameT extends string> {
@@ -104,81 +104,4 @@ export function defineWorker<TopicsT extends Topics, NameT extends keyof TopicsT
 export function defineWorker(topics: Topics, worker: AnyWorker): AnyWorker {
   checkWorker(worker, topics);
   return worker;
-}
-
-const SUBSCRIPTION_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
-const DAY_MS = 86_400_000;
-
-/** @throws InvalidInputError naming the subscription, the option and its limits */
-export function checkWorker(worker: AnyWorker, topics: Topics): void {
-  const {
-    subscription,
-    topic,
-    maxMessages,
-    ackDeadlineMs,
-    rateLimit,
-    retry,
-    deadLetter = {},
-    messageTtlMs,
-    expirationPolicy,
-    onPoison,
-  } = worker;
-  if (typeof subscription !== 'string' || !SUBSCRIPTION_NAME.test(subscription)) {
-    throw new InvalidInputError(
-      `'${String(subscription).slice(0, 120)}' is not a subscription: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
-    );
-  }
-  for (const name of [topic, ...(deadLetter.topic === undefined ? [] : [deadLetter.topic])]) {
-    if (topics[name] === undefined) {
-      throw new InvalidInputError(
-        `Subscription '${subscription}' is of topic '${name}', which is not defined (${Object.keys(topics).join(', ') || 'there are none'}). Add it to defineTopics.`,
-      );
-    }
-  }
-  if (typeof worker.handler !== 'function') {
-    throw new InvalidInputError(`Subscription '${subscription}' has no handler. Give it a function of the message.`);
-  }
-  checkParser(worker, topics);
-  const check = (option: string, value: number | undefined, least: number, most: number) => {
-    if (value !== undefined && (!Number.isInteger(value) || value < least || value > most)) {
-      throw new InvalidInputError(`${option} of subscription '${subscription}' is ${value}: use a whole number from ${least} to ${most}.`);
-    }
-  };
-  check('maxMessages', maxMessages, 1, 10_000);
-  check('ackDeadlineMs', ackDeadlineMs, 10, DAY_MS);
-  if (rateLimit !== undefined) {
-    check('rateLimit.messages', rateLimit.messages ?? Number.NaN, 1, 1_000_000);
-    check('rateLimit.perMs', rateLimit.perMs ?? Number.NaN, 1, DAY_MS);
-  }
-  check('deadLetter.maxDeliveryAttempts', deadLetter.maxDeliveryAttempts, 1, 1_000);
-  check('messageTtlMs', messageTtlMs, 1, 366 * DAY_MS);
-  check('expirationPolicy.ttlMs', expirationPolicy?.ttlMs, 1_000, 3_660 * DAY_MS);
-  if (onPoison !== undefined && onPoison !== 'block' && onPoison !== 'skip') {
-    throw new InvalidInputError(`onPoison of subscription '${subscription}' is '${onPoison}': use 'block' or 'skip'.`);
-  }
-  checkRetry(subscription, retry);
-  if (worker.batch !== undefined) {
-    check('batch.max', worker.batch.max, 1, Math.min(1_000, maxMessages ?? 1_000));
-    check('batch.waitMs', worker.batch.waitMs, 0, 3_600_000);
-    const other = (worker.enableMessageOrdering as boolean | undefined) ? 'enableMessageOrdering' : rateLimit && 'rateLimit';
-    if (other) {
-      throw new InvalidInputError(
-        `Subscription '${subscription}' has both batch and ${other}, which has messages begin one by one. Use one of them.`,
-      );
-    }
-  }
-}
-
-function checkParser({ subscription, topic, parseMessage }: AnyWorker, topics: Topics): void {
-  const { needsParser = false } = topics[topic] ?? {};
-  if (needsParser && typeof parseMessage !== 'function') {
-    throw new InvalidInputError(
-      `Subscription '${subscription}' cannot read the binary topic '${topic}'. Give it parseMessage, a function of the bytes.`,
-    );
-  }
-  if (!needsParser && parseMessage !== undefined) {
-    throw new InvalidInputError(
-      `Subscription '${subscription}' has a parseMessage, but topic '${topic}' reads its messages. Leave it out.`,
-    );
-  }
 }

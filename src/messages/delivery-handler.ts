@@ -29,7 +29,7 @@ export function deliveryHandler(
   worker: WorkerDefinition<any>,
   topics: Topics,
   { pool, schema, log }: HandlerDependencies,
-  errors: HandlerErrors = createHandlerErrors(worker, log),
+  errors: HandlerErrors = createHandlerErrors({ owner: `subscription '${worker.subscription}'`, retry: worker.retry }, log),
 ): UnitHandler {
   const { subscription, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS, deadLetter = {} } = worker;
   let lastTookMs = 0;

@@ -1,13 +1,19 @@
 /**
- * Whose fault an attempt's error is, for single deliveries and batches alike. What the handler throws is its own failure, whatever its kind: a service that does
- * not answer is the handler's to name. Only the database that the attempt is in is not: its outages never count.
+ * Whose fault an attempt's error is, for deliveries, batches and jobs alike. What the handler throws is its own failure, whatever its kind: a service that does
+ * not answer is the handler's to name. Only the database that the attempt is in is not: its outages never count. A deadlock or a serialization failure is no
+ * outage: it counts as any other error, but for one in a burst (run-unit.ts), where it may be of what runs beside it.
  */
 import { errorMessage } from '../errors.ts';
-import { classifyError } from '../work/classify-error.ts';
+import { classifyError, isContention } from '../work/classify-error.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { ErrorVerdict, Unit } from '../work/unit.ts';
-import type { AnyWorker } from './define-worker.ts';
-import { retryInMs } from './retry-policy.ts';
+import { type RetryPolicy, retryInMs } from './retry-policy.ts';
+
+/** Whose handler it is: `subscription 'mail'`, and when it is tried again. */
+export interface ErrorsOwner {
+  owner: string;
+  retry?: RetryPolicy | undefined;
+}
 
 export interface HandlerErrors {
   /** The handler threw it, or said it of a message. @returns it as an error */
@@ -18,7 +24,7 @@ export interface HandlerErrors {
   verdictOf(error: unknown, unit: Unit): ErrorVerdict | undefined;
 }
 
-export function createHandlerErrors({ subscription, retry }: AnyWorker, log: HandlerDependencies['log']): HandlerErrors {
+export function createHandlerErrors({ owner, retry }: ErrorsOwner, log: HandlerDependencies['log']): HandlerErrors {
   const thrown = new WeakSet<object>();
   const outages = new WeakSet<object>();
 
@@ -26,7 +32,7 @@ export function createHandlerErrors({ subscription, retry }: AnyWorker, log: Han
     try {
       return retryInMs(error, failures, retry);
     } catch (broken) {
-      log?.('error', `retry.when of subscription '${subscription}' threw: ${errorMessage(broken)}`, { subscription });
+      log?.('error', `retry.when of ${owner} threw: ${errorMessage(broken)}`, {});
       return retryInMs(error, failures, { ...retry, when: () => undefined });
     }
   };
@@ -39,7 +45,7 @@ export function createHandlerErrors({ subscription, retry }: AnyWorker, log: Han
     },
     watch: (call) =>
       call.catch((error) => {
-        if (classifyError(error) === 'infrastructure') {
+        if (classifyError(error) === 'infrastructure' && !isContention(error)) {
           outages.add(error as object);
         }
         throw error;

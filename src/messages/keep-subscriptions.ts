@@ -5,12 +5,16 @@
 import type { Database } from '../postgres/queryable.ts';
 import { planSubscriptions, type SubscriptionChange } from './apply-subscriptions.ts';
 import type { AnyWorker } from './define-worker.ts';
+import { countTakingProcesses } from './taking-processes.ts';
 
 const DAY_MS = 86_400_000;
 const APPLY = "Run 'tidemark subscriptions apply'";
 
-/** One line for each that is not as its registry says, or is in none and has a backlog. */
-export function describeDifferences(plan: readonly SubscriptionChange[]): string[] {
+/**
+ * One line for each that is not as its registry says, or is in none, has a backlog, and no other process takes it.
+ * @param takenElsewhere by worker processes of other apps, perhaps
+ */
+export function describeDifferences(plan: readonly SubscriptionChange[], takenElsewhere: { has(subscription: string): boolean }): string[] {
   return plan.flatMap(({ subscription, change, differences, backlog }) => {
     switch (change) {
       case 'create':
@@ -18,7 +22,7 @@ export function describeDifferences(plan: readonly SubscriptionChange[]): string
       case 'update':
         return [`Subscription '${subscription}' differs from its worker in ${Object.keys(differences).join(', ')}. ${APPLY}.`];
       case 'unknown':
-        return backlog > 0
+        return backlog > 0 && !takenElsewhere.has(subscription)
           ? [
               `Subscription '${subscription}' has a backlog of ${backlog} and no worker here. Start one that defines it, or remove it: 'tidemark subscriptions remove ${subscription}'.`,
             ]
@@ -35,13 +39,21 @@ async function markSubscriptionsUsed(db: Database, subscriptions: readonly strin
 }
 
 /**
+ * @param takes those of them that this process takes: the others are for others to warn of
  * @param warn gets a line for each difference, once, at the start
  * @returns stops it
  */
-export async function keepSubscriptions(db: Database, workers: readonly AnyWorker[], warn: (message: string) => void): Promise<() => void> {
+export async function keepSubscriptions(
+  db: Database,
+  workers: readonly AnyWorker[],
+  takes: readonly string[],
+  warn: (message: string) => void,
+): Promise<() => void> {
   const names = workers.map((worker) => worker.subscription);
   await markSubscriptionsUsed(db, names);
-  for (const line of describeDifferences(await planSubscriptions(db, workers))) {
+  const plan = await planSubscriptions(db, workers);
+  const own = plan.filter(({ change, subscription }) => change === 'unknown' || takes.includes(subscription));
+  for (const line of describeDifferences(own, await countTakingProcesses(db))) {
     warn(line);
   }
   const timer = setInterval(() => {

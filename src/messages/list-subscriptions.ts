@@ -1,6 +1,7 @@
 /** Subscriptions as a person looks at them: what they are, how much each has to do, and whether it does it. */
 import type { Database } from '../postgres/queryable.ts';
 import { type GroupStats, workStats } from '../work/stats.ts';
+import { countTakingProcesses } from './taking-processes.ts';
 
 export interface ListedSubscription {
   name: string;
@@ -16,6 +17,8 @@ export interface ListedSubscription {
   deadLetterTopic?: string;
   /** Without a worker that knows it, and without a backlog, it is removed after so long. */
   expirationMs?: number;
+  /** Worker processes that run and take it: see taking-processes.ts. */
+  processes: number;
   /** When it was applied last, or a worker that knows it said so. */
   usedAt: Date;
   createdAt: Date;
@@ -29,7 +32,7 @@ export interface ListedSubscription {
 
 /** By name. @param name of one only */
 export async function listSubscriptions(db: Database, name?: string): Promise<ListedSubscription[]> {
-  const [{ rows }, { groups }] = await Promise.all([
+  const [{ rows }, { groups }, processes] = await Promise.all([
     db.query(
       `select s.name, s.topic, s.enabled, s.ordered, s.dead_letter_topic, s.used_at, s.created_at, g.cap, g.on_dead,
          extract(epoch from s.ttl)::float8 * 1000 as ttl_ms, extract(epoch from s.expires_after)::float8 * 1000 as expires_after_ms
@@ -38,6 +41,7 @@ export async function listSubscriptions(db: Database, name?: string): Promise<Li
       [name ?? null],
     ),
     workStats(db, name === undefined ? {} : { group: name }),
+    countTakingProcesses(db),
   ]);
   const statsOf = new Map(groups.map((group) => [group.group, group]));
   return rows.flatMap((row): ListedSubscription[] => {
@@ -56,6 +60,7 @@ export async function listSubscriptions(db: Database, name?: string): Promise<Li
         ...(row.ttl_ms === null ? {} : { messageTtlMs: row.ttl_ms }),
         ...(row.dead_letter_topic === null ? {} : { deadLetterTopic: row.dead_letter_topic }),
         ...(row.expires_after_ms === null ? {} : { expirationMs: row.expires_after_ms }),
+        processes: processes.get(row.name) ?? 0,
         usedAt: row.used_at,
         createdAt: row.created_at,
         depth: stats.depth,

@@ -34,7 +34,10 @@ export interface MessageContext {
   /** Still at it: the deadline counts from here. @throws FencedError when another attempt has taken over */
   heartbeat(): Promise<void>;
   readonly logger: MessageLogger;
-  /** Which delivery of this message to this subscription it is, from 1; of a burst that was interrupted the next one has the next number. */
+  /**
+   * Which delivery of this message to this subscription it is, from 1, however the ones before it ended: with an error, at their deadline, or with their worker.
+   * A redrive begins anew at 1, with all of `maxDeliveryAttempts`: 1 does not say that nothing was tried before, `once` and `idempotencyKey` do.
+   */
   readonly attempt: number;
   /** The same for every attempt, and after a redrive: for services that take one. */
   readonly idempotencyKey: string;
@@ -42,7 +45,7 @@ export interface MessageContext {
 
 /** One of those that a worker with `batch` gets together. */
 export interface BatchMessage<DataT = unknown> extends Message<DataT> {
-  /** Which delivery of this message to this subscription it is, from 1. */
+  /** Which delivery of this message to this subscription it is, from 1; anew after a redrive. */
   attempt: number;
   /** The same for every attempt, and after a redrive: for services that take one. */
   idempotencyKey: string;

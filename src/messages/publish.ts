@@ -2,6 +2,7 @@
  * Publishes: a message and its deliveries, in the transaction of whoever publishes. What is wrong with a payload is refused before anything is
  * written, so the transaction goes on after it.
  */
+import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
@@ -119,16 +120,16 @@ export function encodeMessage(topics: Topics, topicName: string, payload: unknow
   return encoded;
 }
 
-function checkOptions({
-  orderingKey,
-  dedupeKey,
-  notBefore,
-  messageTtlMs,
-  attributes,
-  actor,
-  correlationId,
-  causationId,
-}: PublishOptions): void {
+const OPTIONS = {
+  ...{ orderingKey: true, dedupeKey: true, notBefore: true, messageTtlMs: true, attributes: true },
+  ...{ actor: true, correlationId: true, causationId: true },
+} as const satisfies OptionNames<PublishOptions>;
+/** `traceparent`: of the context that a handler publishes in. */
+const OPTIONS_IN_CONTEXT = { ...OPTIONS, traceparent: true } as const satisfies OptionNames<PublishInContext>;
+
+function checkOptions(options: PublishOptions): void {
+  checkOptionNames('publish', options, 'traceparent' in options ? OPTIONS_IN_CONTEXT : OPTIONS);
+  const { orderingKey, dedupeKey, notBefore, messageTtlMs, attributes, actor, correlationId, causationId } = options;
   for (const [name, value] of Object.entries({ orderingKey, dedupeKey, actor, correlationId, causationId })) {
     if (value !== undefined && (typeof value !== 'string' || value === '' || value.length > MAX_TEXT || value.includes('\0'))) {
       throw new InvalidInputError(`${name} '${String(value).slice(0, 60)}' cannot be used: give 1 to ${MAX_TEXT} characters, without NUL.`);

@@ -1,4 +1,5 @@
 /** When a failed attempt is followed by another: by the kind of its error, at growing intervals, with jitter so that many do not come back at once. */
+import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 
 export interface RetryPolicy {
@@ -33,6 +34,7 @@ export class RetryAfterError extends Error {
   }
 }
 
+const OPTIONS = { initialMs: true, maxMs: true, factor: true, jitter: true, when: true } as const satisfies OptionNames<RetryPolicy>;
 const MAX_INTERVAL_MS = 2_147_483_647;
 
 /** @param attempt that failed, from 1. @returns ms until the next one; undefined where there is none */
@@ -61,8 +63,10 @@ export function retryInMs(
 
 const clamp = (ms: number): number => (Number.isFinite(ms) ? Math.min(Math.max(Math.round(ms), 0), MAX_INTERVAL_MS) : 0);
 
-/** @throws InvalidInputError */
-export function checkRetry(subscription: string, { initialMs, maxMs, factor, jitter }: RetryPolicy = {}): void {
+/** @param owner whose it is: `subscription 'mail'`. @throws InvalidInputError */
+export function checkRetry(owner: string, retry: RetryPolicy = {}): void {
+  checkOptionNames(`retry of ${owner}`, retry, OPTIONS);
+  const { initialMs, maxMs, factor, jitter, when } = retry;
   const limits: [string, number | undefined, number, number][] = [
     ['initialMs', initialMs, 0, MAX_INTERVAL_MS],
     ['maxMs', maxMs, 0, MAX_INTERVAL_MS],
@@ -70,8 +74,11 @@ export function checkRetry(subscription: string, { initialMs, maxMs, factor, jit
     ['jitter', jitter, 0, 1],
   ];
   for (const [option, value, least, most] of limits) {
-    if (value !== undefined && !(value >= least && value <= most)) {
-      throw new InvalidInputError(`retry.${option} of subscription '${subscription}' is ${value}: use a number from ${least} to ${most}.`);
+    if (value !== undefined && !(typeof value === 'number' && value >= least && value <= most)) {
+      throw new InvalidInputError(`retry.${option} of ${owner} is ${value}: use a number from ${least} to ${most}.`);
     }
+  }
+  if (when !== undefined && typeof when !== 'function') {
+    throw new InvalidInputError(`retry.when of ${owner} is a ${typeof when}: give a function of the error.`);
   }
 }

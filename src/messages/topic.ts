@@ -44,19 +44,23 @@ type TopicOf<DefinitionT> =
       ? Topic<InputT, DataT>
       : never;
 
+const ENCODINGS = ['json', 'binary'];
 const TOPIC_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 
 /**
  * @example const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }) });
- * @throws InvalidInputError for a name that is none
+ * @throws InvalidInputError for a name that is none, or what does not say how its messages are written and read
  */
 export function defineTopics<DefinitionsT extends Record<string, TopicDefinition>>(
   definitions: DefinitionsT,
 ): { readonly [NameT in keyof DefinitionsT & string]: TopicOf<DefinitionsT[NameT]> } {
   const topics = Object.entries(definitions).map(([name, definition]) => {
     checkTopicName(name);
-    const type = definition instanceof z.ZodType ? jsonMessage(name, definition) : definition;
-    return [name, { ...type, name }];
+    if (definition instanceof z.ZodType) {
+      return [name, { ...jsonMessage(name, definition), name }];
+    }
+    checkMessageType(name, definition);
+    return [name, { ...definition, name }];
   });
   return Object.fromEntries(topics);
 }
@@ -66,6 +70,16 @@ function checkTopicName(name: string): void {
   if (!TOPIC_NAME.test(name)) {
     throw new InvalidInputError(
       `'${name.slice(0, 120)}' is not a topic: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
+    );
+  }
+}
+
+/** @throws InvalidInputError */
+function checkMessageType(topic: string, type: Partial<MessageType<unknown>> | undefined | null): void {
+  const isType = typeof type?.encode === 'function' && typeof type.decode === 'function' && ENCODINGS.includes(type.encoding as string);
+  if (!isType) {
+    throw new InvalidInputError(
+      `Topic '${topic}' has no type that its messages can be checked with. Give it a schema of zod 4, protobuf(Schema) of tidemark/protobuf, or binary().`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors.ts';
-import { type AnyWorker, checkWorker } from './define-worker.ts';
+import { checkWorker } from './check-worker.ts';
+import type { AnyWorker } from './define-worker.ts';
 import type { Topics } from './topic.ts';
 
 /** A list of workers, or of lists of them. */

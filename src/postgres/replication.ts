@@ -1,7 +1,7 @@
 /**
  * A replication connection: what a slot sends, as messages of pgoutput.
  *
- * It acknowledges what it is told to and nothing else, once a second and whenever it is asked. A stream that is paused stays connected. One that hears nothing
+ * It acknowledges what it is told to and nothing else: soon, once a second, whenever it is asked, and when it is closed. A stream that is paused stays connected. One that hears nothing
  * for half a minute, not even a sign of life it has asked for, ends with an error: its server is gone.
  */
 import type { EventEmitter } from 'node:events';
@@ -17,7 +17,7 @@ export type Relation = Pgoutput.MessageRelation;
 
 export interface StreamHandlers {
   /** @param lsn where the message is in the log */
-  onMessage(message: ReplicationMessage, lsn: string): void;
+  onMessage(message: ReplicationMessage, lsn: Lsn): void;
   /** @param end all that was committed before has been sent */
   onKeepalive(end: Lsn): void;
 }
@@ -42,6 +42,7 @@ export interface ReplicationConnection {
 }
 
 const STATUS_MS = 1_000;
+const SOON_MS = 100;
 const ASK_MS = 10_000;
 const SILENCE_MS = 30_000;
 const XLOG_DATA = 0x77;
@@ -69,6 +70,7 @@ export async function connectReplication(connectionString: string): Promise<Repl
   }
   const { connection } = client as unknown as ClientWithConnection;
   let timer: NodeJS.Timeout | undefined;
+  let sayLast = () => {};
   return {
     query: (text) => client.query(text),
     async start({ slot, publication, from }, { onMessage, onKeepalive }) {
@@ -76,6 +78,8 @@ export async function connectReplication(connectionString: string): Promise<Repl
       let acknowledged = from;
       let heardAt = performance.now();
       let askedAt = heardAt;
+      let saidAt = heardAt;
+      let said = from;
       let paused = false;
       let fail: (error: Error) => void = () => {};
       const ended = new Promise<never>((_, reject) => {
@@ -86,6 +90,8 @@ export async function connectReplication(connectionString: string): Promise<Repl
       const say = () => {
         const ask = performance.now() - askedAt > ASK_MS;
         if (ask) askedAt = performance.now();
+        saidAt = performance.now();
+        said = acknowledged;
         connection.sendCopyFromChunk(statusUpdate(acknowledged, ask));
       };
       connection.on('copyData', ({ chunk }: { chunk: Buffer }) => {
@@ -97,7 +103,7 @@ export async function connectReplication(connectionString: string): Promise<Repl
               // The parser keeps this object, and reads every row of the table by it.
               for (const column of message.columns) column.parser = decodeColumn(column.typeOid);
             }
-            onMessage(message, formatLsn(chunk.readBigUInt64BE(1)));
+            onMessage(message, chunk.readBigUInt64BE(1));
           } else if (chunk[0] === KEEPALIVE) {
             onKeepalive(chunk.readBigUInt64BE(1));
             if (chunk[17] === 1) say();
@@ -115,6 +121,9 @@ export async function connectReplication(connectionString: string): Promise<Repl
       );
       query.then(() => fail(new UnavailableError('Postgres has ended the replication stream.')), fail);
       await Promise.race([started, ended]);
+      sayLast = () => {
+        if (acknowledged > said) say();
+      };
       timer = setInterval(() => {
         if (!paused && performance.now() - heardAt > SILENCE_MS) {
           fail(new UnavailableError(`Postgres has said nothing for ${SILENCE_MS / 1_000} s on the replication connection.`));
@@ -134,7 +143,9 @@ export async function connectReplication(connectionString: string): Promise<Repl
           connection.stream.resume();
         },
         acknowledge(lsn) {
-          if (lsn > acknowledged) acknowledged = lsn;
+          if (lsn <= acknowledged) return;
+          acknowledged = lsn;
+          if (performance.now() - saidAt > SOON_MS) say();
         },
         ended,
       };
@@ -142,7 +153,9 @@ export async function connectReplication(connectionString: string): Promise<Repl
     async close() {
       clearInterval(timer);
       onBroken = () => {};
-      connection.stream.destroy();
+      // What was told to be acknowledged is, unless the connection is gone; nobody waits for an answer.
+      if (connection.stream.writable) sayLast();
+      connection.stream.destroySoon();
       await client.end().catch(() => {});
     },
   };

@@ -8,9 +8,11 @@ import { carryOutActivities } from '../activities/carry-out.ts';
 import { scheduleActivities } from '../activities/scheduled.ts';
 import type { BlobStore } from '../blob-store/blob-store.ts';
 import type { OnDead } from '../jobs/on-dead.ts';
+import { registerJobs } from '../jobs/register-jobs.ts';
 import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
+import { takeSubscriptions } from '../messages/taking-processes.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
@@ -20,6 +22,7 @@ import type { ObserveEnd } from '../work/observe.ts';
 import { partOf } from '../work/part.ts';
 import { installationId, registerWorkflows } from '../work/register.ts';
 import { findHandlers } from '../work/unit.ts';
+import { watchFences } from '../work/watch-fences.ts';
 import { connectWorker, type TemporalOptions } from './connection.ts';
 import { type StarterOptions, startStarter } from './start-starter.ts';
 import { taskQueueOf } from './task-queue.ts';
@@ -76,14 +79,21 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
+  await registerJobs(db, registry.jobs.values());
   const workers = [...registry.workers.values()];
   if (apply) await applySubscriptions(db, workers);
-  const forgetSubscriptions = await keepSubscriptions(db, workers, warn ?? (() => {}));
-  const { connection, client } = await connectWorker(temporal).catch((error: unknown) => {
-    forgetSubscriptions();
+  const takes = handlers.flatMap(({ group }) => (group !== undefined && registry.workers.has(group) ? [group] : []));
+  const stopKeeping = await keepSubscriptions(db, workers, takes, warn ?? (() => {}));
+  const stopTaking = await takeSubscriptions(db, takes, warn ?? (() => {}));
+  const forgetSubscriptions = async () => {
+    stopKeeping();
+    await stopTaking();
+  };
+  const { connection, client } = await connectWorker(temporal).catch(async (error: unknown) => {
+    await forgetSubscriptions();
     throw error;
   });
-  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe };
+  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe, watch: watchFences(db) };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
@@ -97,13 +107,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       }),
     );
   } catch (error) {
-    forgetSubscriptions();
+    await forgetSubscriptions();
     await connection.close();
     throw error;
   }
   const ran = worker.run();
   const ended = ran.finally(async () => {
-    forgetSubscriptions();
+    await forgetSubscriptions();
     await loop?.stop();
     await connection.close();
   });

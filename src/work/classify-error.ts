@@ -30,16 +30,32 @@ export function classifyError(error: unknown): ErrorKind {
   return 'handler';
 }
 
+/** 40001, 40P01 and the like; 55P03: a lock that was not to be waited for. */
+const CONTENTION_SQLSTATE = /^(40[0-9A-Z]{3}|55P03)$/;
+const MOST_CAUSES = 10;
+
+/** A deadlock, or a serialization failure: the database gave this transaction up for the sake of another one. It is not down: neighbours can go on. */
+export function isContention(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < MOST_CAUSES; at = at.cause, depth += 1) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'string' && CONTENTION_SQLSTATE.test(code)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /** Of a message and of a stack, in characters. */
 const MOST_TEXT = 2_000;
 
-/** As kept in the row: the cause's message too. */
+/** As kept in the row: the cause's message too, where it does not say it. */
 export function unitError(error: unknown, codeWhereItHasNone = 'handler_failed'): UnitError {
   const code = (error as { code?: unknown } | undefined)?.code;
-  const cause = error instanceof Error && error.cause !== undefined ? ` (${errorMessage(error.cause)})` : '';
+  const message = errorMessage(error);
+  const ofCause = error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : '';
   return {
     code: typeof code === 'string' ? storable(code) : codeWhereItHasNone,
-    message: storable(`${errorMessage(error)}${cause}`),
+    message: storable(message.includes(ofCause) ? message : `${message} (${ofCause})`),
     ...(error instanceof Error && error.stack ? { stack: storable(error.stack) } : {}),
   };
 }

@@ -3,13 +3,13 @@
  *
  * - A unit that the handler says has failed is tried again alone, or is dead, as after an attempt of its own.
  * - What the handler throws says nothing about any single unit: they all leave to run alone, and no failure is counted.
- * - An error of the infrastructure leaves the batch as it is; it is thrown for the caller to back off.
+ * - An error of the infrastructure leaves the batch as it is; it is thrown for the caller to back off. A deadlock or a serialization failure is none.
  * - Where another attempt has begun one of them, nothing was changed: what is still this one's leaves to run alone.
  */
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { classifyError, unitError } from './classify-error.ts';
+import { classifyError, isContention, unitError } from './classify-error.ts';
 import { failBatch, finishBatch, recordProgress, releaseBatch, releaseWork } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { BurstCounts } from './run-burst.ts';
@@ -69,7 +69,8 @@ export async function runBatch(
     await transaction.rollback();
     const verdict = signal.aborted ? undefined : handler.onError?.(cause, first);
     const fenced = cause instanceof FencedError;
-    if (!fenced && (signal.aborted || verdict?.outage || (verdict === undefined && classifyError(cause) === 'infrastructure'))) {
+    const isOutage = verdict ? verdict.outage : classifyError(cause) === 'infrastructure' && !isContention(cause);
+    if (!fenced && (signal.aborted || isOutage)) {
       await failBatch(db, units, unitError(cause, 'interrupted'));
       throw cause;
     }

@@ -18,6 +18,7 @@ import type { ObserveEnd } from './observe.ts';
 import { runBatch } from './run-batch.ts';
 import { runUnit } from './run-unit.ts';
 import type { HandlerOf, Unit, UnitHandler } from './unit.ts';
+import type { WatchFence } from './watch-fences.ts';
 
 export interface BurstOptions {
   pool: Pool;
@@ -33,6 +34,7 @@ export interface BurstOptions {
   goesOnForMs?: number;
   onProgress?: (counts: BurstCounts) => void;
   observe?: ObserveEnd | undefined;
+  watch?: WatchFence | undefined;
 }
 
 export interface BurstCounts {
@@ -134,6 +136,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       finish,
       onHandled,
       observe: options.observe,
+      watch: options.watch,
     });
     if (outcome.type === 'finished') {
       counts.finished += 1;

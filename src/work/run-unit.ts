@@ -9,11 +9,12 @@
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { classifyError, type ErrorKind, unitError } from './classify-error.ts';
-import { endFencedAttempt, failWork, finishWork, recordProgress, releaseWork, type UnitError } from './end.ts';
+import { classifyError, type ErrorKind, isContention, unitError } from './classify-error.ts';
+import { endFencedAttempt, failWork, finishWork, recordProgress, releaseBatch, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { ErrorVerdict, Unit, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
+import type { WatchFence } from './watch-fences.ts';
 
 export type AttemptOutcome =
   | { type: 'finished' | 'long' | 'fenced' | 'released' }
@@ -35,6 +36,8 @@ export interface AttemptOptions {
   /** The handler has returned, and `finish` is about to record its end. */
   onHandled?: () => void;
   onProgress?: (progress: unknown) => void;
+  /** Tells an attempt of what may be cancelled that it is. */
+  watch?: WatchFence | undefined;
   observe?: ObserveEnd | undefined;
 }
 
@@ -55,6 +58,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
   const attempt = startAttempt(options.signal, options.deadlineMs);
   const database = inSchema(pool, schema);
   const transaction = unitTransaction(pool, schema);
+  const stopWatching = handler.cancellable ? options.watch?.(unit, () => attempt.abort(new FencedError(unit.id))) : undefined;
   try {
     const running = handler.run(unit, {
       signal: attempt.signal,
@@ -65,6 +69,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
         await recordProgress(database, unit, progress);
         attempt.extend();
       },
+      extend: attempt.extend,
     });
     // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
     const outcome = await Promise.race([running, attempt.aborted]);
@@ -91,6 +96,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
     }
     return await endFailedAttempt(unit, handler, cause, options);
   } finally {
+    stopWatching?.();
     attempt.end();
   }
 }
@@ -109,10 +115,15 @@ export async function endFailedAttempt(
   const own = kind === 'handler';
   const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
   const retryInMs = dead ? undefined : verdict?.retryInMs;
-  if (inBurst && kind !== 'infrastructure' && verdict === undefined) {
+  // It may be of what runs beside it, so it is not counted; stopping the burst would stop its neighbours each time.
+  const leavesBurst = inBurst && !signal.aborted && isContention(cause);
+  if (inBurst && !leavesBurst && kind !== 'infrastructure' && verdict === undefined) {
     return { type: 'failed', error, kind, cause };
   }
   try {
+    if (leavesBurst) {
+      return { type: (await releaseBatch(database, [unit], { error })) > 0 ? 'released' : 'fenced' };
+    }
     if (retryInMs !== undefined) {
       await releaseWork(database, unit, { error, delayMs: retryInMs });
       return { type: 'released' };
@@ -137,6 +148,7 @@ export interface RunningAttempt {
   readonly aborted: Promise<never>;
   /** It got further: the deadline counts from now. */
   extend(): void;
+  abort(reason: Error): void;
   end(): void;
 }
 
@@ -163,6 +175,7 @@ export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAt
     signal: controller.signal,
     aborted,
     extend: () => void timer.refresh(),
+    abort: (reason) => controller.abort(reason),
     end() {
       clearTimeout(timer);
       parent.removeEventListener('abort', onParentAbort);

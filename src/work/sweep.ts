@@ -33,7 +33,7 @@ export async function sweep(db: Database, options: SweepOptions): Promise<void> 
   await count(db, 'pruned', `${db.schema}.prune_work(${LIMIT * 10})`);
   await db.query(`select ${db.schema}.prune_work_keys(${LIMIT * 10})`);
   await count(db, 'pruned_messages', `${db.schema}.prune_messages(interval '7 days', ${LIMIT * 10})`);
-  await db.query(`select ${db.schema}.prune_decisions(${LIMIT * 10})`);
+  await db.query(`select ${db.schema}.prune_decisions(${LIMIT * 10}), ${db.schema}.prune_jobs(${LIMIT * 10})`);
   await expireSubscriptions(db, options.report);
   await countUnclaimedWorkflows(db);
   await db.query(`delete from ${db.schema}.work_part where seen_at < clock_timestamp() - interval '1 day'`);

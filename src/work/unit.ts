@@ -40,6 +40,8 @@ export interface UnitContext {
   db: Queryable;
   /** Kept in the row for a later attempt, and shown. @throws FencedError when another attempt has taken over */
   recordProgress(progress: unknown): Promise<void>;
+  /** It got further, and that is kept elsewhere: the deadline counts from here. */
+  extend(): void;
 }
 
 /** What units that run together have. */
@@ -94,6 +96,8 @@ export interface UnitHandler {
   readonly deadlineMs: number;
   /** `deadlineMs` is exact wherever the unit runs, and a long one too is carried out where it is in a burst. */
   readonly strictDeadline?: boolean;
+  /** While it runs it may be cancelled: its attempt is told. */
+  readonly cancellable?: boolean;
   /** Attempts that end in an error of the handler itself before the unit is dead; infrastructure errors never count. */
   readonly maxAttempts: number;
   /** Must be safe to run again from the start. 'long': go on from the recorded progress in a heartbeating activity. */

@@ -1,32 +1,48 @@
 /** The application of the README on real Postgres and real Temporal: facts in, work done, whoever asks and however. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   createMemoryBlobStore,
   createTidemark,
+  defineTopics,
+  defineWorker,
   openSheet,
   resendPending,
   sheet,
   TemporalWorkerHost,
-  type Tidemark,
   type WorkerReport,
 } from '../../src/index.ts';
 import { type RunningWorker, startWorker } from '../../src/temporal/start-worker.ts';
-import { expectWork, runUntilIdle } from '../../src/testing.ts';
+import { createHarness, expectWork, runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { note, ORDER_TABLES, order, sendInvoice } from '../support/order-app.ts';
 import { temporalAddress, workflowBundle } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
+const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }) });
+/** Fails at first, and would be tried again in ten minutes. */
+const confirm = defineWorker(topics, {
+  topic: 'order-placed',
+  subscription: 'confirm',
+  retry: { initialMs: 600_000 },
+  async handler({ data }, { db, attempt }) {
+    await db.query('insert into public.invoices (order_id, attempt) values ($1, $2)', [data.orderId, attempt]);
+    if (attempt === 1) throw new Error('not yet');
+  },
+});
+
 let database: TestDatabase;
-let tidemark: Tidemark;
+let tidemark: ReturnType<typeof create>;
+const create = () =>
+  createTidemark({ db: database.pool, logTypes: [order, note], entryWork: [sendInvoice], blobs, topics, workers: [confirm] });
 const blobs = createMemoryBlobStore();
 const workers: RunningWorker[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase({ poolSize: 50 });
   await database.ownerPool.query(ORDER_TABLES);
-  tidemark = createTidemark({ db: database.pool, logTypes: [order, note], entryWork: [sendInvoice], blobs });
+  tidemark = create();
 });
 
 afterAll(async () => {
@@ -114,6 +130,20 @@ test('a sheet is written and read through the same instance', async () => {
       ['Theo', 5],
     ],
   );
+});
+
+test('a harness waits for workers that are running: a message that failed is tried again at once, and takes effect once', async () => {
+  const harness = await createHarness(tidemark, { by: 'workers' });
+  const orderId = newId();
+  const { messageId, deliveries } = await harness.publish('order-placed', { orderId });
+  expect(deliveries).toBe(1);
+  await harness.drain();
+  const [delivery] = await harness.expect({ subscription: 'confirm', messageId, count: 1 });
+  expect(delivery).toMatchObject({ state: 'done', attempt: 2 });
+  const execution = `select execution from tidemark.work where id = 'delivery/confirm/${messageId}'`;
+  expect((await database.pool.query(execution)).rows[0].execution).toContain(`/delivery/confirm/${messageId}`);
+  expect((await database.pool.query('select attempt from invoices where order_id = $1', [orderId])).rows).toEqual([{ attempt: 2 }]);
+  await expect(harness.drain({ faults: [{ subscription: 'confirm', fault: 'timeout' }] })).rejects.toThrow('Faults are for');
 });
 
 test('TemporalWorkerHost has the work of a lost unit done, and reports it', async () => {

@@ -141,7 +141,7 @@ test('neither the secret nor the address is in a row', async () => {
 test('a worker that does not know whom to tell leaves it to those who do; where nobody is to be told, a death adds nothing, and what was left ends', async () => {
   const { pool } = fixture.database;
   const job = onDeadJob({ pool, schema: 'tidemark', blobs: createMemoryBlobStore() });
-  const context: UnitContext = { signal: new AbortController().signal, db: pool, recordProgress: async () => {} };
+  const context: UnitContext = { signal: new AbortController().signal, db: pool, extend: () => {}, recordProgress: async () => {} };
   const unit = (await told()).rows[0] as unknown as Unit;
   await expect(job.run(unit, context)).rejects.toThrow(UnavailableError);
   const before = (await told()).rows.length;

@@ -208,6 +208,21 @@ test('changes of one row are delivered one after another', async () => {
   expect((await handled('growing-changes')).map(({ key, op }) => `${op}${key.id}`).sort()).toEqual(['c50', 'c51', 'u50']);
 });
 
+test('starters are told as soon as a change is stored', async () => {
+  const listening = await fixture.database.ownerPool.connect();
+  const hints: (string | undefined)[] = [];
+  listening.on('notification', ({ payload }) => hints.push(payload));
+  try {
+    await listening.query('listen tidemark_wake');
+    await sql(`insert into growing (id) values (70)`);
+    await until('the hint has come', () => hints.includes('work'));
+  } finally {
+    listening.removeAllListeners('notification');
+    await listening.query('unlisten *');
+    listening.release();
+  }
+});
+
 test('an idle database lets the slot move on, and no worker hears of it', async () => {
   const before = (await fixture.database.pool.query('select count(*)::integer as n from tidemark.message')).rows[0].n;
   const { rows } = await sql(`select pg_current_wal_lsn()::text as lsn`);

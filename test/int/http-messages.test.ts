@@ -9,6 +9,7 @@ import {
   IdempotencyKeyReusedError,
   InvalidInputError,
   type MessageType,
+  onChange,
   SubscriptionNotFoundError,
   TopicNotFoundError,
 } from '../../src/index.ts';
@@ -45,7 +46,12 @@ let adminToken: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  server = await startTestServer(database, { topics, workers: [mail, count], ...askForTokens(database) });
+  server = await startTestServer(database, {
+    topics,
+    workers: [mail, count],
+    changes: [onChange('post', {}, () => {})],
+    ...askForTokens(database),
+  });
   const client = async (options: Parameters<typeof makeToken>[1]) =>
     connect({ url: server.url, token: (await makeToken(database, options)).token });
   [admin, publisher, narrow] = await Promise.all([
@@ -99,6 +105,8 @@ describe('publishing', () => {
     await expect(publisher.publish('order-placed', new Uint8Array([1]))).rejects.toThrow('are JSON: give them as data');
     await expect(publisher.publish('ones', { a: 1 })).rejects.toThrow('are bytes: give them as dataBase64');
     await expect(publisher.publish('ones', new Uint8Array([2]))).rejects.toThrow('It does not begin with 1.');
+    await expect(publisher.publish('changes.public.post', {})).rejects.toThrow("holds row changes, which 'tidemark cdc' publishes");
+    await expect(server.tidemark.publish('changes.public.post' as never, {} as never)).rejects.toThrow('is not defined');
     expect((await database.pool.query('select 1 from tidemark.message')).rows).toEqual([]);
   });
 
@@ -144,6 +152,7 @@ describe('subscriptions', () => {
   test('are named by topic, and counted; paused ones wait', async () => {
     expect(await admin.topics.list()).toEqual({
       topics: [
+        { name: 'changes.public.post', encoding: 'json', subscriptions: [] },
         { name: 'ones', encoding: 'binary', subscriptions: ['count'] },
         { name: 'order-placed', encoding: 'json', subscriptions: ['mail'] },
       ],

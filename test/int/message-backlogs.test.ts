@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
-import { applySubscriptions, createTidemark, defineTopics, defineWorker } from '../../src/index.ts';
+import { applySubscriptions, createTidemark, defineTopics, defineWorker, type MessageContext } from '../../src/index.ts';
 import { unitHandlers } from '../../src/registry.ts';
+import { runUntilIdle } from '../../src/testing.ts';
 import { type Claim, claimWork, markStarted } from '../../src/work/claim.ts';
 import { DEFAULT_CLAIM_OPTIONS } from '../../src/work/loop.ts';
 import { runBurst } from '../../src/work/run-burst.ts';
@@ -16,25 +17,34 @@ const topics = defineTopics({
   capped: z.object({ n: z.number() }),
 });
 let database: TestDatabase;
-let handle: (n: number) => unknown = () => {};
+let handle: (n: number, context: MessageContext) => unknown = () => {};
 const workers = (['deep', 'shallow', 'capped'] as const).map((name) =>
   defineWorker(topics, {
     topic: name,
     subscription: name,
     ...(name === 'capped' ? { maxMessages: 8 } : {}),
-    handler: ({ data }) => handle(data.n),
+    retry: { initialMs: 0 },
+    deadLetter: { maxDeliveryAttempts: 2 },
+    handler: ({ data }, context) => handle(data.n, context),
   }),
 );
 
+let tidemark: ReturnType<typeof create>;
+const create = () => createTidemark({ db: database.pool, topics, workers });
+
 beforeAll(async () => {
   database = await createTestDatabase();
+  tidemark = create();
   await applySubscriptions(database.db, workers);
 });
 beforeEach(async () => {
   handle = () => {};
   await database.ownerPool.query('delete from tidemark.work; delete from tidemark.message');
 });
-afterAll(() => database?.drop());
+afterAll(async () => {
+  await tidemark?.close();
+  await database?.drop();
+});
 
 const publish = (topic: string, count: number) =>
   database.pool.query(`select tidemark.publish_message($1, json_build_object('n', n)) from generate_series(1, $2::integer) n`, [
@@ -75,12 +85,21 @@ test('a subscription whose maxMessages leaves room for one burst gets one, and n
   expect((await claim()).units).toBe(0);
 });
 
+/** As the activity of its execution does. */
+async function runClaimedBurst() {
+  const burst = (await claim()).executions.find((execution) => execution.burst)?.burst;
+  return runBurst(burst?.id as string, {
+    pool: database.pool,
+    schema: 'tidemark',
+    handlerOf: findHandlers(unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore() })),
+    signal: new AbortController().signal,
+    width: 8,
+    unitBudgetMs: 5_000,
+  });
+}
+
 test('of a burst each message ends by itself, also where many end at once: one that is fenced off holds up no other', async () => {
   await publish('deep', 100);
-  const { executions } = await claim();
-  const burstId = executions.find(({ burst }) => burst)?.burst?.id as string;
-  const tidemark = createTidemark({ db: database.pool, topics, workers });
-  const handlers = unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore() });
   let handled = 0;
   handle = async (n) => {
     handled += 1;
@@ -92,14 +111,7 @@ test('of a burst each message ends by itself, also where many end at once: one t
       );
     }
   };
-  const counts = await runBurst(burstId, {
-    pool: database.pool,
-    schema: 'tidemark',
-    handlerOf: findHandlers(handlers),
-    signal: new AbortController().signal,
-    width: 8,
-    unitBudgetMs: 5_000,
-  });
+  const counts = await runClaimedBurst();
   expect(handled).toBe(100);
   expect(counts).toEqual({ finished: 90, released: 0 });
   const { rows } = await database.pool.query('select state, count(*)::integer as units from tidemark.work group by 1 order by 1');
@@ -107,5 +119,20 @@ test('of a burst each message ends by itself, also where many end at once: one t
     { state: 'done', units: 90 },
     { state: 'started', units: 10 },
   ]);
-  await tidemark.close();
+});
+
+test.each([
+  ['a deadlock', '40P01'],
+  ['a serialization failure', '40001'],
+])('a delivery that always meets %s leaves its burst, so that the others are done; alone it counts, until it is dead', async (_, code) => {
+  await publish('deep', 100);
+  handle = async (n, { db }) => {
+    if (n === 10) await db.query(`do $$ begin raise exception 'given up for another' using errcode = '${code}'; end $$`);
+  };
+  expect(await runClaimedBurst()).toEqual({ finished: 99, released: 1 });
+  const left = () =>
+    database.pool.query(`select state, alone, attempt, failures, error ->> 'code' as code from tidemark.work where state <> 'done'`);
+  expect((await left()).rows).toEqual([{ state: 'ready', alone: true, attempt: 1, failures: 0, code }]);
+  await runUntilIdle(tidemark);
+  expect((await left()).rows).toEqual([{ state: 'dead', alone: true, attempt: 3, failures: 2, code }]);
 });

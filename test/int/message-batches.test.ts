@@ -272,6 +272,20 @@ describe('a batch', () => {
     expect(await effects()).toEqual(upTo(4));
   });
 
+  test('in which one always meets a deadlock goes on alone: the others are done, and it is dead after its own attempts', async () => {
+    handle = async (messages, { db }) => {
+      const meets = messages.some(({ data }) => data.n === 1);
+      if (meets) await db.query(`do $$ begin raise exception 'given up for another' using errcode = '40P01'; end $$`);
+    };
+    await publish(...upTo(3));
+    await runUntilIdle(tidemark);
+    expect((await states()).map(({ state, failures }) => [state, failures])).toEqual([
+      ['done', 0],
+      ['dead', 3],
+      ['done', 0],
+    ]);
+  });
+
   test('whose database does not answer fails no message, and is tried again as it is', async () => {
     await publish(...upTo(3));
     const burstId = batchesOf((await claim()).executions)[0]?.id as string;

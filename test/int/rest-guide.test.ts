@@ -3,9 +3,14 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { applySubscriptions, defineTopics, defineWorker } from '../../src/index.ts';
+import type { Scope } from '../../src/tokens/scopes.ts';
+import { failWork } from '../../src/work/end.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, makeToken } from '../support/http-tokens.ts';
+import { workRows } from '../support/work-rows.ts';
 
 const guide = readFileSync(new URL('../../docs/guides/rest.md', import.meta.url), 'utf8');
 /** Commands, each with the answer that is printed below it, where there is one. */
@@ -14,12 +19,16 @@ const examples = [...guide.matchAll(/```sh\n(.*?)```\n(?:\n```(?:json|text)\n(.*
   answer,
 }));
 
+const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }) });
+const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'order-placed-mail', handler: () => {} });
+
 let database: TestDatabase;
 let server: TestServer;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  server = await startTestServer(database, askForTokens(database));
+  await applySubscriptions(database.db, [mail]);
+  server = await startTestServer(database, { ...askForTokens(database), topics, workers: [mail] });
 });
 afterAll(async () => {
   await server?.close();
@@ -29,16 +38,33 @@ afterAll(async () => {
 test('its examples answer what it says', async () => {
   const [setup, functions, ...calls] = examples;
   expect(setup?.command).toContain('export TIDEMARK=');
-  expect(calls.length).toBeGreaterThan(6);
-  const { token } = await makeToken(database, { scopes: ['read', 'write'] });
-  const env = { ...process.env, TIDEMARK: server.url, TOKEN: token };
+  expect(calls.length).toBeGreaterThan(12);
+  const env = { ...process.env, TIDEMARK: server.url, TOKEN: await tokenOf(setup?.command) };
   for (const { command, answer } of calls) {
+    if (command.includes('export TOKEN=')) {
+      env.TOKEN = await tokenOf(command);
+      continue;
+    }
+    if (command.includes('"/dead-letters?')) {
+      await giveUp('delivery/order-placed-mail/1');
+    }
     const script = `set -euo pipefail\n${functions?.command}\n${command}`;
     const { stdout } = await promisify(execFile)('bash', ['-c', script], { env });
     expect(answer, command).toBeDefined();
     expect(plain(stdout), command).toMatch(patternOf(answer as string));
   }
 });
+
+/** With the scopes that the command asks for. */
+async function tokenOf(command = ''): Promise<string> {
+  const scopes = /--scopes ([a-z,]+)/.exec(command)?.[1]?.split(',') as Scope[];
+  return (await makeToken(database, { scopes })).token;
+}
+
+async function giveUp(id: string): Promise<void> {
+  const work = workRows(database);
+  await failWork(work.db, await work.begin(id), { code: 'handler_failed', message: 'The server said 550' }, { dead: true });
+}
 
 /** Blank space is for people. */
 const plain = (text: string) => text.replaceAll(/\s+/g, '');

@@ -54,7 +54,7 @@ test('a corrupt snapshot makes no unit dead while an older one and the log can s
     entry: { logId: 'spoiled', sequenceId: 29n },
     progress: null,
   } as Unit;
-  const context = { signal: new AbortController().signal, db: pool, recordProgress: async () => {} };
+  const context = { signal: new AbortController().signal, db: pool, extend: () => {}, recordProgress: async () => {} };
   expect(await handler.run(unit, context)).toEqual({ snapshot: expected });
   expect(warnings).toEqual([
     `snapshot/spoiled/29: the snapshot at 20 cannot be used, an older one and the entries since stood in. Blob '${newest}' cannot be used: it is not a whole gzip file.`,

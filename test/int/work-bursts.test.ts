@@ -125,6 +125,12 @@ describe('leaves to run alone, in a new epoch, and the others are done', () => {
       { message: 'no such customer' },
     ));
 
+  test('a unit that meets a deadlock, which is not counted', async () => {
+    const deadlock = Object.assign(new Error('deadlock detected'), { code: '40P01' });
+    await releasesTheThird(handled(third(() => Promise.reject(deadlock))), {}, { code: '40P01' });
+    expect(await work.row('mail/003')).toMatchObject({ failures: 0 });
+  });
+
   test('a unit that turns out long', () => releasesTheThird(handled(third(async () => 'long'))));
 
   test('a unit that ignores its deadline', () =>

@@ -271,7 +271,12 @@ describe('ackDeadlineMs', () => {
     const hanging = await subscribed({ ackDeadlineMs: 60_001 }, () => delay(20_000, undefined, { ref: false }));
     const id = await hanging.publish(1);
     const handler = { ...(hanging.handlerOf(id) as UnitHandler), long: true, deadlineMs: 100 };
-    const { runLongUnit } = carryOutActivities({ pool: database.pool, schema: 'tidemark', handlerOf: () => handler });
+    const { runLongUnit } = carryOutActivities({
+      pool: database.pool,
+      schema: 'tidemark',
+      handlerOf: () => handler,
+      watch: () => () => {},
+    });
     await work.markAll(await work.claim());
     const environment = new MockActivityEnvironment();
     expect(await environment.run(runLongUnit, id, Number((await work.row(id)).epoch))).toEqual({ type: 'nothing' });

@@ -30,12 +30,13 @@ export async function startTestServer(
     logTypes = [],
     topics = {},
     workers = [],
+    changes = [],
     blobs = createMemoryBlobStore(),
     port = 0,
     ...options
-  }: Partial<HttpAppOptions> & Pick<TidemarkOptions, 'logTypes' | 'topics' | 'workers' | 'blobs'> & { port?: number } = {},
+  }: Partial<HttpAppOptions> & Pick<TidemarkOptions, 'logTypes' | 'topics' | 'workers' | 'changes' | 'blobs'> & { port?: number } = {},
 ): Promise<TestServer> {
-  const tidemark = createTidemark({ db: database.pool, blobs, logTypes, topics, workers });
+  const tidemark = createTidemark({ db: database.pool, blobs, logTypes, topics, workers, changes });
   const app = await createHttpApp({ tidemark, db: database.db, authorize: everybody, version: '0.0.0', ...options });
   const url = await app.listen({ host: '127.0.0.1', port });
   return {

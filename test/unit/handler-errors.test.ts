@@ -6,7 +6,7 @@ import { NonRetryableError } from '../../src/messages/retry-policy.ts';
 import type { Unit } from '../../src/work/unit.ts';
 
 const unit = { failures: 0 } as Unit;
-const worker = { subscription: 's', topic: 't', handler: () => {}, retry: { initialMs: 40, jitter: 0 } };
+const worker = { owner: "subscription 's'", retry: { initialMs: 40, jitter: 0 } };
 const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
 test('what the handler throws is its own, also where a service does not answer; of what it did not throw an outage is nobody’s', () => {

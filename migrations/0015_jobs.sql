@@ -1,0 +1,272 @@
+-- Jobs: long work that somebody asked for and looks at. A job is a unit of work, `job/<name>/<id>`, of the group of its name: attempts, caps, priorities,
+-- pauses and deaths are those of work. What a person sees of it beside its unit is here, and goes with the unit.
+
+alter table work_group add column keep_dead integer check (keep_dead >= 0);
+comment on column work_group.keep_dead is 'Dead units beyond the newest so many are pruned. Null: they stay until redriven or discarded.';
+
+create index work_job on work (group_name, created_at, id) where workflow = 'job';
+create index work_job_actor on work (group_name, actor) where workflow = 'job' and state in ('waiting', 'ready');
+
+create table job_attempt (
+  id bigint generated always as identity primary key,
+  work_id text not null,
+  attempt integer not null,
+  begun_at timestamptz,
+  failed_at timestamptz not null default clock_timestamp(),
+  error json not null
+);
+comment on table job_attempt is 'Attempts of jobs that ended in an error.';
+create index job_attempt_work_id on job_attempt (work_id, id);
+
+create table job_line (
+  id bigint generated always as identity primary key,
+  work_id text not null,
+  attempt integer not null,
+  level text not null check (level in ('debug', 'info', 'warn', 'error')),
+  text text not null,
+  fields json,
+  written_at timestamptz not null default clock_timestamp()
+);
+comment on table job_line is 'Output of jobs: the lines that their handlers log.';
+create index job_line_work_id on job_line (work_id, id);
+
+create table job_step (
+  work_id text not null,
+  name text not null check (length(name) between 1 and 200),
+  result json check (octet_length(result::text) <= 262144),
+  finished_at timestamptz not null default clock_timestamp(),
+  primary key (work_id, name)
+);
+comment on table job_step is 'Steps that have finished: a later attempt has their results and does not run them.';
+
+create table job_dedupe (
+  name text not null,
+  key text not null check (length(key) between 1 and 520),
+  job_id text not null,
+  first_at timestamptz not null default clock_timestamp(),
+  until timestamptz not null,
+  primary key (name, key)
+);
+comment on table job_dedupe is 'What was enqueued under a key, or with an id of the caller''s: within its window it is the same job, however long the finished one is kept.';
+comment on column job_dedupe.first_at is 'When the one that waits was enqueued: what is put off is put off from here.';
+create index job_dedupe_until on job_dedupe (until);
+
+create table job_turn (
+  group_name text not null,
+  fairness_key text not null,
+  turn timestamptz not null,
+  primary key (group_name, fairness_key)
+);
+comment on table job_turn is 'The place that the newest job of each fairness key has in the order of its group. Empty for groups whose jobs have no keys.';
+
+-- Where the next job of a key stands: right behind the first that waits, or right behind the key's own last one. So keys take turns however many
+-- jobs each has. Those without a key share one. Null: the group has no keys, first come first served.
+create function take_job_turn(p_group text, p_key text, p_priority smallint) returns timestamptz language plpgsql set search_path from current as $$
+declare
+  v_first timestamptz;
+  v_turn timestamptz;
+begin
+  if p_key is null and not exists (select 1 from job_turn t where t.group_name = p_group) then
+    return null;
+  end if;
+  select least(w.not_before, clock_timestamp()) into v_first from work w
+  where w.group_name = p_group and w.priority = p_priority and w.state = 'ready' order by w.not_before limit 1;
+  v_first := coalesce(v_first, clock_timestamp());
+  insert into job_turn as t (group_name, fairness_key, turn) values (p_group, coalesce(p_key, ''), v_first)
+  on conflict (group_name, fairness_key) do update set turn = greatest(t.turn + interval '1 microsecond', v_first)
+  returning turn into v_turn;
+  return least(v_turn, clock_timestamp());
+end
+$$;
+
+-- What is known of an earlier life goes: the job begins from its beginning.
+create function forget_job(p_work_id text) returns void language sql set search_path from current as $$
+  delete from job_attempt where work_id = p_work_id;
+  delete from job_line where work_id = p_work_id;
+  delete from job_step where work_id = p_work_id;
+$$;
+
+create function forget_job_of() returns trigger language plpgsql set search_path from current as $$
+begin
+  perform forget_job(old.id);
+  return null;
+end
+$$;
+create trigger job_gone after delete on work for each row when (old.workflow = 'job') execute function forget_job_of();
+
+-- Enqueues a job. With an id of the caller's or a key it may be one that is there already:
+--   created   a new one
+--   ignored   one that is there; nothing was written
+--   replaced  one that waits; it has this input now
+--   full      its actor has p_max_waiting that wait; nothing was written
+-- What has been claimed has its input: for 'replace' and 'debounce' it is running, and what comes then is a new one.
+create function enqueue_job(
+  p_name text, p_id text, p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null,
+  p_fairness_key text default null, p_key text default null, p_mode text default null, p_window interval default null,
+  p_max_wait interval default null, p_max_waiting integer default null,
+  p_actor text default null, p_correlation_id text default null, p_causation_id text default null,
+  out answer text, out id text
+) language plpgsql set search_path from current as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_not_before timestamptz := p_not_before;
+  v_known job_dedupe;
+  v_state text;
+begin
+  id := p_id;
+  if p_mode = 'debounce' then
+    v_not_before := v_now + p_window;
+  end if;
+  if p_key is not null then
+    loop
+      insert into job_dedupe as d (name, key, job_id, until)
+      values (p_name, p_key, p_id, v_now + coalesce(p_window, interval '0'))
+      on conflict do nothing;
+      exit when found;
+      select * into v_known from job_dedupe d where d.name = p_name and d.key = p_key for update;
+      exit when found;
+    end loop;
+  end if;
+  if v_known.job_id is not null then
+    -- Not locked: one that runs is to end while this transaction goes on.
+    select w.state into v_state from work w where w.id = 'job/' || p_name || '/' || v_known.job_id;
+    if p_mode = 'ignore' and (v_known.until > v_now or v_state in ('waiting', 'ready', 'claimed', 'started')) then
+      answer := 'ignored';
+      id := v_known.job_id;
+      return;
+    end if;
+    if p_mode <> 'ignore' and v_state in ('waiting', 'ready') then
+      if p_mode = 'debounce' then
+        v_not_before := least(v_not_before, greatest(v_known.first_at + p_max_wait, v_now));
+      end if;
+      update work w set input = p_input, priority = p_priority, not_before = coalesce(v_not_before, w.not_before), actor = p_actor,
+        correlation_id = p_correlation_id, causation_id = p_causation_id
+      where w.id = 'job/' || p_name || '/' || v_known.job_id and w.state in ('waiting', 'ready');
+      -- It may have been claimed meanwhile.
+      if found then
+        answer := 'replaced';
+        id := v_known.job_id;
+        return;
+      end if;
+      v_not_before := case when p_mode = 'debounce' then v_now + p_window else p_not_before end;
+    end if;
+  end if;
+  if p_max_waiting is not null and p_actor is not null and p_max_waiting <= (
+    select count(*) from (
+      select 1 from work w where w.group_name = p_name and w.actor = p_actor and w.workflow = 'job' and w.state in ('waiting', 'ready')
+      limit p_max_waiting) n
+  ) then
+    if p_key is not null and v_known.job_id is null then
+      delete from job_dedupe d where d.name = p_name and d.key = p_key;
+    end if;
+    answer := 'full';
+    return;
+  end if;
+  if v_known.job_id is not null then
+    update job_dedupe d set job_id = p_id, first_at = v_now, until = v_now + coalesce(p_window, interval '0')
+    where d.name = p_name and d.key = p_key;
+  end if;
+  if not exists (select 1 from work_group g where g.name = p_name) then
+    insert into work_group (name) values (p_name) on conflict do nothing;
+  end if;
+  if v_not_before is null or v_not_before <= v_now then
+    v_not_before := coalesce(take_job_turn(p_name, p_fairness_key, p_priority), v_not_before);
+  end if;
+  answer := case add_work('job/' || p_name || '/' || p_id, 'job', p_name, p_input => p_input, p_priority => p_priority, p_not_before => v_not_before,
+    p_actor => p_actor, p_correlation_id => p_correlation_id, p_causation_id => p_causation_id) when 'added' then 'created' else 'ignored' end;
+  if answer = 'created' and p_key is not null then
+    -- One of that id may have ended longer ago than its window.
+    perform forget_job('job/' || p_name || '/' || p_id);
+  end if;
+end
+$$;
+
+-- An attempt of a job has failed, whether or not there is another.
+create function keep_failed_attempt() returns trigger language plpgsql set search_path from current as $$
+begin
+  insert into job_attempt (work_id, attempt, begun_at, error) values (new.id, new.attempt, new.begun_at, new.error);
+  return null;
+end
+$$;
+create trigger job_attempt_failed after update of failures, state on work
+  for each row when (new.workflow = 'job' and new.error is not null and (new.failures > old.failures or new.state = 'dead' and old.state <> 'dead'))
+  execute function keep_failed_attempt();
+
+-- A job has ended: whoever subscribes to that is told, in the same transaction.
+create function publish_job_end() returns trigger language plpgsql set search_path from current as $$
+declare
+  v_topic text := case new.state when 'done' then 'job.completed' else 'job.failed' end;
+begin
+  if exists (select 1 from subscription s where s.topic = v_topic and s.enabled) then
+    perform publish_message(v_topic,
+      json_strip_nulls(json_build_object(
+        'name', new.group_name, 'id', substr(new.id, length('job/' || new.group_name || '/') + 1), 'actor', new.actor, 'attempts', new.attempt,
+        'result', new.result, 'error', case when new.state = 'dead' then json_build_object('code', new.error ->> 'code', 'message', new.error ->> 'message') end)),
+      p_actor => new.actor, p_correlation_id => new.correlation_id, p_causation_id => new.id);
+  end if;
+  return null;
+end
+$$;
+create trigger job_ended after update of state on work
+  for each row when (new.workflow = 'job' and new.state in ('done', 'dead') and old.state <> new.state) execute function publish_job_end();
+
+-- Cancels a job wherever it is; a running attempt changes nothing from here on. The state that it had; null: it had ended, or there is none.
+create function cancel_job(p_work_id text) returns text language plpgsql set search_path from current as $$
+declare
+  v_state text;
+begin
+  select w.state into v_state from work w
+  where w.id = p_work_id and w.workflow = 'job' and w.state in ('waiting', 'ready', 'claimed', 'started') for update;
+  if not found then
+    return null;
+  end if;
+  update work w set state = 'cancelled', finished_at = clock_timestamp(), fence = null, burst_id = null, check_after = null, lease_until = null
+  where w.id = p_work_id;
+  return v_state;
+end
+$$;
+
+-- A step of the attempt that holds the fence has finished. False: another attempt has taken over.
+create function finish_step(p_work_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_name text, p_result json)
+returns boolean language plpgsql set search_path from current as $$
+begin
+  update work w set unended = 1, check_after = clock_timestamp() + interval '1 minute', checks = 0
+  where w.id = p_work_id and w.epoch = p_epoch and w.attempt = p_attempt and w.fence = p_fence and w.state = 'started';
+  if not found then
+    return false;
+  end if;
+  insert into job_step (work_id, name, result) values (p_work_id, p_name, p_result);
+  return true;
+end
+$$;
+
+-- Dead units beyond the newest keep_dead of their group, keys whose window is over, turns that are past. At most p_limit of each.
+create function prune_jobs(p_limit integer) returns bigint language plpgsql set search_path from current as $$
+declare
+  v_count bigint;
+begin
+  with old as (
+    select o.id from work_group g cross join lateral (
+      select w.id from work w where w.group_name = g.name and w.state = 'dead' order by w.finished_at desc offset g.keep_dead limit p_limit
+    ) o where g.keep_dead is not null limit p_limit
+  ), locked as (
+    select w.id from work w join old o on o.id = w.id where w.state = 'dead' for update of w skip locked
+  ), pruned as (
+    delete from work w using locked l where w.id = l.id returning 1
+  )
+  select count(*) into v_count from pruned;
+  delete from job_dedupe where (name, key) in (
+    select d.name, d.key from job_dedupe d where d.until < clock_timestamp() and not exists (
+      select 1 from work w where w.id = 'job/' || d.name || '/' || d.job_id and w.state in ('waiting', 'ready', 'claimed', 'started'))
+    limit p_limit for update of d skip locked);
+  delete from job_turn where (group_name, fairness_key) in (
+    select t.group_name, t.fairness_key from job_turn t where t.turn < clock_timestamp() - interval '1 day' and not exists (
+      select 1 from work w where w.group_name = t.group_name and w.state = 'ready')
+    limit p_limit for update of t skip locked);
+  return v_count;
+end
+$$;
+
+insert into workflow_name (name) values ('job') on conflict (name) do nothing;
+
+call settle_privileges();
