@@ -226,6 +226,79 @@ begin
 end
 $$;
 
+-- Claims one job for a process that carries out what it enqueues itself, under the lock of all claims, so that caps and rates hold. In a new epoch: what
+-- has been started for an earlier one finds nothing to begin. Its execution, 'inline/<token>', is none of Temporal's: a sweep finds it gone once
+-- hold_job has not been called for a minute.
+--   claimed  it is to be begun in this epoch
+--   later    its time has not come: it has after wait_ms
+--   busy     another has it, or its group has no place
+--   paused   its group is
+--   ended    it has, or there is none
+create function claim_job(p_work_id text, p_token uuid, p_lease interval, out answer text, out epoch bigint, out wait_ms integer)
+language plpgsql set search_path from current as $$
+#variable_conflict use_column
+declare
+  v work;
+  v_group work_group;
+  v_now timestamptz;
+begin
+  perform 1 from installation for update;
+  v_now := clock_timestamp();
+  select * into v from work w where w.id = p_work_id and w.workflow = 'job' for update;
+  if not found or v.state not in ('ready', 'claimed', 'started') then
+    answer := 'ended';
+    return;
+  end if;
+  select * into v_group from work_group g where g.name = v.group_name;
+  answer := 'busy';
+  if v.state = 'started' then
+    if v.execution not like 'inline/%' or v.check_after >= v_now then
+      return;
+    end if;
+    update work w set state = 'ready', epoch = nextval('work_epoch'), fence = null, check_after = null, checks = 0 where w.id = p_work_id;
+  elsif v.state = 'claimed' and v.lease_until >= v_now then
+    return;
+  elsif v.not_before > v_now then
+    answer := 'later';
+    wait_ms := ceil(extract(epoch from v.not_before - v_now) * 1000);
+    return;
+  end if;
+  if v_group.paused then
+    answer := 'paused';
+    return;
+  end if;
+  if v.state = 'ready' and not work_group_has_room(v.group_name) or v_group.rate_units is not null and not take_rate(v.group_name) then
+    return;
+  end if;
+  answer := 'claimed';
+  epoch := nextval('work_epoch');
+  update work w set state = 'claimed', epoch = claim_job.epoch, claim_token = p_token, lease_until = v_now + p_lease, burst_id = null,
+    execution = 'inline/' || p_token
+  where w.id = p_work_id;
+end
+$$;
+
+-- The process that claimed it is alive, whatever its handler does.
+create function hold_job(p_work_id text, p_token uuid) returns void language sql set search_path from current as $$
+  update work set check_after = clock_timestamp() + interval '1 minute', checks = 0
+  where id = p_work_id and state = 'started' and execution = 'inline/' || p_token
+$$;
+
+-- Jobs of these names that nobody has, and have not been begun for p_age: of a process that died, or redriven.
+create function jobs_left(p_names text[], p_age interval, p_limit integer) returns setof text language sql set search_path from current as $$
+  select l.id from (
+    select w.id, w.priority, w.not_before from work w
+    where w.state = 'ready' and w.workflow = 'job' and w.group_name = any (p_names) and w.not_before <= clock_timestamp() - p_age
+    union all
+    select w.id, w.priority, w.not_before from work w
+    where w.state in ('claimed', 'started') and w.workflow = 'job' and w.group_name = any (p_names)
+      and case when w.state = 'claimed' then w.lease_until < clock_timestamp()
+        else w.execution like 'inline/%' and w.check_after < clock_timestamp() end
+  ) l
+  where not exists (select 1 from work_group g join work w on w.group_name = g.name where w.id = l.id and g.paused)
+  order by l.priority, l.not_before, l.id limit p_limit
+$$;
+
 -- A step of the attempt that holds the fence has finished. False: another attempt has taken over.
 create function finish_step(p_work_id text, p_epoch bigint, p_attempt integer, p_fence uuid, p_name text, p_result json)
 returns boolean language plpgsql set search_path from current as $$

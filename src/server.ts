@@ -48,6 +48,8 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
       entryWork: [...registry.entryWork.values()],
       topics: registry.topics,
       workers: [...registry.workers.values()],
+      jobs: [...registry.jobs.values()],
+      useJobs: config.jobs.useJobs,
       connectionString: databaseUrl,
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
     });
@@ -61,6 +63,8 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
     const parts = { tidemark, db, readOnly, version: readVersion(), logger: log };
     const app = await createHttpApp({ ...http, ...limits, ...authorizer, ...ofTemporal, ...parts });
     const address = await listenHttp(app, at);
+    // Those of an earlier process that died are this one's where jobs run here.
+    if (!tidemark.useJobs) void tidemark.wake();
     log.info({ app: file, schema, address: `${address}${http.basePath}/`, auth: authorizer.auth, readOnly }, 'running');
     await untilAborted(signal);
     await closeHttp(app);

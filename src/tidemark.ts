@@ -21,9 +21,13 @@ import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
 import { readLog } from './event-log/read-log.ts';
 import type { TypedLog } from './event-log/typed-log.ts';
 import type { AnyJob, OutputOf } from './jobs/define-job.ts';
-import { type EnqueueOptions, type Enqueuer, enqueueJob } from './jobs/enqueue.ts';
+import type { Enqueuer } from './jobs/enqueue.ts';
+import { createInlineEnqueuer } from './jobs/inline-enqueuer.ts';
+import type { JoinedEnqueuer } from './jobs/job-enqueuer.ts';
 import { createJobHandle, type JobHandle } from './jobs/job-handle.ts';
 import { type JobPage, type ListJobsOptions, listJobs } from './jobs/list-jobs.ts';
+import { poolOfJobs } from './jobs/pool-of-jobs.ts';
+import { createTemporalEnqueuer } from './jobs/temporal-enqueuer.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
 import { type Publisher, publishMessage } from './messages/publish.ts';
 import type { RegisteredTopics } from './messages/register.ts';
@@ -34,6 +38,7 @@ import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender } from './postgres/hints.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import { loadJobSettings } from './settings/job-settings.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
@@ -53,6 +58,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   changes?: readonly AnyChange[];
   /** What may be enqueued: see defineJob. */
   jobs?: readonly AnyJob[];
+  /** False: jobs run in the process that enqueues them, without Temporal and without a starter. Default: what USE_JOBS says, else true. */
+  useJobs?: boolean;
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -71,8 +78,11 @@ export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> 
 }
 
 export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> extends TidemarkTransaction<TopicsT> {
-  /** Call it after the commit: tells starters and followers at once what a poll would find later. Nothing is lost without it. */
-  wake(): void;
+  /**
+   * Call it after the commit: tells starters and followers at once what a poll would find later. Nothing is lost without it. Where jobs run in this process,
+   * they run now, and it resolves when they have ended. Never rejects.
+   */
+  wake(): Promise<void>;
 }
 
 /** What it publishes or enqueues outside of a transaction is in one of its own. */
@@ -81,10 +91,13 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
   readonly db: ApplicationDatabase;
   readonly schema: string;
   readonly blobs: BlobStore | undefined;
+  /** False: jobs run in the process that enqueues them. */
+  readonly useJobs: boolean;
   /** Decoded snapshots, for whoever opens one of its logs by another way. */
   readonly cache: SnapshotCache;
   /**
-   * Runs `body` in a transaction of its own: committed when it resolves, rolled back when it throws. Starters are woken after the commit.
+   * Runs `body` in a transaction of its own: committed when it resolves, rolled back when it throws. Starters are woken after the commit; where jobs run
+   * in this process, it resolves when those that it enqueued have ended, whatever became of them.
    * @throws SetupError where `db` cannot begin one; what `body` throws; the driver's error where the commit failed
    */
   transaction<T>(body: (transaction: TidemarkTransaction<TopicsT>) => Promise<T>, provenance?: Provenance): Promise<T>;
@@ -109,7 +122,7 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
 
 const OPTIONS = {
   ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true },
-  ...{ blobs: true, defaults: true, connectionString: true, cacheBytes: true },
+  ...{ useJobs: true, blobs: true, defaults: true, connectionString: true, cacheBytes: true },
 } as const satisfies OptionNames<TidemarkOptions>;
 const POLL_WITH_LISTEN_MS = 1_000;
 const POLL_ALONE_MS = 200;
@@ -150,6 +163,10 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     cache: createSnapshotCache(cacheBytes === undefined ? {} : { maxBytes: cacheBytes }),
     blobs: (logId: string) => blobsOfLog(blobs ?? missingBlobStore, logId),
   };
+  const { useJobs = loadJobSettings().useJobs } = options;
+  const enqueuer = useJobs
+    ? createTemporalEnqueuer(hints)
+    : createInlineEnqueuer({ registry, schema, db: database, blobs: blobs ?? missingBlobStore, pool: poolOfJobs(db, connectionString) });
   const defaultProvenance = () => (typeof defaults === 'function' ? defaults() : defaults);
 
   function sendHints(appended: readonly AppendHint[]): void {
@@ -161,12 +178,14 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     }
   }
 
-  async function enqueueWithin<OutputT>(db: Database, job: AnyJob, input: unknown, options: EnqueueOptions): Promise<JobHandle<OutputT>> {
-    if (registry.jobs.get(job.name) !== job) {
-      throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
-    }
-    const { jobId, answer } = await enqueueJob(db, job, input, options);
-    return createJobHandle(database, jobId, answer);
+  function enqueueBy(enqueuer: JoinedEnqueuer, provenanceOf: () => Provenance): Enqueuer['enqueue'] {
+    return async (job, input, options = {}) => {
+      if (registry.jobs.get(job.name) !== job) {
+        throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
+      }
+      const { jobId, answer } = await enqueuer.enqueue(job, input, { ...options, ...mergeProvenance(options, provenanceOf()) });
+      return createJobHandle<OutputOf<typeof job>>(database, jobId, answer);
+    };
   }
 
   const alone: TypedLogDatabase = {
@@ -196,6 +215,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     const open = inSchema(tx, schema);
     const txDatabase: Database = { schema: open.schema, query: whileOpen(open.query), prepared: whileOpen(open.prepared) };
     const provenanceHere = () => mergeProvenance(provenance, defaultProvenance());
+    const joinedEnqueuer = enqueuer.within(txDatabase);
     const joined: TypedLogDatabase = {
       ...shared,
       db: txDatabase,
@@ -219,14 +239,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
         asked ||= value.deliveries > 0;
         return value;
       },
-      async enqueue(job, input, options = {}) {
-        const handle = await enqueueWithin<OutputOf<typeof job>>(txDatabase, job, input, {
-          ...options,
-          ...mergeProvenance(options, provenanceHere()),
-        });
-        asked ||= handle.answer !== 'ignored';
-        return handle;
-      },
+      enqueue: enqueueBy(joinedEnqueuer, provenanceHere),
     };
     rememberPublisher(tx, transaction.publish as Publisher['publish']);
     return {
@@ -240,6 +253,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
           asked = false;
           hints.work();
         }
+        return joinedEnqueuer.committed();
       },
     };
   }
@@ -249,16 +263,17 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     db,
     schema,
     blobs,
+    useJobs,
     cache: shared.cache,
     async transaction(body, provenance = {}) {
       await registration.ensure();
-      let wake = () => {};
+      let wake = async () => {};
       const value = await runInTransaction(db, async (tx) => {
         const joined = join(tx, provenance);
         wake = joined.wake;
         return body(joined.transaction).finally(joined.end);
       });
-      wake();
+      await wake();
       return value;
     },
     in(tx, provenance = {}) {
@@ -276,13 +291,9 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       return value;
     },
     async enqueue(job, input, options = {}) {
-      const handle = await enqueueWithin<OutputOf<typeof job>>(database, job, input, {
-        ...options,
-        ...mergeProvenance(options, defaultProvenance()),
-      });
-      if (handle.answer !== 'ignored') {
-        hints.work();
-      }
+      const joinedEnqueuer = enqueuer.within(database);
+      const handle = await enqueueBy(joinedEnqueuer, defaultProvenance)(job, input, options);
+      await joinedEnqueuer.committed();
       return handle;
     },
     job: (id) => createJobHandle(database, id),
@@ -298,12 +309,9 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       });
     },
     subscribe: (logId, onChange) => listener.subscribe(logId, onChange),
-    async wake() {
-      hints.work();
-      await hints.settled();
-    },
+    wake: enqueuer.wake,
     async close() {
-      await Promise.all([listener.close(), hints.settled()]);
+      await Promise.all([listener.close(), enqueuer.close(), hints.settled()]);
     },
   };
 }

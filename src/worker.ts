@@ -61,6 +61,7 @@ export async function runWorker({ app, starter, apply = false, subscriptions, ex
     };
     const options = {
       ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets), apply },
+      jobDefaults: config.jobs.defaults,
       warn: (message: string) => log.warn(message),
       log: linesOf(log),
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),

@@ -8,7 +8,9 @@ import type { Queryable } from '../postgres/queryable.ts';
 import { checkJob } from './check-job.ts';
 import type { JobContext } from './job-context.ts';
 
-export interface JobRetry extends Omit<RetryPolicy, 'factor'> {
+export interface JobRetry extends Omit<RetryPolicy, 'factor' | 'initialMs'> {
+  /** Before the second attempt. Default 500, or JOB_BACKOFF_MS. */
+  readonly initialMs?: number;
   /** Attempts that may fail before the job is dead, from 1 to 1,000. Default 3, or JOB_ATTEMPTS. */
   readonly attempts?: number;
   /** 'exponential' (the default): each interval is twice the one before, up to `maxMs`. 'fixed': all are `initialMs`. */

@@ -28,8 +28,10 @@ import { createJobSteps } from './job-steps.ts';
 /** An attempt that took longer: the next one is taken for long, too. */
 const SHORT_ATTEMPT_MS = 5_000;
 
-export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: HandlerDependencies): UnitHandler {
-  const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS, retry = {} } = job;
+export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
+  const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob } = dependencies;
+  const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS } = job;
+  const retry = { ...(jobDefaults.backoffMs === undefined ? {} : { initialMs: jobDefaults.backoffMs }), ...job.retry };
   const errors = createHandlerErrors({ owner: `job '${name}'`, retry: retryPolicyOf(retry) }, log);
   let lastTookMs = 0;
 
@@ -48,7 +50,7 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
       db,
       publish,
       async enqueue(next, input, options = {}) {
-        const { jobId: enqueued, answer } = await enqueueJob(inSchema(db, schema), next, input, { ...provenance, ...options });
+        const { jobId: enqueued, answer } = await enqueue(inSchema(db, schema), next, input, { ...provenance, ...options });
         return createJobHandle(inSchema(pool, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
@@ -74,7 +76,7 @@ export function jobHandler(job: AnyJob, topics: Topics, { pool, schema, log }: H
     deadlineMs,
     strictDeadline: true,
     cancellable: true,
-    maxAttempts: retry.attempts ?? DEFAULT_JOB_ATTEMPTS,
+    maxAttempts: retry.attempts ?? jobDefaults.attempts ?? DEFAULT_JOB_ATTEMPTS,
     async run(unit, context) {
       const input = readInput(job, unit);
       const { jobContext, progress, output } = contextOf(unit, context);

@@ -1,13 +1,14 @@
 /** What the registry says of its jobs is told to the database by each worker that starts: caps, rates, and how many that have ended are kept. */
 import type { Database } from '../postgres/queryable.ts';
+import type { JobDefaults } from '../settings/job-settings.ts';
 import { type AnyJob, DEFAULT_KEEP } from './define-job.ts';
 
-export async function registerJobs(db: Database, jobs: Iterable<AnyJob>): Promise<void> {
+export async function registerJobs(db: Database, jobs: Iterable<AnyJob>, defaults: JobDefaults = {}): Promise<void> {
   const settings = [...jobs].map(({ name, concurrency, rateLimit, keep = {} }) => ({
     name,
     cap: concurrency ?? null,
-    keep_finished: keep.completed ?? DEFAULT_KEEP.completed,
-    keep_dead: keep.failed ?? DEFAULT_KEEP.failed,
+    keep_finished: keep.completed ?? defaults.keepCompleted ?? DEFAULT_KEEP.completed,
+    keep_dead: keep.failed ?? defaults.keepFailed ?? DEFAULT_KEEP.failed,
     rate_units: rateLimit?.jobs ?? null,
     rate_per_ms: rateLimit?.perMs ?? null,
   }));

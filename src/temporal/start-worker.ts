@@ -16,6 +16,7 @@ import { takeSubscriptions } from '../messages/taking-processes.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
+import type { JobDefaults } from '../settings/job-settings.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
@@ -51,6 +52,8 @@ export interface StartWorkerOptions {
   observe?: ObserveEnd | undefined;
   /** Who is told of units that became dead; absent: nobody. The same for every worker of an installation. */
   onDead?: OnDead | undefined;
+  /** What jobs have that do not say it themselves. */
+  jobDefaults?: JobDefaults;
   /** Brings the subscriptions of the database to what the registry says, first. Default: it says what differs. */
   apply?: boolean;
 }
@@ -67,7 +70,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } = options;
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
-  const { except } = options;
+  const { except, jobDefaults = {} } = options;
   const handlers = unitHandlers(registry, {
     pool,
     schema,
@@ -76,10 +79,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     ...(warn === undefined ? {} : { warn }),
     log,
     onDead,
+    jobDefaults,
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
-  await registerJobs(db, registry.jobs.values());
+  await registerJobs(db, registry.jobs.values(), jobDefaults);
   const workers = [...registry.workers.values()];
   if (apply) await applySubscriptions(db, workers);
   const takes = handlers.flatMap(({ group }) => (group !== undefined && registry.workers.has(group) ? [group] : []));

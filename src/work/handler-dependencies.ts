@@ -1,6 +1,8 @@
 import type { BlobStore } from '../blob-store/blob-store.ts';
+import type { enqueueJob } from '../jobs/enqueue.ts';
 import type { OnDead } from '../jobs/on-dead.ts';
 import type { Pool } from '../postgres/pool.ts';
+import type { JobDefaults } from '../settings/job-settings.ts';
 
 /** What a worker gives to the handlers of its units. */
 export interface HandlerDependencies {
@@ -14,6 +16,10 @@ export interface HandlerDependencies {
   warn?: (message: string) => void;
   /** Takes the lines that handlers log. */
   log?: ((level: 'debug' | 'info' | 'warn' | 'error', text: string, fields: Record<string, unknown>) => void) | undefined;
+  /** What jobs have that do not say it themselves. */
+  jobDefaults?: JobDefaults;
+  /** How handlers of jobs enqueue others, where that is not all. */
+  enqueueJob?: typeof enqueueJob;
   /** Who is told of units that became dead. */
   onDead?: OnDead | undefined;
 }

@@ -35,7 +35,8 @@ export function listedUnit(row: any): ListedUnit {
   const optional = {
     entry: row.log_id === null ? null : { logId: row.log_id, sequenceId: String(row.sequence_id) },
     orderingKey: row.ordering_key,
-    execution: row.execution,
+    // Of a process that runs what it enqueues, it is none of Temporal's.
+    execution: row.execution?.startsWith('inline/') ? null : row.execution,
     error: row.error,
     fingerprint: row.error_fingerprint,
     progress: row.progress,

@@ -6,6 +6,7 @@ import { parseBlobLocation } from '../../src/blob-store/blob-location.ts';
 import { loadConfig } from '../../src/config.ts';
 import { SetupError } from '../../src/errors.ts';
 import { createLogger, linesOf, maskSecrets } from '../../src/logging.ts';
+import { loadJobSettings } from '../../src/settings/job-settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tidemark-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,6 +40,7 @@ describe('without any variable', () => {
       maxInFlight: undefined,
       cacheBytes: undefined,
       garbage: { everyMs: 86_400_000, graceMs: 86_400_000 },
+      jobs: { useJobs: true, serviceType: undefined, defaults: {} },
       http: {
         host: '127.0.0.1',
         port: undefined,
@@ -150,6 +152,12 @@ describe('a bad value is refused with its variable, itself and what it may be', 
     [{ TIDEMARK_UI_PORT: '70000' }, "TIDEMARK_UI_PORT is '70000': use a whole number from 1 to 65535."],
     [{ TIDEMARK_POSTGRES_PORT: '0' }, "TIDEMARK_POSTGRES_PORT is '0': use a whole number from 1 to 65535."],
     [{ TIDEMARK_TEMPORAL_PORT: 'x' }, "TIDEMARK_TEMPORAL_PORT is 'x': use a whole number from 1 to 65535."],
+    [{ USE_JOBS: 'maybe' }, "USE_JOBS is 'maybe': use 'on' or 'off'."],
+    [{ SERVICE_TYPE: 'backend' }, "SERVICE_TYPE is 'backend': use one of frontend, worker, monolith."],
+    [{ JOB_ATTEMPTS: '0' }, "JOB_ATTEMPTS is '0': use a whole number from 1 to 1000."],
+    [{ JOB_BACKOFF_MS: '1s' }, "JOB_BACKOFF_MS is '1s': use a whole number from 0 to 2147483647."],
+    [{ JOB_KEEP_COMPLETED: '-1' }, "JOB_KEEP_COMPLETED is '-1': use a whole number from 0 to 1000000."],
+    [{ JOB_KEEP_FAILED: '1000001' }, "JOB_KEEP_FAILED is '1000001': use a whole number from 0 to 1000000."],
     [{ TIDEMARK_MAX_IN_FLIGHT: '0' }, "TIDEMARK_MAX_IN_FLIGHT is '0': use a whole number from 1 to 1000."],
     [{ TIDEMARK_CACHE_BYTES: '1.5' }, "TIDEMARK_CACHE_BYTES is '1.5': use a whole number from 0 to 68719476736."],
     [{ TIDEMARK_SCHEMA: 'My-Schema' }, "TIDEMARK_SCHEMA is 'My-Schema': use 1 to 63 of a-z, 0-9 and _, not starting with a digit."],
@@ -274,4 +282,34 @@ test('what a handler logs is a line with its fields, and nothing below the level
   expect(lines.map((text) => JSON.parse(text))).toEqual([
     expect.objectContaining({ level: 30, msg: 'sent', messageId: '17', subscription: 'mail', attempt: 2, name: 'worker' }),
   ]);
+});
+
+describe('jobs', () => {
+  test.each([
+    ['on', true],
+    ['TRUE', true],
+    ['off', false],
+    ['0', false],
+  ])('USE_JOBS=%s', (USE_JOBS, useJobs) => {
+    expect(load({ USE_JOBS }).jobs.useJobs).toBe(useJobs);
+    expect(loadJobSettings({ USE_JOBS }).useJobs).toBe(useJobs);
+  });
+
+  test('an application reads theirs without those of servers', () => {
+    const environment = {
+      SERVICE_TYPE: 'frontend',
+      JOB_ATTEMPTS: '7',
+      JOB_BACKOFF_MS: '20',
+      JOB_KEEP_COMPLETED: '3',
+      JOB_KEEP_FAILED: '0',
+    };
+    const expected = {
+      useJobs: true,
+      serviceType: 'frontend',
+      defaults: { attempts: 7, backoffMs: 20, keepCompleted: 3, keepFailed: 0 },
+    };
+    expect(load(environment).jobs).toEqual(expected);
+    expect(loadJobSettings({ ...environment, TEMPORAL_ADDRESS: 'none of its business' })).toEqual(expected);
+    expect(() => loadJobSettings({ JOB_ATTEMPTS: 'many' })).toThrow("JOB_ATTEMPTS is 'many': use a whole number from 1 to 1000.");
+  });
 });

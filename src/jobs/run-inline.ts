@@ -1,0 +1,108 @@
+/**
+ * Carries out one job in this process: the same claim, beginning, handler, fences and ends as a worker's, and the waits between its attempts.
+ *
+ * It ends when the job has, whoever runs it: where a starter was faster, it waits for that. An outage of the database is waited out for half a minute;
+ * after that, and when the process is asked to stop, the job is left to whoever looks next.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from '../postgres/pool.ts';
+import { inSchema } from '../postgres/queryable.ts';
+import { beginWork } from '../work/begin.ts';
+import { renewWork } from '../work/claim.ts';
+import { runUnit } from '../work/run-unit.ts';
+import type { UnitHandler } from '../work/unit.ts';
+import type { WatchFence } from '../work/watch-fences.ts';
+
+export interface RunInlineOptions {
+  pool: Pool;
+  schema: string;
+  signal: AbortSignal;
+  watch: WatchFence;
+}
+
+export interface InlineJob {
+  workId: string;
+  handler: UnitHandler;
+  /** 'ended': for whatever it takes. 'time': between its attempts, not for whoever else has it or its place. 'never': neither. */
+  wait: 'ended' | 'time' | 'never';
+}
+
+const LEASE_MS = 10_000;
+/** Well within the minute after which one is taken for dead. */
+const HOLD_EVERY_MS = 10_000;
+const MAX_POLL_MS = 500;
+const BUSY_POLL_MS = 100;
+const FIRST_OUTAGE_PAUSE_MS = 250;
+const MAX_OUTAGES = 7;
+
+/** @returns 'later' where it is left to whoever has it */
+export async function runInline({ workId, handler, wait }: InlineJob, options: RunInlineOptions): Promise<'ended' | 'later'> {
+  const { pool, schema, signal } = options;
+  const db = inSchema(pool, schema);
+  for (let outages = 0; ; ) {
+    const token = randomUUID();
+    try {
+      signal.throwIfAborted();
+      const { rows } = await db.prepared(
+        `select answer, epoch, wait_ms from ${db.schema}.claim_job($1::text, $2::uuid, $3::integer * interval '1 millisecond')`,
+        [workId, token, LEASE_MS],
+      );
+      const { answer, epoch, wait_ms: waitMs } = rows[0];
+      if (answer === 'ended') {
+        return 'ended';
+      }
+      if (answer === 'paused' || wait === 'never' ? answer !== 'claimed' : answer === 'busy' && wait === 'time') {
+        return 'later';
+      }
+      if (answer !== 'claimed') {
+        await delay(answer === 'busy' ? BUSY_POLL_MS : Math.min(waitMs, MAX_POLL_MS), undefined, { signal });
+        continue;
+      }
+      const isOutage = await attempt(workId, { ...options, handler, epoch: Number(epoch), token });
+      if (!isOutage) {
+        outages = 0;
+        continue;
+      }
+      await renewWork(db, `inline/${token}`);
+    } catch {
+      if (signal.aborted) {
+        await renewWork(db, `inline/${token}`).catch(() => {});
+        return 'later';
+      }
+    }
+    outages += 1;
+    if (outages === MAX_OUTAGES) {
+      return 'later';
+    }
+    await delay(FIRST_OUTAGE_PAUSE_MS * 2 ** (outages - 1), undefined, { signal }).catch(() => {});
+  }
+}
+
+interface AttemptInline extends RunInlineOptions {
+  handler: UnitHandler;
+  epoch: number;
+  token: string;
+}
+
+/** @returns whether it says nothing of the job: the database did not answer, or the process is stopping */
+async function attempt(workId: string, { pool, schema, signal, watch, handler, epoch, token }: AttemptInline): Promise<boolean> {
+  const db = inSchema(pool, schema);
+  let unit = await beginWork(db, workId, epoch);
+  for (; unit === 'later'; unit = await beginWork(db, workId, epoch)) {
+    // Processes have died while it ran, or beside it: one such at a time.
+    await delay(MAX_POLL_MS, undefined, { signal });
+  }
+  if (!unit || unit.state === 'dead') {
+    return false;
+  }
+  const hold = setInterval(() => {
+    db.query(`select ${db.schema}.hold_job($1::text, $2::uuid)`, [workId, token]).catch(() => {});
+  }, HOLD_EVERY_MS);
+  try {
+    const outcome = await runUnit(unit, handler, { pool, schema, signal, watch, deadlineMs: handler.deadlineMs });
+    return outcome.type === 'failed' && outcome.kind === 'infrastructure';
+  } finally {
+    clearInterval(hold);
+  }
+}
