@@ -49,7 +49,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
   const db = inSchema(pool, schema);
   const fence = randomUUID();
-  const finish = finishTogether(db, width);
+  const recordEnd = finishTogether(db, width);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
   let refilling: Promise<void> | undefined;
@@ -98,6 +98,12 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
         refilling = undefined;
       });
     return refilling;
+  };
+
+  /** While it asks for more it holds what it has: without a unit in hand it would get none. */
+  const finish = async (unit: Unit): Promise<void> => {
+    await refilling?.catch(() => {});
+    await recordEnd(unit);
   };
 
   const next = async (): Promise<Unit | undefined> => {
