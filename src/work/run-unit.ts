@@ -48,7 +48,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
   const outcome = await attemptUnit(unit, handler, options);
   // One that goes on elsewhere, or was taken over, has not ended.
   if (outcome.type !== 'long' && outcome.type !== 'fenced') {
-    options.observe?.({ group: unit.group, outcome: OBSERVED[outcome.type], durationMs: performance.now() - beganAt });
+    options.observe?.({ group: unit.group, workId: unit.id, outcome: OBSERVED[outcome.type], durationMs: performance.now() - beganAt });
   }
   return outcome;
 }
