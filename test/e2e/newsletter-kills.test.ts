@@ -18,8 +18,8 @@ import { type NewsletterSink, startNewsletterSink } from '../support/newsletter-
 import { temporalAddress } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
-const RECIPIENTS = Number(process.env.NEWSLETTER_RECIPIENTS ?? 400);
-const KILLS = Number(process.env.NEWSLETTER_KILLS ?? 2);
+const RECIPIENTS = Number(process.env.NEWSLETTER_RECIPIENTS ?? 40);
+const KILLS = Number(process.env.NEWSLETTER_KILLS ?? 1);
 const DEADLINE_MS = 60_000 + RECIPIENTS * 30;
 /** One of so many has an address that the sink may hold its answer to: at each kill one is accepted, and its worker has not read it. */
 const HELD_OF = 10;
