@@ -30,6 +30,7 @@ import { notExposedRoutes } from './not-exposed.ts';
 import { measureRequests, operationsRoutes } from './operations.ts';
 import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
+import { scheduleRoutes } from './schedules.ts';
 import { sessionRoutes } from './session.ts';
 import { sheetRoutes } from './sheets.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
@@ -37,6 +38,7 @@ import { cutOffStalled } from './stalled-responses.ts';
 import { createStreams } from './streams.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { workRoutes } from './work.ts';
+import { workbookRoutes } from './workbooks.ts';
 
 export interface HttpAppOptions
   extends Omit<HttpContext, 'closing'>,
@@ -152,11 +154,13 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   workRoutes(app, context);
   messageRoutes(app, context, auth);
   subscriptionRoutes(app, context);
+  scheduleRoutes(app, context);
   deadLetterRoutes(app, context);
   jobRoutes(app, context, auth, basePath);
   jobDecisionRoutes(app, context);
   jobEventRoutes(app, context, streams);
   sheetRoutes(app, context, options);
+  workbookRoutes(app, context, basePath);
   const { db, tidemark } = options;
   const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];
   const readiness = createReadiness(checks, { warn: (message) => logger?.warn(message) });

@@ -40,7 +40,8 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     const { attempt, actor, correlationId, causationId } = unit;
     const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
     const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, async (value) => {
-      await errors.watch(context.recordProgress(value));
+      // A heartbeat before anything was said says nothing.
+      await errors.watch(context.recordProgress(Object.keys(value).length === 0 ? null : value));
       onJobChange?.(unit.id);
     });
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
@@ -51,13 +52,14 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     const jobContext: JobContext = {
       jobId,
       db,
+      schema,
       publish,
       async enqueue(next, input, options = {}) {
         const { jobId: enqueued, answer } = await enqueue(inSchema(db, schema), next, input, { ...provenance, ...options });
         return createJobHandle(inSchema(pool, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
-      heartbeat: createHeartbeat(context.signal, deadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
+      heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),
       step: createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch }),
       signal: context.signal,
       logger: output.logger,

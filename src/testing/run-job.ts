@@ -12,7 +12,7 @@ import type { RunStep } from '../jobs/job-steps.ts';
 import type { MessageLogger } from '../messages/message.ts';
 import type { PublishOptions } from '../messages/publish.ts';
 import { rememberPublisher } from '../messages/trigger-typed-event.ts';
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { DEFAULT_SCHEMA, inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { noDatabase } from './no-database.ts';
 import { orAborted } from './or-aborted.ts';
@@ -62,22 +62,26 @@ export async function runJob<OutputT, SentT>(
     const nothing = createJobHandle(inSchema(db), jobIdOf({ name: job.name, id: 'not-enqueued' }), 'created');
     return run(job, input, rest, {
       db,
+      schema: DEFAULT_SCHEMA,
       publish: async () => ({ messageId: '', deliveries: 0, isDuplicate: false }),
       enqueue: async () => nothing as never,
+      schema: DEFAULT_SCHEMA,
       inStep: (body) => body(db),
     });
   }
   return app.transaction(({ tx, publish, enqueue }) =>
     run(job, input, rest, {
       db: { query: (text, values) => tx.query(text, values) },
+      schema: app.schema,
       publish: publish as JobContext['publish'],
       enqueue,
+      schema: app.schema,
       inStep: (body) => app.transaction((step) => body(step.tx)),
     }),
   );
 }
 
-interface Surroundings extends Pick<JobContext, 'db' | 'publish' | 'enqueue'> {
+interface Surroundings extends Pick<JobContext, 'db' | 'schema' | 'publish' | 'enqueue'> {
   inStep<T>(body: (db: Queryable) => Promise<T>): Promise<T>;
 }
 
@@ -85,7 +89,7 @@ async function run<OutputT>(
   job: AnyJob,
   given: unknown,
   { actor, id = randomUUID(), attempt = 1, finished = {}, signal }: Omit<RunJobOptions, 'app' | 'db'>,
-  { db, publish, enqueue, inStep }: Surroundings,
+  { db, schema, publish, enqueue, inStep }: Surroundings,
 ): Promise<RunJobValue<OutputT>> {
   const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS } = job;
   const unit = { id: workIdOf({ name, id }), input: given, ...(actor === undefined ? {} : { actor }) };
@@ -109,6 +113,7 @@ async function run<OutputT>(
   const context: JobContext = {
     jobId: jobIdOf({ name, id }),
     db,
+    schema,
     signal: attemptSignal,
     attempt,
     idempotencyKey: unit.id,

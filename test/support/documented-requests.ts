@@ -16,6 +16,8 @@ export interface DocumentedRequest {
   headers?: Record<string, string>;
   /** `nobody`: without a token. `guest`: with one that allows publishing alone. `enqueuer`: with one that allows jobs alone. `stranger`: refused before it is known what they want. */
   as?: 'somebody' | 'nobody' | 'guest' | 'enqueuer' | 'stranger';
+  /** Of a server that runs jobs itself. */
+  isInline?: boolean;
   /** The answer goes on: its beginning is enough. */
   isStream?: boolean;
   /** Of a problem. Default: the usual one of its status. */
@@ -24,12 +26,15 @@ export interface DocumentedRequest {
   after?: (server: TestServer, headers: Record<string, string>) => Promise<unknown>;
 }
 
+const PAST = { from: '2024-11-01T00:00:00Z', to: '2024-11-03T00:00:00Z' };
+
 /** Over the scene of documented-scene.ts. */
 export const documentedRequests = ({
   token,
+  url,
   blobId,
   deadLetterId,
-}: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
+}: { token: string; url: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
   'GET /session': { 200: {} },
   'POST /session': {
     204: { body: { token } },
@@ -145,6 +150,24 @@ export const documentedRequests = ({
     400: { at: '/logs/flights/import', ...csv('a,1\n') },
     409: { at: '/logs/importing/import', ...csv('a,1\n'), code: 'import_running', after: importSlowly },
   },
+  'POST /workbooks': {
+    200: { body: { id: 'own', tables: [openTable(url)] }, isInline: true },
+    202: { body: { id: 'made', tables: [table] } },
+    400: { body: { tables: [] } },
+    409: { body: { id: 'sales', tables: [table] }, code: 'workbook_exists' },
+  },
+  'GET /workbooks': { 200: {}, 400: { at: '/workbooks?limit=0' } },
+  'GET /workbooks/{workbookId}': {
+    200: { at: '/workbooks/sales' },
+    400: { at: '/workbooks/Sales' },
+    404: { at: '/workbooks/nowhere', code: 'workbook_not_found' },
+  },
+  'POST /workbooks/{workbookId}/download': {
+    200: { at: '/workbooks/own/download', body: {}, isInline: true },
+    202: { at: '/workbooks/sales/download', body: {} },
+    400: { at: '/workbooks/sales/download', body: { tableIds: [] } },
+    404: { at: '/workbooks/nowhere/download', body: {}, code: 'workbook_not_found' },
+  },
   'GET /work': { 200: { at: '/work?state=dead' }, 400: { at: '/work?state=gone' } },
   'GET /work/{workId}': {
     200: { at: '/work/mail%2F1' },
@@ -219,6 +242,37 @@ export const documentedRequests = ({
     400: { at: '/jobs/report/run-now' },
     404: { at: '/jobs/report%3Anobody/run-now', code: 'job_not_found' },
   },
+  'GET /schedules': { 200: {} },
+  'GET /schedules/{schedule}': {
+    200: { at: '/schedules/newsletter' },
+    400: { at: '/schedules/News' },
+    404: { at: '/schedules/nowhere', code: 'schedule_not_found' },
+  },
+  'GET /schedules/{schedule}/next': {
+    200: { at: '/schedules/newsletter/next?limit=3' },
+    400: { at: '/schedules/newsletter/next?limit=0' },
+    404: { at: '/schedules/nowhere/next', code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/trigger': {
+    200: { at: '/schedules/newsletter/trigger', body: {} },
+    400: { at: '/schedules/newsletter/trigger', body: { overlap: 'never' } },
+    404: { at: '/schedules/nowhere/trigger', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/pause': {
+    200: { at: '/schedules/newsletter/pause', body: { note: 'documented' } },
+    400: { at: '/schedules/newsletter/pause', body: { note: '' } },
+    404: { at: '/schedules/nowhere/pause', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/resume': {
+    200: { at: '/schedules/newsletter/resume', body: {} },
+    400: { at: '/schedules/newsletter/resume', body: { note: '' } },
+    404: { at: '/schedules/nowhere/resume', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/backfill': {
+    200: { at: '/schedules/newsletter/backfill', body: PAST },
+    400: { at: '/schedules/newsletter/backfill', body: { from: PAST.to, to: PAST.from } },
+    404: { at: '/schedules/nowhere/backfill', body: PAST, code: 'schedule_not_found' },
+  },
   'POST /jobs/cancel': { 200: { body: { actor: 'nobody', state: 'running' } }, 400: { body: {} } },
   'POST /jobs/redrive': { 200: { body: { ids: ['report:ended'] } }, 400: { body: { state: 'done' } } },
   'POST /jobs/run-now': { 200: { body: { name: 'nothing' } }, 400: { body: { ids: [] } } },
@@ -233,6 +287,12 @@ export const documentedRequests = ({
   'POST /work/redrive': { 200: { body: { group: 'nobodys' } }, 400: { body: {} } },
   'POST /work/discard': { 200: { body: { ids: ['mail/1'] } }, 400: { body: { units: 1 } } },
 });
+
+/** Of a workbook. Nothing downloads it. */
+const table = { id: 'orders', source: { kind: 'csv', url: 'https://example.com/orders.csv' } };
+
+/** What a server says to everybody. */
+const openTable = (url: string) => ({ id: 'servers', source: { kind: 'rest', url: `${url}/openapi.json`, records: 'servers' } });
 
 function cell(value: number) {
   return { type: 'SetCellValueAndFormat', row: 0, column: 0, value };
