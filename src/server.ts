@@ -50,6 +50,7 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
       workers: [...registry.workers.values()],
       jobs: [...registry.jobs.values()],
       useJobs: config.jobs.useJobs,
+      schedules: [...registry.schedules.values()],
       connectionString: databaseUrl,
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
     });

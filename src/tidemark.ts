@@ -24,7 +24,6 @@ import type { AnyJob, OutputOf } from './jobs/define-job.ts';
 import type { Enqueuer } from './jobs/enqueue.ts';
 import { createInlineEnqueuer } from './jobs/inline-enqueuer.ts';
 import type { JoinedEnqueuer } from './jobs/job-enqueuer.ts';
-import type { JobHandle } from './jobs/job-handle.ts';
 import { type Jobs, openJobs } from './jobs/jobs.ts';
 import { poolOfJobs } from './jobs/pool-of-jobs.ts';
 import { createTemporalEnqueuer } from './jobs/temporal-enqueuer.ts';
@@ -38,10 +37,12 @@ import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender, logHint } from './postgres/hints.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import type { AnySchedule } from './schedules/define-schedule.ts';
 import { loadJobSettings } from './settings/job-settings.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
+import { type WorkbookActions, workbookActions } from './workbooks/workbook-actions.ts';
 
 export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   /** A pg Pool, or an adapter over another driver. */
@@ -60,6 +61,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   jobs?: readonly AnyJob[];
   /** False: jobs run in the process that enqueues them, without Temporal and without a starter. Default: what USE_JOBS says, else true. */
   useJobs?: boolean;
+  /** What a clock enqueues: see defineSchedule. Workers make sure of it, or `tidemark schedules apply`. */
+  schedules?: readonly AnySchedule[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -70,7 +73,7 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   cacheBytes?: number;
 }
 
-export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
+export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, WorkbookActions {
   /** The transaction itself, for the application's own statements. */
   readonly tx: Queryable;
   /** A log in this transaction. */
@@ -86,7 +89,7 @@ export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> ex
 }
 
 /** What it publishes or enqueues outside of a transaction is in one of its own. */
-export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, Jobs {
+export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, Jobs, WorkbookActions {
   readonly registry: Registry;
   readonly db: ApplicationDatabase;
   readonly schema: string;
@@ -117,7 +120,7 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
 }
 
 const OPTIONS = {
-  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true },
+  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true, schedules: true },
   ...{ useJobs: true, blobs: true, defaults: true, connectionString: true, cacheBytes: true },
 } as const satisfies OptionNames<TidemarkOptions>;
 const POLL_WITH_LISTEN_MS = 1_000;
@@ -135,6 +138,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers = [],
     changes = [],
     jobs = [],
+    schedules = [],
     blobs,
     defaults = {},
     cacheBytes,
@@ -148,6 +152,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers,
     changes,
     jobs,
+    schedules,
   });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);
@@ -229,7 +234,9 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       },
       afterAppend: (hint) => appended.push(hint),
     };
+    const enqueue = enqueueBy(joinedEnqueuer, provenanceHere);
     const transaction: TidemarkTransaction<TopicsT> = {
+      ...workbookActions(txDatabase, registry.jobs, enqueue),
       tx,
       log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
       async publish(topic, payload, options = {}) {
@@ -240,7 +247,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
         asked ||= value.deliveries > 0;
         return value;
       },
-      enqueue: enqueueBy(joinedEnqueuer, provenanceHere),
+      enqueue,
     };
     rememberPublisher(tx, transaction.publish as Publisher['publish']);
     return {
@@ -259,7 +266,15 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     };
   }
 
+  const enqueue: Enqueuer['enqueue'] = async (job, input, options) => {
+    const joinedEnqueuer = enqueuer.within(database);
+    const handle = await enqueueBy(joinedEnqueuer, defaultProvenance)(job, input, options);
+    await joinedEnqueuer.committed();
+    return handle;
+  };
+
   return {
+    ...workbookActions(database, registry.jobs, enqueue),
     registry,
     db,
     schema,
@@ -291,12 +306,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       }
       return value;
     },
-    async enqueue(job, input, options = {}) {
-      const joinedEnqueuer = enqueuer.within(database);
-      const handle = await enqueueBy(joinedEnqueuer, defaultProvenance)(job, input, options);
-      await joinedEnqueuer.committed();
-      return handle;
-    },
+    enqueue,
     ...jobsOfInstance,
     log(logType, id) {
       const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);

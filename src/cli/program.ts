@@ -19,12 +19,15 @@ import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
 import { visible } from './print.ts';
 import { addRetention } from './retention.ts';
+import { addSchedules } from './schedules.ts';
+import { addRun } from './run.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
 import { addSubscriptions } from './subscriptions.ts';
 import { addTokens } from './tokens.ts';
 import { UsageError } from './usage-error.ts';
+import { addWake } from './wake.ts';
 import { addWork } from './work.ts';
 import { addWorker } from './worker.ts';
 
@@ -70,6 +73,7 @@ function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(`tidemark: ${visible(oneLine(text))}\n`) });
   for (const add of [
     addDev,
+    addRun,
     addWorker,
     addStarter,
     addCdc,
@@ -87,7 +91,9 @@ function createProgram(): Command {
     addGc,
     addWork,
     addJobs,
+    addWake,
     addSubscriptions,
+    addSchedules,
     addDlq,
     addDemo,
     addDoctor,

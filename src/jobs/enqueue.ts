@@ -119,7 +119,7 @@ export async function enqueueJob(
 }
 
 /** @returns it as it is kept: as it was given, what the schema makes of it is made for the handler. @throws InvalidInputError */
-function encodeInput({ name, input: schema }: AnyJob, input: unknown): string {
+export function encodeInput({ name, input: schema }: AnyJob, input: unknown): string {
   const parsed = schema.safeParse(input);
   if (!parsed.success) {
     throw new InvalidInputError(`The input of job '${name}' is refused: ${describeIssues(parsed.error)}.`);

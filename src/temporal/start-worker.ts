@@ -26,6 +26,7 @@ import { installationId, registerWorkflows } from '../work/register.ts';
 import { findHandlers } from '../work/unit.ts';
 import { watchFences } from '../work/watch-fences.ts';
 import { connectWorker, type TemporalOptions } from './connection.ts';
+import { appSchedules, keepSchedules } from './keep-schedules.ts';
 import { type StarterOptions, startStarter } from './start-starter.ts';
 import { taskQueueOf } from './task-queue.ts';
 import { type WorkflowBundle, workerOptions } from './worker-options.ts';
@@ -123,9 +124,14 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     throw error;
   }
   const ran = worker.run();
+  // Their executions run on the task queue of the rest. A worker without any, of sheets alone for example, is not who says that there are none.
+  const stopScheduling =
+    part || registry.schedules.size === 0
+      ? async () => {}
+      : keepSchedules({ client, db, ...appSchedules(registry.schedules) }, warn ?? (() => {}));
   const ended = ran.finally(async () => {
     await forgetSubscriptions();
-    await loop?.stop();
+    await Promise.all([loop?.stop(), stopScheduling()]);
     await connection.close();
     await jobs.settled();
   });
@@ -152,7 +158,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     wake: () => loop?.wake(),
     stop() {
       stopping ??= (async () => {
-        await loop?.stop();
+        await Promise.all([loop?.stop(), stopScheduling()]);
         if (worker.getState() === 'RUNNING') {
           worker.shutdown();
         }

@@ -12,7 +12,6 @@ import {
   QueueFullError,
   UnknownJobError,
 } from '../../src/index.ts';
-import { addJob } from '../../src/jobs/add-job.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openEventStream } from '../support/event-stream.ts';
@@ -249,7 +248,8 @@ describe('decisions', () => {
   });
 
   test('are not about what Tidemark does for itself', async () => {
-    await addJob(database.db, { name: 'on-dead', id: '1' });
+    await database.ownerPool.query(`insert into tidemark.work_group (name) values ('on-dead') on conflict do nothing;
+      select tidemark.add_work('job/on-dead/1', 'job', 'on-dead')`);
     await expect(client.jobs.get('on-dead:1')).rejects.toThrow(JobNotFoundError);
     await expect(client.jobs.cancel('on-dead:1')).rejects.toThrow(JobNotFoundError);
     expect(await client.jobs.cancelAll({ state: 'waiting' })).toEqual({ jobs: 0 });

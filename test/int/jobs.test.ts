@@ -1,5 +1,6 @@
 /** What enqueueing promises, what a job's handler gets, and what a person sees of it: with its database, without Temporal. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -16,7 +17,6 @@ import {
   NonRetryableError,
   QueueFullError,
 } from '../../src/index.ts';
-import { addJob } from '../../src/jobs/add-job.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -222,6 +222,21 @@ describe('a job that runs', () => {
     expect(status.output).toMatchObject([{ level: 'info', text: 'half way', fields: { at: 5 }, attempt: 1 }]);
   });
 
+  test('keeps its progress over a heartbeat, which says nothing of its own', async () => {
+    const seen: unknown[] = [];
+    handle = async (_, { progress, heartbeat, jobId }) => {
+      await heartbeat();
+      seen.push(await tidemark.job(jobId).progress());
+      await progress(0.5);
+      await delay(600);
+      await heartbeat();
+      seen.push(await tidemark.job(jobId).progress());
+    };
+    await enqueue();
+    await runUntilIdle(tidemark);
+    expect(seen).toEqual([undefined, { fraction: 0.5 }]);
+  });
+
   test('writes once what it writes through db, publishes and enqueues with it, and none of it where it fails', async () => {
     handle = async ({ month }, { db, enqueue: enqueueNext, attempt }) => {
       await db.query('insert into public.effect values ($1)', [`${month} ${attempt}`]);
@@ -388,7 +403,8 @@ describe('a decision about jobs', () => {
   });
 
   test('of many is not one about what Tidemark does for itself', async () => {
-    await addJob(database.db, { name: 'on-dead', id: '1' });
+    await database.ownerPool.query(`insert into tidemark.work_group (name) values ('on-dead') on conflict do nothing;
+      select tidemark.add_work('job/on-dead/1', 'job', 'on-dead')`);
     expect(await tidemark.cancelJobs({})).toBe(0);
     expect((await tidemark.listJobs()).jobs).toEqual([]);
   });
