@@ -225,7 +225,8 @@ begin
   end if;
 
   with recursive load as (
-    select r.group_name, sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end)::integer as units
+    -- A burst goes on with what is ready: it keeps its width for as long as it is open.
+    select r.group_name, sum(case when r.burst_id is null then r.units else p_burst_width end)::integer as units
     from unnest(v_running_groups, v_running_bursts, v_running_units) r (group_name, burst_id, units) group by 1
   ), level as (
     -- The priorities that ready units of each group have, and when the first of each may run: whatever else looks at them begins there, past the
@@ -276,6 +277,11 @@ begin
   into v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_sinces, v_alone, v_rated
   from candidate c;
 
+  -- Nothing to be claimed, as most often while bursts run: what follows is left alone.
+  if v_candidates is null and not exists (select 1 from work w where w.state = 'ready' and w.burst_id is not null) then
+    return;
+  end if;
+
   if p_burst_size > 0 and cardinality(v_candidates) > p_burst_threshold then
     with candidate as materialized (
       select c.*, row_number() over (order by c.turn, c.seat) as place
@@ -298,21 +304,19 @@ begin
       where not c.alone and (c.room is null or c.room >= p_burst_width)
       group by 1, 2, 3, 4 having count(*) > p_burst_threshold
     ), share as (
-      select d.group_name, d.workflow, d.room, d.size, d.free, d.place, p_burst_size * ((d.free + d.groups - 1) / d.groups) as units
+      select d.group_name, d.workflow, d.room, d.free, d.place, p_burst_size * ((d.free + d.groups - 1) / d.groups) as units
       from (
         -- Of the groups with a backlog of one workflow, those with the fewest bursts open go first. One that has none waits for no other's,
-        -- as long as no more than twice as many are open. What a cap takes from the number of a group's bursts their size makes up
-        -- for: between one burst and the next its places are empty.
+        -- as long as no more than twice as many are open.
         select d.*, row_number() over (partition by d.workflow order by o.bursts, random()) as place, count(*) over (partition by d.workflow) as groups,
           case when d.places > 0 then d.places
-            else greatest(least(count(*) filter (where o.bursts = 0) over (partition by d.workflow), d.places + p_max_bursts), 0) end as free,
-          p_burst_size * p_max_bursts / least(greatest(coalesce(d.room, p_burst_width * p_max_bursts) / p_burst_width, 1), p_max_bursts) as size
+            else greatest(least(count(*) filter (where o.bursts = 0) over (partition by d.workflow), d.places + p_max_bursts), 0) end as free
         from deep d
         cross join lateral (select count(*) as bursts from open_burst o where o.group_name = d.group_name and o.workflow = d.workflow) o
       ) d
     ), ranked as (
       select d.group_name, d.workflow, d.room, d.free, d.place, c.tid,
-        (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / d.size as number
+        (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
       from share d
       cross join lateral (
         select u.* from (select v.priority, min(v.since) as since from candidate v where v.group_name = d.group_name group by 1 order by 1) v
@@ -582,6 +586,11 @@ begin
 end
 $$;
 
+-- Attempts of one burst begin units one after another, until the end of this transaction.
+create function lock_burst(p_burst_id text) returns void language sql as $$
+  select pg_advisory_xact_lock(hashtextextended('tidemark burst ' || p_burst_id, 0))
+$$;
+
 -- Begins up to p_limit more units of a burst for the attempt that holds p_fence. Its first call takes the burst over: what is
 -- left is its own (claim_token), and an attempt that still runs begins nothing more. Units that an earlier one had begun and not
 -- ended leave the burst to run alone: one of them may be what killed its worker. Those of a batch, begun all at once, do so after
@@ -596,6 +605,7 @@ declare
   v record;
 begin
   perform set_config('synchronous_commit', 'off', true);
+  perform lock_burst(p_burst_id);
   if p_takes_over then
     -- What an attempt that still runs is about to begin is begun or not when this goes on: neither begins it twice.
     perform 1 from work w where w.burst_id = p_burst_id order by w.priority, w.not_before, w.id for update;
@@ -636,6 +646,66 @@ begin
   if v_expired > 0 then
     update sweep_counter set value = value + v_expired where name = 'expired';
   end if;
+end
+$$;
+
+-- Begins up to p_limit ready units beyond those that were claimed for a burst, for the attempt that holds p_fence: of the same group and workflow, as a
+-- claim would take them for a burst. It goes on as long as it holds a unit: one that was taken over holds none, nor does one whose units all have ended.
+-- No units: so it is, or none is ready, or the group has no room for p_width at once beside all that runs elsewhere.
+create function begin_beyond_burst(p_burst_id text, p_fence uuid, p_limit integer, p_width integer)
+returns setof work language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_group text;
+  v_workflow text;
+  v_execution text;
+  v_cap integer;
+  v_priority smallint;
+  v_since timestamptz;
+  v_tids tid[] := '{}';
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  perform lock_burst(p_burst_id);
+  select w.group_name, w.workflow, w.execution into v_group, v_workflow, v_execution from work w
+  where w.burst_id = p_burst_id and w.claim_token = p_fence and w.state = 'started' limit 1;
+  select g.cap into v_cap from work_group g where g.name = v_group and not g.paused and g.rate_units is null and g.batch_max is null;
+  if not found then
+    return;
+  end if;
+  if v_cap is not null then
+    -- Claims give out places under the same lock.
+    perform 1 from installation for update;
+    if v_cap < p_width + (
+      select coalesce(sum(case when r.burst_id is null then r.units else least(r.units, p_width) end), 0) from (
+        select w.burst_id, count(*) as units from work w where w.group_name = v_group and w.state in ('claimed', 'started') group by 1
+        union all
+        select w.burst_id, count(*) from work w where w.group_name = v_group and w.state = 'ready' and w.burst_id is not null group by 1
+      ) r
+      where r.burst_id is distinct from p_burst_id) then
+      return;
+    end if;
+  end if;
+  -- Level by level, so that what is delayed in one is not walked over.
+  loop
+    select w.priority, w.not_before into v_priority, v_since from work w
+    where w.state = 'ready' and w.group_name = v_group and w.priority > coalesce(v_priority, -32768)
+    order by w.priority, w.not_before limit 1;
+    exit when not found;
+    if v_since <= v_now then
+      v_tids := v_tids || array(
+        select w.ctid from work w
+        where w.state = 'ready' and w.group_name = v_group and w.priority = v_priority and w.not_before >= v_since and w.not_before <= v_now
+          and w.burst_id is null and not w.alone and w.workflow = v_workflow and coalesce(w.expires_at > v_now, true)
+        order by w.not_before, w.id limit p_limit - cardinality(v_tids) for update skip locked);
+      exit when cardinality(v_tids) >= p_limit;
+    end if;
+  end loop;
+  return query
+  update work w set
+    state = 'started', burst_id = p_burst_id, execution = v_execution, claim_token = p_fence, lease_until = null, checks = 0,
+    check_after = v_now + interval '1 minute', attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = v_now
+  where w.ctid = any (v_tids)
+  returning w.*;
 end
 $$;
 

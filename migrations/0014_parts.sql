@@ -87,7 +87,8 @@ end
 $$;
 
 -- Ends them with effect, as finish_work does one; none of them is of an entry. Those that were ended: another attempt has begun the others.
-create function finish_batch(p_ids text[], p_fence uuid) returns setof text language plpgsql set search_path from current as $$
+create function finish_batch(p_ids text[], p_fence uuid) returns setof text
+language plpgsql set search_path from current set enable_seqscan = off as $$
 declare
   v record;
 begin
@@ -108,7 +109,7 @@ $$;
 
 -- They leave their batch to run alone, in a new epoch. The error is kept, and is none of theirs: it is not counted. How many did.
 create function release_batch(p_ids text[], p_fence uuid, p_error json, p_delay interval) returns bigint
-language sql set search_path from current as $$
+language sql set search_path from current set enable_seqscan = off as $$
   with released as (
     update work set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, unended = 0,
       claim_token = null, lease_until = null, check_after = null, error = coalesce(readable_error(p_error), error),

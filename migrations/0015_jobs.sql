@@ -104,7 +104,7 @@ create function enqueue_job(
   p_name text, p_id text, p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null,
   p_fairness_key text default null, p_key text default null, p_mode text default null, p_window interval default null,
   p_max_wait interval default null, p_max_waiting integer default null,
-  p_actor text default null, p_correlation_id text default null, p_causation_id text default null,
+  p_actor text default null, p_correlation_id text default null, p_causation_id text default null, p_ordering_key text default null,
   out answer text, out id text
 ) language plpgsql set search_path from current as $$
 declare
@@ -113,6 +113,9 @@ declare
   v_known job_dedupe;
   v_state text;
 begin
+  if p_name in ('collect-garbage', 'on-dead') then
+    raise exception 'Job ''%'' is one of Tidemark''s own: it is not enqueued.', p_name using errcode = 'insufficient_privilege';
+  end if;
   id := p_id;
   if p_mode = 'debounce' then
     v_not_before := v_now + p_window;
@@ -172,7 +175,7 @@ begin
   if v_not_before is null or v_not_before <= v_now then
     v_not_before := coalesce(take_job_turn(p_name, p_fairness_key, p_priority), v_not_before);
   end if;
-  answer := case add_work('job/' || p_name || '/' || p_id, 'job', p_name, p_input => p_input, p_priority => p_priority, p_not_before => v_not_before,
+  answer := case add_work('job/' || p_name || '/' || p_id, 'job', p_name, p_ordering_key, p_input => p_input, p_priority => p_priority, p_not_before => v_not_before,
     p_actor => p_actor, p_correlation_id => p_correlation_id, p_causation_id => p_causation_id) when 'added' then 'created' else 'ignored' end;
   if answer = 'created' and p_key is not null then
     -- One of that id may have ended longer ago than its window.
@@ -214,7 +217,13 @@ create trigger job_ended after update of state on work
 create function cancel_job(p_work_id text) returns text language plpgsql set search_path from current as $$
 declare
   v_state text;
+  v_group text;
+  v_key text;
 begin
+  select w.group_name, w.ordering_key into v_group, v_key from work w where w.id = p_work_id and w.workflow = 'job';
+  if v_key is not null then
+    perform lock_work_key(v_group, v_key);
+  end if;
   select w.state into v_state from work w
   where w.id = p_work_id and w.workflow = 'job' and w.state in ('waiting', 'ready', 'claimed', 'started') for update;
   if not found then
@@ -222,6 +231,9 @@ begin
   end if;
   update work w set state = 'cancelled', finished_at = clock_timestamp(), fence = null, burst_id = null, check_after = null, lease_until = null
   where w.id = p_work_id;
+  if v_key is not null then
+    perform advance_work_key(v_group, v_key);
+  end if;
   return v_state;
 end
 $$;
@@ -328,6 +340,7 @@ begin
     delete from work w using locked l where w.id = l.id returning 1
   )
   select count(*) into v_count from pruned;
+  perform prune_schedule_firings(p_limit);
   delete from job_dedupe where (name, key) in (
     select d.name, d.key from job_dedupe d where d.until < clock_timestamp() and not exists (
       select 1 from work w where w.id = 'job/' || d.name || '/' || d.job_id and w.state in ('waiting', 'ready', 'claimed', 'started'))
@@ -341,5 +354,21 @@ end
 $$;
 
 insert into workflow_name (name) values ('job') on conflict (name) do nothing;
+
+-- An enqueuer may enqueue and nothing else: it runs as its owner, so that enqueueing needs no right to any table.
+do $$
+declare
+  item record;
+begin
+  execute format('grant usage on schema %I to tidemark_enqueuer', current_schema());
+  for item in
+    select p.oid::regprocedure as signature from pg_proc p where p.pronamespace = current_schema()::regnamespace and p.proname = 'enqueue_job'
+  loop
+    execute format('alter function %s security definer', item.signature);
+    execute format('revoke execute on function %s from public', item.signature);
+    execute format('grant execute on function %s to tidemark_app, tidemark_enqueuer', item.signature);
+  end loop;
+end
+$$;
 
 call settle_privileges();

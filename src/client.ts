@@ -8,6 +8,7 @@ export { createMemoryBlobStore, type MemoryBlobStoreOptions } from './blob-store
 export type * from './client/api-types.ts';
 export { connect, type LogList, type TidemarkClient } from './client/connect.ts';
 export type { HttpEventLog, HttpLogOptions } from './client/http-event-log.ts';
+export type { ClientEnqueueOptions, ClientJobSelection, JobClient } from './client/job-client.ts';
 export type { LogEventsOptions, PositionedEvent } from './client/log-events.ts';
 export type { ClientPublishOptions, MessageClient } from './client/message-client.ts';
 export type { ConnectOptions, RequestOptions } from './client/transport.ts';

@@ -104,6 +104,37 @@ export class JobNotFoundError extends TidemarkError {
   }
 }
 
+/** A name under which no job is defined. */
+export class UnknownJobError extends TidemarkError {
+  constructor(name: string, known?: readonly string[]) {
+    super(
+      'unknown_job',
+      `There is no job named '${name.slice(0, 120)}'${known ? ` (known: ${known.slice(0, 20).join(', ') || 'none'})` : ''}. Add it to createTidemark({ jobs }), or check the name.`,
+    );
+  }
+}
+
+export class ScheduleNotFoundError extends TidemarkError {
+  constructor(schedule: string) {
+    super(
+      'schedule_not_found',
+      `There is no schedule '${schedule.slice(0, 120)}' in Temporal. Run 'tidemark schedules apply', or check the name.`,
+    );
+  }
+}
+
+export class WorkbookNotFoundError extends TidemarkError {
+  constructor(id: string) {
+    super('workbook_not_found', `There is no workbook '${id.slice(0, 120)}'. Create it first, or check the name.`);
+  }
+}
+
+export class WorkbookExistsError extends TidemarkError {
+  constructor(id: string) {
+    super('workbook_exists', `There is a workbook '${id.slice(0, 120)}' already. Download it anew, or choose another id.`);
+  }
+}
+
 /** Too many jobs of one actor wait. Nothing was written. */
 export class QueueFullError extends TidemarkError {
   constructor(name: string, actor: string, limit: number) {

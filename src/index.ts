@@ -41,7 +41,10 @@ export {
   TidemarkError,
   TopicNotFoundError,
   UnavailableError,
+  UnknownJobError,
   UnknownWorkflowError,
+  WorkbookExistsError,
+  WorkbookNotFoundError,
 } from './errors.ts';
 export type { AppendTypedOptions, AppendTypedValue, NewEntry } from './event-log/append-typed.ts';
 // An application: what it defines, writes and reads.
@@ -84,7 +87,8 @@ export type { JobProgress } from './jobs/job-progress.ts';
 export type { RunStep, StepContext } from './jobs/job-steps.ts';
 export { jobTopics } from './jobs/job-topics.ts';
 export type { JobPage, JobSelection, ListJobsOptions } from './jobs/list-jobs.ts';
-export type { JobAttempt, JobLine, JobStatus, JobSummary } from './jobs/read-job.ts';
+export type { JobAttempt, JobLine, JobState, JobStatus, JobSummary } from './jobs/read-job.ts';
+export type { DecidedBy } from './jobs/redrive-jobs.ts';
 export type {
   ConflictPolicy,
   FailedTile,
@@ -143,6 +147,9 @@ export { typedWorkers, type WorkerList } from './messages/typed-workers.ts';
 export type { WorkerToWrap, WrappedWorker } from './messages/wrap-worker.ts';
 export type { ApplicationDatabase } from './postgres/application-database.ts';
 export type { Queryable } from './postgres/queryable.ts';
+// Schedules.
+export { type AnySchedule, defineSchedule, type ScheduleDefinition, type ScheduleOverlap } from './schedules/define-schedule.ts';
+export { firingOf } from './schedules/fire-schedule.ts';
 export type { SnapshotFallback } from './snapshots/find-base.ts';
 export { type TakeSnapshotOptions, takeSnapshot } from './snapshots/take-snapshot.ts';
 export type { Cell, CellError, CellRange, CellValue } from './spreadsheet/cell.ts';
@@ -160,6 +167,26 @@ export { sheet } from './spreadsheet/sheet.ts';
 export type { UnpackLimits } from './spreadsheet/unpack-limits.ts';
 export type { WorkbookLimits } from './spreadsheet/xlsx/limits.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
+// Workbooks, and downloads of their records.
+export {
+  type AnySource,
+  defineSource,
+  type SourceContext,
+  type SourceDefinition,
+  type SourcePage,
+  secretName,
+} from './workbooks/define-source.ts';
+export {
+  type DownloadRecordsInput,
+  type DownloadRecordsJob,
+  type DownloadRecordsOptions,
+  type DownloadRecordsOutput,
+  downloadRecordsJob,
+} from './workbooks/download-records.ts';
+export { SourceChangedError, SourceRefusedError, SourceUnavailableError } from './workbooks/source-errors.ts';
+export type { SourceHttp, SourceHttpOptions, SourceRequest } from './workbooks/source-http.ts';
+export type { NewTable, NewWorkbook, Workbook, WorkbookSource, WorkbookTable } from './workbooks/workbook.ts';
+export type { WorkbookActions } from './workbooks/workbook-actions.ts';
 // Workers and their hosts.
 export { type InvokeWorkflowOptions, invokeWorkflow, type WorkflowContext, type WorkflowFunction } from './worker-hosts/invoke-workflow.ts';
 export { type PendingLog, resendPending } from './worker-hosts/resend-pending.ts';

@@ -17,7 +17,12 @@ export interface LoggerOptions {
 
 export function createLogger({ level, name, secrets = [], write = (line) => process.stdout.write(line) }: LoggerOptions) {
   const base = { name, pid: process.pid };
-  return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => write(maskSecrets(line, secrets)) });
+  // An error is a field of ours, of Temporal's SDK and of handlers; as JSON it would be {}.
+  const serializers = { error: pino.stdSerializers.errWithCause, err: pino.stdSerializers.errWithCause };
+  return pino(
+    { level, base, serializers, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line) => write(maskSecrets(line, secrets)) },
+  );
 }
 
 /** For what logs a text with fields and knows no logger of ours. */

@@ -21,10 +21,12 @@ import { checkWorker } from './messages/check-worker.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
 import { deliveryHandler } from './messages/delivery-handler.ts';
 import type { Topics } from './messages/topic.ts';
+import { type AnySchedule, checkSchedule, checkScheduledJob } from './schedules/define-schedule.ts';
 import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
 import type { UnitHandler } from './work/unit.ts';
+import { DOWNLOAD_RECORDS, downloadRecordsJob } from './workbooks/download-records.ts';
 
 export interface Registry {
   readonly logTypes: ReadonlyMap<string, AnyLogType>;
@@ -34,7 +36,9 @@ export interface Registry {
   /** By subscription; those of changes too. */
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly changes: readonly AnyChange[];
+  /** And Tidemark's own `download-records`, where the application gives none. */
   readonly jobs: ReadonlyMap<string, AnyJob>;
+  readonly schedules: ReadonlyMap<string, AnySchedule>;
 }
 
 export interface Definitions {
@@ -44,16 +48,18 @@ export interface Definitions {
   workers?: readonly AnyWorker[];
   changes?: readonly AnyChange[];
   jobs?: readonly AnyJob[];
+  schedules?: readonly AnySchedule[];
 }
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs = [] } = definitions;
-  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs })) {
+  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs: ofApplication = [], schedules = [] } = definitions;
+  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs: ofApplication, schedules })) {
     if (!Array.isArray(list)) {
       throw new InvalidInputError(`${name} is no array. Give a list, also of one.`);
     }
   }
+  const jobs = ofApplication.some(({ name }) => name === DOWNLOAD_RECORDS) ? ofApplication : [...ofApplication, downloadRecordsJob()];
   const ofChanges = changes.map(({ topic: name }) => [name, { ...changeMessageType, name }] as const);
   const topics: Topics = { ...jobTopics, ...definitions.topics, ...Object.fromEntries(ofChanges) };
   const workers = [...listed, ...changes];
@@ -79,6 +85,10 @@ export function createRegistry(definitions: Definitions): Registry {
       throw new InvalidInputError(`'${job.name}' is a job and ${other}: both name a group of work. Rename the job.`);
     }
   }
+  for (const schedule of schedules) {
+    checkSchedule(schedule);
+    checkScheduledJob(schedule, byJobName);
+  }
   return {
     logTypes: byType,
     entryWork: uniqueByName('entry work', entryWork, (work) => work.name),
@@ -86,6 +96,7 @@ export function createRegistry(definitions: Definitions): Registry {
     workers: bySubscription,
     changes,
     jobs: byJobName,
+    schedules: uniqueByName('schedule', schedules, (schedule) => schedule.name),
   };
 }
 

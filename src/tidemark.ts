@@ -24,8 +24,7 @@ import type { AnyJob, OutputOf } from './jobs/define-job.ts';
 import type { Enqueuer } from './jobs/enqueue.ts';
 import { createInlineEnqueuer } from './jobs/inline-enqueuer.ts';
 import type { JoinedEnqueuer } from './jobs/job-enqueuer.ts';
-import { createJobHandle, type JobHandle } from './jobs/job-handle.ts';
-import { type JobPage, type ListJobsOptions, listJobs } from './jobs/list-jobs.ts';
+import { type Jobs, openJobs } from './jobs/jobs.ts';
 import { poolOfJobs } from './jobs/pool-of-jobs.ts';
 import { createTemporalEnqueuer } from './jobs/temporal-enqueuer.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
@@ -35,13 +34,15 @@ import type { Topics } from './messages/topic.ts';
 import { rememberPublisher } from './messages/trigger-typed-event.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
-import { type AppendHint, createHintSender } from './postgres/hints.ts';
+import { type AppendHint, createHintSender, logHint } from './postgres/hints.ts';
 import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
+import type { AnySchedule } from './schedules/define-schedule.ts';
 import { loadJobSettings } from './settings/job-settings.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
+import { type WorkbookActions, workbookActions } from './workbooks/workbook-actions.ts';
 
 export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   /** A pg Pool, or an adapter over another driver. */
@@ -60,6 +61,8 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   jobs?: readonly AnyJob[];
   /** False: jobs run in the process that enqueues them, without Temporal and without a starter. Default: what USE_JOBS says, else true. */
   useJobs?: boolean;
+  /** What a clock enqueues: see defineSchedule. Workers make sure of it, or `tidemark schedules apply`. */
+  schedules?: readonly AnySchedule[];
   /** The blob store of the workers: needed to read the state of a log that has a snapshot. */
   blobs?: BlobStore;
   /** Who and why, for what does not say: a value, or asked for each time (from an AsyncLocalStorage, for example). */
@@ -70,7 +73,7 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   cacheBytes?: number;
 }
 
-export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
+export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, WorkbookActions {
   /** The transaction itself, for the application's own statements. */
   readonly tx: Queryable;
   /** A log in this transaction. */
@@ -86,7 +89,7 @@ export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> ex
 }
 
 /** What it publishes or enqueues outside of a transaction is in one of its own. */
-export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
+export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, Jobs, WorkbookActions {
   readonly registry: Registry;
   readonly db: ApplicationDatabase;
   readonly schema: string;
@@ -105,10 +108,6 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
   in(tx: Queryable, provenance?: Provenance): JoinedTransaction<TopicsT>;
   /** A log by itself: each append is a transaction of its own. */
   log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): LogHandle<EntryT, StateT>;
-  /** A job that was enqueued, by its id `<name>:<id>`. It is looked for when it is asked. */
-  job<OutputT = unknown>(id: string): JobHandle<OutputT>;
-  /** Newest first, a page at a time. @throws InvalidInputError */
-  listJobs(options?: ListJobsOptions): Promise<JobPage>;
   /**
    * Hints that a log has grown: of this process' own appends, and where it can LISTEN of others'. One may be lost, so whoever counts on it also
    * polls. @returns stops the hints
@@ -121,7 +120,7 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
 }
 
 const OPTIONS = {
-  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true },
+  ...{ db: true, schema: true, logTypes: true, entryWork: true, topics: true, workers: true, changes: true, jobs: true, schedules: true },
   ...{ useJobs: true, blobs: true, defaults: true, connectionString: true, cacheBytes: true },
 } as const satisfies OptionNames<TidemarkOptions>;
 const POLL_WITH_LISTEN_MS = 1_000;
@@ -139,6 +138,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers = [],
     changes = [],
     jobs = [],
+    schedules = [],
     blobs,
     defaults = {},
     cacheBytes,
@@ -152,6 +152,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     workers,
     changes,
     jobs,
+    schedules,
   });
   const registration = createRegistration(database, [...registry.entryWork.keys()].sort());
   const hints = createHintSender(database, schema);
@@ -168,12 +169,17 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     ? createTemporalEnqueuer(hints)
     : createInlineEnqueuer({ registry, schema, db: database, blobs: blobs ?? missingBlobStore, pool: poolOfJobs(db, connectionString) });
   const defaultProvenance = () => (typeof defaults === 'function' ? defaults() : defaults);
+  const {
+    handleOf,
+    settled: jobHintsSettled,
+    ...jobsOfInstance
+  } = openJobs({ db: database, schema, listener, hints, provenance: defaultProvenance });
 
   function sendHints(appended: readonly AppendHint[]): void {
     if (appended.length > 0) {
       hints.appended(appended);
       for (const { logId } of appended) {
-        listener.ring(logId);
+        listener.ring(logHint(logId));
       }
     }
   }
@@ -184,7 +190,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
         throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
       }
       const { jobId, answer } = await enqueuer.enqueue(job, input, { ...options, ...mergeProvenance(options, provenanceOf()) });
-      return createJobHandle<OutputOf<typeof job>>(database, jobId, answer);
+      return handleOf<OutputOf<typeof job>>(jobId, answer);
     };
   }
 
@@ -228,7 +234,9 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       },
       afterAppend: (hint) => appended.push(hint),
     };
+    const enqueue = enqueueBy(joinedEnqueuer, provenanceHere);
     const transaction: TidemarkTransaction<TopicsT> = {
+      ...workbookActions(txDatabase, registry.jobs, enqueue),
       tx,
       log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
       async publish(topic, payload, options = {}) {
@@ -239,7 +247,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
         asked ||= value.deliveries > 0;
         return value;
       },
-      enqueue: enqueueBy(joinedEnqueuer, provenanceHere),
+      enqueue,
     };
     rememberPublisher(tx, transaction.publish as Publisher['publish']);
     return {
@@ -258,7 +266,15 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     };
   }
 
+  const enqueue: Enqueuer['enqueue'] = async (job, input, options) => {
+    const joinedEnqueuer = enqueuer.within(database);
+    const handle = await enqueueBy(joinedEnqueuer, defaultProvenance)(job, input, options);
+    await joinedEnqueuer.committed();
+    return handle;
+  };
+
   return {
+    ...workbookActions(database, registry.jobs, enqueue),
     registry,
     db,
     schema,
@@ -290,28 +306,22 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       }
       return value;
     },
-    async enqueue(job, input, options = {}) {
-      const joinedEnqueuer = enqueuer.within(database);
-      const handle = await enqueueBy(joinedEnqueuer, defaultProvenance)(job, input, options);
-      await joinedEnqueuer.committed();
-      return handle;
-    },
-    job: (id) => createJobHandle(database, id),
-    listJobs: (options) => listJobs(database, options),
+    enqueue,
+    ...jobsOfInstance,
     log(logType, id) {
       const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);
       return createLogHandle(log, {
         blobs: () => shared.blobs(id),
         readEnd: async () => (await readLog(database, id)).nextSequenceId,
         eventLog: createPostgresEventLog({ pool: db, logId: id, schema }),
-        subscribe: (onChange) => listener.subscribe(id, onChange),
+        subscribe: (onChange) => listener.subscribe(logHint(id), onChange),
         defaultPollMs: listener.listens ? POLL_WITH_LISTEN_MS : POLL_ALONE_MS,
       });
     },
-    subscribe: (logId, onChange) => listener.subscribe(logId, onChange),
+    subscribe: (logId, onChange) => listener.subscribe(logHint(logId), onChange),
     wake: enqueuer.wake,
     async close() {
-      await Promise.all([listener.close(), enqueuer.close(), hints.settled()]);
+      await Promise.all([listener.close(), enqueuer.close(), hints.settled(), jobHintsSettled()]);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal } from '@temporalio/activity';
 import { runBurst } from '../work/run-burst.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { toFailure } from './failures.ts';
@@ -7,11 +7,13 @@ import type { BurstActivities } from './types.ts';
 
 const WIDTH = 8;
 const UNIT_BUDGET_MS = 1_000;
+/** Short enough for another group to get its turn, long enough for the way from one burst to the next not to count. */
+const GOES_ON_FOR_MS = 5_000;
 
 export function burstActivities({ pool, schema, handlerOf, observe, watch }: ActivityDependencies): BurstActivities {
   return {
     runBurst: (burstId) =>
-      withHeartbeat(async () => {
+      withHeartbeat(async (heartbeatWith) => {
         try {
           return await runBurst(burstId, {
             pool,
@@ -20,7 +22,8 @@ export function burstActivities({ pool, schema, handlerOf, observe, watch }: Act
             signal: cancellationSignal(),
             width: WIDTH,
             unitBudgetMs: UNIT_BUDGET_MS,
-            onProgress: (counts) => heartbeat(counts),
+            goesOnForMs: GOES_ON_FOR_MS,
+            onProgress: heartbeatWith,
             observe,
             watch,
           });

@@ -45,7 +45,7 @@ async function attempt(
     return { type: 'later' };
   }
   if (unit.state === 'dead') {
-    observe?.({ group: unit.group, outcome: 'dead', durationMs: 0 });
+    observe?.({ group: unit.group, workId, outcome: 'dead', durationMs: 0 });
     return { type: 'dead', code: 'worker_died', message: `The worker died while running ${workId}, too many times in a row.` };
   }
   if (!handler) {

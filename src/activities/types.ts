@@ -1,4 +1,6 @@
 /** What workflows and activities agree on: types only, so that neither imports the other's code. */
+import type { FireAnswer } from '../schedules/fire-schedule.ts';
+import type { ScheduleAction } from '../schedules/schedule-action.ts';
 
 /**
  * 'finished': recorded. 'nothing': another epoch or attempt has it, or it was done before. 'long': go on in `runLongUnit`.
@@ -13,9 +15,11 @@ export interface CarryOutActivities {
   runLongUnit(workId: string, epoch: number): Promise<CarryOutOutcome>;
 }
 
+export type { ScheduleAction };
+
 export interface ScheduleActivities {
-  /** Adds the unit `job/<name>/<id>` where there has been none. */
-  addScheduledJob(name: string, id: string, input: unknown): Promise<'added' | 'exists'>;
+  /** Adds the job of a firing, at most once. @param due the second that it was due, in ISO 8601 */
+  fireSchedule(action: ScheduleAction, due: string): Promise<FireAnswer>;
 }
 
 export interface BurstActivities {

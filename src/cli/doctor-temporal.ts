@@ -6,6 +6,7 @@ import { inSchema } from '../postgres/queryable.ts';
 import { connectClient, missingSearchAttributes } from '../temporal/connection.ts';
 import { taskQueueOf } from '../temporal/task-queue.ts';
 import { installationId } from '../work/register.ts';
+import { checkSchedules } from './doctor-schedules.ts';
 import type { Finding } from './finding.ts';
 import type { Targets } from './targets.ts';
 
@@ -13,7 +14,7 @@ const DEADLINE_MS = 5_000;
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
 
-export async function checkTemporal(targets: Targets): Promise<Finding[]> {
+export async function checkTemporal(targets: Targets, app?: string): Promise<Finding[]> {
   let client: Client;
   try {
     client = await connectClient(targets.temporal);
@@ -26,7 +27,11 @@ export async function checkTemporal(targets: Targets): Promise<Finding[]> {
     const namespace = await checkNamespace(client);
     findings.push(namespace);
     if (namespace.state !== 'wrong') {
-      findings.push(await checkSearchAttributes(client), await checkPollers(client, targets));
+      findings.push(
+        await checkSearchAttributes(client),
+        await checkPollers(client, targets),
+        ...(await checkSchedules(client, targets, app)),
+      );
     }
   } catch (error) {
     findings.push({ check: 'temporal', state: 'wrong', found: errorMessage(error) });

@@ -8,7 +8,7 @@ Examples:
   $ tidemark doctor
   $ DATABASE_URL=postgres://… TEMPORAL_ADDRESS=temporal:7233 tidemark doctor --json
 
-Looks at Postgres, its settings, roles, grants and migrations, at subscriptions, at Temporal, its namespace and search attributes, at the server of
+Looks at Postgres, its settings, roles, grants and migrations, at subscriptions, at Temporal, its namespace, search attributes and schedules, at the server of
 a running 'tidemark dev', and at versions.
 Changes nothing. Fails where something is wrong; a warning alone is no failure.`;
 
@@ -18,7 +18,7 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description('say what is wrong with this installation, and what to do')
-    .option('--app <file>', 'file whose default export is the createTidemark instance: its subscriptions are compared')
+    .option('--app <file>', 'file whose default export is the createTidemark instance: its subscriptions and schedules are compared')
     .option('--json', 'print as JSON')
     .addHelpText('after', EXAMPLES)
     .action(runDoctor);
@@ -38,7 +38,7 @@ async function runDoctor({ app, json }: { app?: string; json?: boolean }): Promi
   const findings = [...(await checkProgram(targets?.blobs ?? config.blobs ?? defaultBlobsDir(config))), ...ofSettings];
   if (targets) {
     // Side by side: a server that does not answer takes its time.
-    const found = await Promise.all([checkPostgres(targets, app), checkTemporal(targets), checkServer(targets.serverUrl)]);
+    const found = await Promise.all([checkPostgres(targets, app), checkTemporal(targets, app), checkServer(targets.serverUrl)]);
     findings.push(...found.flat());
   }
   const wrong = findings.filter(({ state }) => state === 'wrong').length;

@@ -58,7 +58,8 @@ export async function loadApp(given: string | undefined, schema: string, directo
       `The app ${file} uses schema '${app.schema}', this process '${schema}'. Set TIDEMARK_SCHEMA=${app.schema}, or change the app.`,
     );
   }
-  return { file, registry: app.registry, ...(app.blobs ? { blobs: app.blobs } : {}) };
+  // A copy of an earlier version has no word for what came later.
+  return { file, registry: { ...createRegistry({}), ...app.registry }, ...(app.blobs ? { blobs: app.blobs } : {}) };
 }
 
 /** By its shape: an app may bring a copy of this package of its own. */

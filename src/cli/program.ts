@@ -14,11 +14,13 @@ import { addExport } from './export.ts';
 import { addGc } from './gc.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
+import { addJobs } from './jobs.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
 import { visible } from './print.ts';
 import { addRetention } from './retention.ts';
 import { addRun } from './run.ts';
+import { addSchedules } from './schedules.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
 import { addStarter } from './starter.ts';
@@ -88,8 +90,10 @@ function createProgram(): Command {
     addRetention,
     addGc,
     addWork,
+    addJobs,
     addWake,
     addSubscriptions,
+    addSchedules,
     addDlq,
     addDemo,
     addDoctor,

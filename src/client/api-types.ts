@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type * as entries from '../http/entry-schemas.ts';
 import type * as events from '../http/event-schemas.ts';
+import type * as jobs from '../http/job-schemas.ts';
 import type * as logs from '../http/logs.ts';
 import type * as messages from '../http/message-schemas.ts';
 import type * as schemas from '../http/schemas.ts';
@@ -33,6 +34,11 @@ export type DeadGroup = z.output<typeof work.DeadGroup>;
 export type WorkState = z.output<typeof work.WorkState>;
 /** Which units. */
 export type WorkSelection = { [Field in keyof typeof work.Selection]?: z.output<(typeof work.Selection)[Field]> };
+export type JobBody = z.output<typeof jobs.Job>;
+export type JobState = z.output<typeof jobs.JobNow>;
+export type JobDetails = z.output<typeof jobs.JobWithDetails>;
+export type EnqueuedBody = z.output<typeof jobs.Enqueued>;
+
 export type SessionBody = z.output<typeof session.SessionBody>;
 
 export type TopicBody = z.output<typeof messages.TopicBody>;

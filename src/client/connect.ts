@@ -9,6 +9,7 @@ import type { LogEntry } from '../event-log/event-log.ts';
 import type { LogBody, LogDetails, SessionBody } from './api-types.ts';
 import { createHttpBlobs } from './http-blobs.ts';
 import { createHttpEventLog, type HttpEventLog, type HttpLogOptions } from './http-event-log.ts';
+import { createJobClient, type JobClient } from './job-client.ts';
 import { type LogEventsOptions, logEvents, type PositionedEvent } from './log-events.ts';
 import { createLogTail, type LogTail } from './log-tail.ts';
 import { createMessageClient, type MessageClient } from './message-client.ts';
@@ -41,6 +42,7 @@ export interface TidemarkClient extends MessageClient {
    */
   events(id: string, options?: Partial<LogEventsOptions>): AsyncGenerator<PositionedEvent, void, undefined>;
   readonly work: WorkClient;
+  readonly jobs: JobClient;
   /** Of a page: a token is exchanged for a cookie that scripts cannot read. */
   readonly session: {
     get(options?: { signal?: AbortSignal }): Promise<SessionBody>;
@@ -84,6 +86,7 @@ export function connect(options: ConnectOptions): TidemarkClient {
       }),
     ...createMessageClient(transport),
     work: createWorkClient(transport),
+    jobs: createJobClient(transport),
     session: {
       get: (sessionOptions) => transport.json('GET', 'session', sessionOptions),
       start: (token) => transport.json('POST', 'session', { body: { token } }),

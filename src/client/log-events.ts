@@ -2,12 +2,12 @@
  * The events of a log, one after the other, for ever: across a lost connection and a restarted server it goes on where it was, so nothing is
  * missed and nothing is given twice. A connection on which not even a heartbeat comes is given up.
  */
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { UnavailableError } from '../errors.ts';
 import { createBell } from '../event-log/bell.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import { backoffMs } from '../live-sheet/backoff.ts';
 import type { LogEvent } from './api-types.ts';
+import { LostConnectionError, messagesIn } from './server-sent-events.ts';
 import type { Transport } from './transport.ts';
 
 export interface LogEventsOptions {
@@ -69,43 +69,5 @@ export async function* logEvents(
     failures += 1;
     onState?.('reconnecting', error);
     await createBell().wait(backoffMs(failures, FIRST_WAIT_MS, LONGEST_WAIT_MS), signal);
-  }
-}
-
-class LostConnectionError extends Error {}
-
-async function* messagesIn(body: ReadableStream<Uint8Array>, silenceMs: number): AsyncGenerator<EventSourceMessage> {
-  const messages: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (message) => void messages.push(message) });
-  const decoder = new TextDecoder();
-  const reader = body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await readOrLose(reader, silenceMs);
-      if (done) {
-        return;
-      }
-      parser.feed(decoder.decode(value, { stream: true }));
-      yield* messages.splice(0);
-    }
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-async function readOrLose(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  silenceMs: number,
-): Promise<{ done: boolean; value?: Uint8Array | undefined }> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new LostConnectionError(`Nothing came for ${silenceMs} ms.`)), silenceMs);
-  });
-  try {
-    return await Promise.race([reader.read(), silence]);
-  } catch (error) {
-    throw error instanceof LostConnectionError ? error : new LostConnectionError('The connection broke.', { cause: error });
-  } finally {
-    clearTimeout(timer);
   }
 }

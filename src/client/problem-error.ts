@@ -3,17 +3,21 @@ import {
   BlobNotFoundError,
   BlobWrongKindError,
   ConflictError,
+  EnqueueUnavailableError,
   IdempotencyKeyReusedError,
   InvalidBlobNameError,
   InvalidInputError,
+  JobNotFoundError,
   LogNotFoundError,
   NoContinuationError,
   NotExposedError,
+  QueueFullError,
   SequenceRangeError,
   SubscriptionNotFoundError,
   TidemarkError,
   TopicNotFoundError,
   UnavailableError,
+  UnknownJobError,
 } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import type { ProblemBody } from '../http/problem.ts';
@@ -24,7 +28,7 @@ export interface RequestSubject {
   blob?: string;
   sequenceId?: SequenceId;
   key?: string;
-  /** Of a topic or subscription. */
+  /** Of a topic, subscription or job. */
   name?: string;
 }
 
@@ -39,6 +43,12 @@ export async function errorOf(response: Response, subject: RequestSubject): Prom
   const problem = await readProblem(response);
   const { status } = response;
   const detail = problem?.detail ?? `${response.url} answered ${status}.`;
+  if (problem?.code === 'queue_full') {
+    return queueFull(detail, subject);
+  }
+  if (problem?.code === 'enqueue_unavailable') {
+    return new EnqueueUnavailableError(subject.name ?? '');
+  }
   if (isPassing(status) || status >= 500) {
     return new UnavailableError(detail);
   }
@@ -62,6 +72,10 @@ function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0
       return new TopicNotFoundError(name);
     case 'subscription_not_found':
       return new SubscriptionNotFoundError(name);
+    case 'job_not_found':
+      return new JobNotFoundError(name);
+    case 'unknown_job':
+      return new UnknownJobError(name);
     case 'blob_not_found':
       return new BlobNotFoundError(blob);
     case 'blob_wrong_kind':
@@ -85,6 +99,12 @@ function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0
 function wrongKind(detail: string, logId: string, blob: string): BlobWrongKindError {
   const [, path = blob, kind = 'blob'] = /^'(.*)' is a (blob|directory)/.exec(detail) ?? [];
   return new BlobWrongKindError(path.startsWith(`${logId}/`) ? path.slice(logId.length + 1) : path, kind as 'blob' | 'directory');
+}
+
+/** The server says whose limit it is. */
+function queueFull(detail: string, { name = '' }: RequestSubject): QueueFullError {
+  const [, actor = '', limit = '0'] = /^'(.*)' has (\d+) jobs /.exec(detail) ?? [];
+  return new QueueFullError(name, actor, Number(limit));
 }
 
 async function readProblem(response: Response): Promise<ProblemBody | undefined> {

@@ -4,7 +4,7 @@
  * What changes nothing, or names itself by a key, is tried again where no answer has come or a passing one; anything else is sent once.
  * Where that does not help it is an UnavailableError; a refusal is the error that the library throws.
  */
-import { TidemarkError, UnavailableError } from '../errors.ts';
+import { QueueFullError, TidemarkError, UnavailableError } from '../errors.ts';
 import { createBell } from '../event-log/bell.ts';
 import { backoffMs } from '../live-sheet/backoff.ts';
 import { sendingMs } from '../live-sheet/deadline.ts';
@@ -34,6 +34,8 @@ export interface RequestOptions {
   /** It is safe to send it again. Default: of GET alone. */
   isRepeatable?: boolean | undefined;
   subject?: RequestSubject | undefined;
+  /** How long the server may take beyond the usual deadline, in ms. */
+  waitMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -66,11 +68,11 @@ export function createTransport({
   const signal = options.signal ? AbortSignal.any([controller.signal, options.signal]) : controller.signal;
 
   async function attempt<T>(method: string, path: string, request: RequestOptions, read: (response: Response) => Promise<T>): Promise<T> {
-    const { query = {}, body, headers, subject = {} } = request;
+    const { query = {}, body, headers, subject = {}, waitMs = 0 } = request;
     const address = new URL(path, base);
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const bytes = text === undefined ? 0 : utf8Length(text);
-    const deadlineMs = timeoutMs + sendingMs(bytes);
+    const deadlineMs = timeoutMs + sendingMs(bytes) + waitMs;
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) {
         address.searchParams.set(name, String(value));
@@ -115,7 +117,10 @@ export function createTransport({
         return await attempt(method, path, options, read);
       } catch (error) {
         failures += 1;
-        const isOver = error instanceof RefusedError ? !isPassing(error.status) : !(error instanceof UnavailableError);
+        const isOver =
+          error instanceof RefusedError
+            ? !isPassing(error.status) || error.error instanceof QueueFullError
+            : !(error instanceof UnavailableError);
         if (isOver || error instanceof TooMuchError || !isRepeatable || failures > retries || signal.aborted) {
           throw error instanceof RefusedError ? error.error : error;
         }

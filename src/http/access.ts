@@ -28,8 +28,8 @@ export interface Caller {
 /** @returns undefined for nobody it knows: the request is answered with 401. Asked again now and then, with the same request, while one stays open. */
 export type Authorize = (request: IncomingMessage) => Promise<Caller | undefined> | Caller | undefined;
 
-/** What a route needs; 'public': nothing, 'caller': that it is known who is there. */
-export type Access = Scope | 'public' | 'caller';
+/** What a route needs: a scope, or one of several; 'public': nothing, 'caller': that it is known who is there. */
+export type Access = Scope | readonly Scope[] | 'public' | 'caller';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -120,10 +120,11 @@ function requireAllowed(caller: Caller, { routeOptions, params }: FastifyRequest
   if (access === 'caller' || access === 'public') {
     return;
   }
-  if (!hasScope(caller, access)) {
-    throw new ForbiddenError(`This needs the scope '${access}'; what was sent has ${caller.scopes.join(', ') || 'none'}.`);
+  const scopes = [access].flat() as Scope[];
+  if (!scopes.some((scope) => hasScope(caller, scope))) {
+    throw new ForbiddenError(`This needs the scope '${scopes.join("' or '")}'; what was sent has ${caller.scopes.join(', ') || 'none'}.`);
   }
-  if (readOnly && access !== 'read') {
+  if (readOnly && !scopes.includes('read')) {
     throw new ForbiddenError('This server is read-only. Ask one that is not.', 'read_only');
   }
   const { logId } = params as { logId?: string };

@@ -49,6 +49,8 @@ export async function documentApi(app: HttpApp, version: string, basePath: strin
 
 /** What a route needs, as OpenAPI says it. */
 function securityOf(access: Access | undefined): Record<string, string[]>[] {
-  const scopes = access === undefined || access === 'public' || access === 'caller' ? [] : [access];
-  return access === 'public' ? [] : [{ token: scopes }, { session: scopes }];
+  if (access === 'public') return [];
+  // Of several, each is enough.
+  const ways = access === undefined || access === 'caller' ? [[]] : [access].flat().map((scope) => [scope]);
+  return ways.flatMap((scopes): Record<string, string[]>[] => [{ token: scopes }, { session: scopes }]);
 }

@@ -8,29 +8,20 @@
  */
 import { z } from 'zod';
 import { parseSequenceId } from '../event-log/sequence-id.ts';
-import { limitKey } from './access.ts';
 import { LogEvent } from './event-schemas.ts';
-import { OPENING } from './event-text.ts';
-import { fewAtOnce } from './few-at-once.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { createLogHub, type LogHub } from './log-hub.ts';
 import { readLogStates } from './marked-entries.ts';
 import { problems } from './problem.ts';
 import { untilOver } from './response-over.ts';
 import { LogParams, SequenceIdText, TAGS } from './schemas.ts';
-import { createStreamReader, type StreamReader } from './stream-reader.ts';
+import { EVENT_STREAM, type Streams } from './streams.ts';
 
-/** Where there is no room for another stream. */
-const RETRY_AFTER_MS = 5_000;
-const EVENTS = 'text/event-stream';
 const DESCRIPTION = `Events: \`entries\` (new entries, with who wrote them), \`metadata\` (what the metadata of an entry is now), \`marked\` (at the beginning: the entries that have metadata), \`truncated\` (the log begins later than \`from\`). The id of each is the next sequence id: where to resume. A comment every 15 seconds says that the stream is alive. A reader that is too slow is cut off, and resumes.`;
 
-export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }: HttpContext): void {
-  const { maxStreams = 2_000, maxStreamMs, maxWaitingBytes = 1_048_576 } = events;
-  const { heartbeatMs = 15_000, pollMs = 1_000, pendingPollMs = 250 } = events;
+export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }: HttpContext, streams: Streams): void {
+  const { pollMs = 1_000, pendingPollMs = 250 } = events;
   const hubs = new Map<string, { hub: LogHub; stopHints: () => void; users: number }>();
-  const readers = new Set<StreamReader>();
-  const begin = fewAtOnce({ what: 'streams', most: maxStreams, mostOfOne: events.maxStreamsOfOne, retryAfterMs: RETRY_AFTER_MS });
 
   /** Gone with the last who uses it. */
   function openHub(logId: string): { hub: LogHub; close: () => void } {
@@ -84,19 +75,7 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
     await compare((hub) => all || hub.hasPending).catch(() => {});
     isComparing = false;
   }, pendingPollMs).unref();
-  const heartbeat = setInterval(() => {
-    for (const reader of readers) {
-      reader.heartbeat();
-    }
-  }, heartbeatMs).unref();
-  const end = () => {
-    clearInterval(poll);
-    clearInterval(heartbeat);
-    for (const reader of readers) {
-      reader.end();
-    }
-  };
-  closing.addEventListener('abort', end, { once: true });
+  closing.addEventListener('abort', () => clearInterval(poll), { once: true });
 
   app.route({
     method: 'GET',
@@ -115,7 +94,7 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
       }),
       headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
       response: {
-        200: { description: 'A stream that goes on until either side ends it', content: { [EVENTS]: { schema: LogEvent } } },
+        200: { description: 'A stream that goes on until either side ends it', content: { [EVENT_STREAM]: { schema: LogEvent } } },
         ...problems(404, 416),
       },
     },
@@ -124,10 +103,9 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
       // An EventSource that connects again has both, and has got what is before the header.
       const wanted = request.headers['last-event-id'] || request.query.from;
       const from = wanted === undefined ? undefined : parseSequenceId(wanted);
-      const end = begin(limitKey(request));
+      const end = streams.begin(request);
       const { hub, close } = openHub(logId);
-      const response = reply.raw;
-      const over = untilOver(request.raw, response);
+      const over = untilOver(request.raw, reply.raw);
       const leave = () => {
         close();
         end();
@@ -141,25 +119,10 @@ export function eventRoutes(app: HttpApp, { tidemark, db, closing, events = {} }
         leave();
         return;
       }
-      // Not all that began together end together.
-      const timer = maxStreamMs === undefined ? undefined : setTimeout(() => reader.end(), maxStreamMs * (1 - Math.random() / 5)).unref();
-      const reader = createStreamReader({
-        request: request.raw,
-        response,
-        over,
-        maxWaitingBytes,
-        onEnd() {
-          clearTimeout(timer);
-          readers.delete(reader);
-          hub.leave(reader);
-          leave();
-        },
+      const reader = streams.open(request, reply, over, (ended) => {
+        hub.leave(ended);
+        leave();
       });
-      readers.add(reader);
-      const headers = { 'content-type': EVENTS, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
-      response.writeHead(200, { ...reply.getHeaders(), ...headers } as Record<string, string>);
-      response.socket?.setNoDelay(true);
-      response.write(OPENING);
       await hub.serve(reader, position).catch((error) => {
         request.log.warn({ err: error }, 'a stream was cut off');
         request.raw.socket.destroy();

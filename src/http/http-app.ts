@@ -20,6 +20,9 @@ import { entryRoutes } from './entries.ts';
 import { eventRoutes } from './events.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import type { UploadOptions } from './imports.ts';
+import { jobDecisionRoutes } from './job-decisions.ts';
+import { jobEventRoutes } from './job-events.ts';
+import { jobRoutes } from './jobs.ts';
 import { logRequests, logWhenOver } from './log-requests.ts';
 import { logRoutes } from './logs.ts';
 import { messageRoutes } from './messages.ts';
@@ -27,12 +30,15 @@ import { notExposedRoutes } from './not-exposed.ts';
 import { measureRequests, operationsRoutes } from './operations.ts';
 import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
+import { scheduleRoutes } from './schedules.ts';
 import { sessionRoutes } from './session.ts';
 import { sheetRoutes } from './sheets.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
 import { cutOffStalled } from './stalled-responses.ts';
+import { createStreams } from './streams.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { workRoutes } from './work.ts';
+import { workbookRoutes } from './workbooks.ts';
 
 export interface HttpAppOptions
   extends Omit<HttpContext, 'closing'>,
@@ -141,14 +147,20 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
   logRoutes(app, context);
   entryRoutes(app, context, auth);
-  eventRoutes(app, context);
+  const streams = createStreams(closing, options.events);
+  eventRoutes(app, context, streams);
   blobRoutes(app, context);
   notExposedRoutes(app);
   workRoutes(app, context);
   messageRoutes(app, context, auth);
   subscriptionRoutes(app, context);
+  scheduleRoutes(app, context);
   deadLetterRoutes(app, context);
+  jobRoutes(app, context, auth, basePath);
+  jobDecisionRoutes(app, context);
+  jobEventRoutes(app, context, streams);
   sheetRoutes(app, context, options);
+  workbookRoutes(app, context, basePath);
   const { db, tidemark } = options;
   const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];
   const readiness = createReadiness(checks, { warn: (message) => logger?.warn(message) });

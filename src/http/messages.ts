@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { IdempotencyKeyReusedError, InvalidInputError, TopicNotFoundError } from '../errors.ts';
+import { jobTopics } from '../jobs/job-topics.ts';
 import { listMessages } from '../messages/list-messages.ts';
 import { publishMessage } from '../messages/publish.ts';
 import type { AnyTopic } from '../messages/topic.ts';
@@ -62,6 +63,9 @@ export function messageRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth:
       const topic = Object.hasOwn(topics, name) ? topics[name] : undefined;
       if (topic === undefined) {
         throw new TopicNotFoundError(name);
+      }
+      if (Object.hasOwn(jobTopics, name)) {
+        throw new InvalidInputError(`Topic '${name}' says how jobs ended, which nobody else publishes. Publish to another topic.`);
       }
       if (tidemark.registry.changes.some((change) => change.topic === name)) {
         throw new InvalidInputError(

@@ -15,7 +15,7 @@ const NO_STORE = { 'cache-control': 'no-store' };
 /** Of the routes that are registered after it. */
 export function measureRequests(app: HttpApp, metrics: Metrics): void {
   let streams = 0;
-  metrics.gauge('tidemark_event_streams', 'Clients that follow a log', () => streams);
+  metrics.gauge('tidemark_event_streams', 'Clients that follow a log or a job', () => streams);
   const isStream = ({ routeOptions }: FastifyRequest) => routeOptions.url?.endsWith('/events') === true;
   app.addHook('onRequest', async (request, reply) => {
     if (isStream(request)) {

@@ -32,8 +32,10 @@ export function pageSize(most: number, usual: number) {
 export const TAGS = {
   logs: 'Logs and entries',
   sheets: 'Sheets',
+  workbooks: 'Workbooks',
   blobs: 'Blobs and snapshots',
   messages: 'Messages',
+  jobs: 'Jobs',
   work: 'Work',
   session: 'Session',
   server: 'Server',

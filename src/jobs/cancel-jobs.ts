@@ -2,9 +2,9 @@
  * Cancels jobs, wherever they are. From then on a running attempt changes nothing; its handler's signal is aborted within a second or two.
  */
 import type { Database } from '../postgres/queryable.ts';
-import type { ShownState } from '../work/select.ts';
+import { eachJob } from './each-job.ts';
 import { parseJobId, workIdOf } from './job-id.ts';
-import { type JobSelection, listJobs } from './list-jobs.ts';
+import type { JobSelection } from './list-jobs.ts';
 
 /** @returns what it was, 'waiting' or 'running'; undefined where it had ended, or there is none. @throws InvalidInputError for an id that is none */
 export async function cancelJob(db: Database, jobId: string): Promise<'waiting' | 'running' | undefined> {
@@ -13,22 +13,7 @@ export async function cancelJob(db: Database, jobId: string): Promise<'waiting' 
   return state === null ? undefined : state === 'claimed' || state === 'started' ? 'running' : 'waiting';
 }
 
-const PAGE = 500;
-const CANCELLABLE: readonly ShownState[] = ['waiting', 'running'];
-
 /** @param selection of those that wait or run; each is a transaction of its own. @returns how many were cancelled */
 export async function cancelJobs(db: Database, selection: JobSelection, signal?: AbortSignal): Promise<number> {
-  let cancelled = 0;
-  for (const state of selection.state ? [selection.state] : CANCELLABLE) {
-    for (let before: string | undefined; ; ) {
-      const { jobs, next } = await listJobs(db, { ...selection, state, limit: PAGE, ...(before === undefined ? {} : { before }) });
-      for (const { id } of jobs) {
-        if (signal?.aborted) return cancelled;
-        cancelled += (await cancelJob(db, id)) === undefined ? 0 : 1;
-      }
-      if (next === undefined) break;
-      before = next;
-    }
-  }
-  return cancelled;
+  return eachJob(db, selection, ['waiting', 'running'], async (id) => (await cancelJob(db, id)) !== undefined, signal);
 }

@@ -3,13 +3,21 @@ import { z } from 'zod';
 import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 import { checkRetry } from '../messages/retry-policy.ts';
-import type { AnyJob, JobDefinition } from './define-job.ts';
+import type { AnyJob, JobDefinition, JobRetry } from './define-job.ts';
 
 const OPTIONS = {
   ...{ name: true, input: true, output: true, handler: true, retry: true, keep: true, deadlineMs: true },
   ...{ concurrency: true, rateLimit: true, maxWaitingPerActor: true, authorize: true },
 } as const satisfies OptionNames<JobDefinition<unknown, unknown>>;
 const OF_KEEP = { completed: true, failed: true } as const satisfies OptionNames<NonNullable<AnyJob['keep']>>;
+const OF_RETRY = {
+  attempts: true,
+  backoff: true,
+  initialMs: true,
+  maxMs: true,
+  jitter: true,
+  when: true,
+} as const satisfies OptionNames<JobRetry>;
 const OF_RATE_LIMIT = { jobs: true, perMs: true } as const satisfies OptionNames<NonNullable<AnyJob['rateLimit']>>;
 
 const JOB_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
@@ -23,7 +31,8 @@ export function checkJob(job: AnyJob): void {
       `'${String(name).slice(0, 120)}' is not the name of a job: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
     );
   }
-  checkOptionNames(`job '${name}'`, job, OPTIONS);
+  // Of download-records: where it downloads from.
+  checkOptionNames(`job '${name}'`, job, 'sources' in job ? { ...OPTIONS, sources: true } : OPTIONS);
   checkOptionNames(`keep of job '${name}'`, keep, OF_KEEP);
   if (rateLimit !== undefined) checkOptionNames(`rateLimit of job '${name}'`, rateLimit, OF_RATE_LIMIT);
   for (const [option, schema] of Object.entries({ input, output })) {
@@ -41,6 +50,7 @@ export function checkJob(job: AnyJob): void {
       throw new InvalidInputError(`${option} of job '${name}' is ${value}: use a whole number from ${least} to ${most}.`);
     }
   };
+  checkOptionNames(`retry of job '${name}'`, retry, OF_RETRY);
   const { attempts, backoff, ...policy } = retry;
   check('retry.attempts', attempts, 1, 1_000);
   if (backoff !== undefined && backoff !== 'exponential' && backoff !== 'fixed') {

@@ -11,6 +11,7 @@ import type { Database } from '../postgres/queryable.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { AnyJob, JobDefinition } from './define-job.ts';
+import { countEnqueued } from './enqueued-counts.ts';
 import type { JobHandle } from './job-handle.ts';
 import { jobIdOf, workIdOf } from './job-id.ts';
 
@@ -111,11 +112,14 @@ export async function enqueueJob(
   if (answer === 'full') {
     throw new QueueFullError(name, String(actor), Number(maxWaitingPerActor));
   }
+  if (answer === 'created') {
+    countEnqueued(name);
+  }
   return { jobId: jobIdOf({ name, id: decodeURIComponent(enqueued) }), answer };
 }
 
 /** @returns it as it is kept: as it was given, what the schema makes of it is made for the handler. @throws InvalidInputError */
-function encodeInput({ name, input: schema }: AnyJob, input: unknown): string {
+export function encodeInput({ name, input: schema }: AnyJob, input: unknown): string {
   const parsed = schema.safeParse(input);
   if (!parsed.success) {
     throw new InvalidInputError(`The input of job '${name}' is refused: ${describeIssues(parsed.error)}.`);

@@ -1,16 +1,19 @@
 /** A job that was enqueued, for whoever waits for it. It is looked at as it was committed: within the transaction that enqueues it there is nothing to see yet. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { JobFailedError } from '../errors.ts';
+import { createBell } from '../event-log/bell.ts';
+import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { cancelJob } from './cancel-jobs.ts';
 import type { EnqueueAnswer } from './enqueue.ts';
 import type { JobProgress } from './job-progress.ts';
-import { type JobStatus, readJob } from './read-job.ts';
+import { type JobStatus, type JobSummary, readJob, readJobSummary } from './read-job.ts';
+import { redriveJob } from './redrive-jobs.ts';
+import { runJobNow } from './run-jobs-now.ts';
 
 export interface FollowOptions {
   /** Ends it: `follow` returns, `result` rejects with its reason. */
   signal?: AbortSignal;
-  /** Between two looks. Default: from 50 ms, growing to 500. */
+  /** Between two looks. Default: from 50 ms, growing to 500, or to 1,000 where hints come. */
   pollMs?: number;
 }
 
@@ -30,44 +33,82 @@ export interface JobHandle<OutputT = unknown> {
    * @returns what it was; undefined where it had ended, or there is none
    */
   cancel(): Promise<'waiting' | 'running' | undefined>;
+  /** Runs it again where it is dead; steps that have finished are not run again. @param provenance who decides, kept with it. @returns whether it was dead */
+  redrive(provenance?: Pick<Provenance, 'actor' | 'correlationId'>): Promise<boolean>;
+  /** Where it waits, for its turn, its time or another try: it is the next of its name. @returns whether it waited */
+  runNow(): Promise<boolean>;
   /** Waits until it has ended. @throws JobFailedError where it is dead, cancelled or expired; JobNotFoundError */
   result(options?: FollowOptions): Promise<OutputT>;
 }
 
+/** What makes looking and deciding faster: all goes without. */
+export interface JobHints {
+  /** Hints that the job has changed. @returns stops them */
+  subscribe?(jobId: string, onChange: () => void): () => void;
+  /** Something was decided about it. */
+  changed?(jobId: string): void;
+  /** Who decides, where nobody says. */
+  provenance?(): Provenance;
+}
+
 const FIRST_POLL_MS = 50;
 const MAX_POLL_MS = 500;
+const MAX_POLL_WITH_HINTS_MS = 1_000;
 const ENDED = new Set(['done', 'dead', 'cancelled', 'expired']);
 
+export const hasEnded = ({ state }: Pick<JobSummary, 'state'>): boolean => ENDED.has(state);
+
 /** @param db as others see it: not the transaction that enqueues */
-export function createJobHandle<OutputT = unknown>(db: Database, id: string, answer?: EnqueueAnswer): JobHandle<OutputT> {
-  async function* follow({ signal, pollMs }: FollowOptions = {}): AsyncGenerator<JobStatus> {
-    let last = '';
-    let waitMs = pollMs ?? FIRST_POLL_MS;
-    while (!signal?.aborted) {
-      const status = await readJob(db, id);
-      const seen = JSON.stringify(status);
-      if (seen !== last) {
-        last = seen;
-        waitMs = pollMs ?? FIRST_POLL_MS;
-        yield status;
+export function createJobHandle<OutputT = unknown>(
+  db: Database,
+  id: string,
+  answer?: EnqueueAnswer,
+  hints: JobHints = {},
+): JobHandle<OutputT> {
+  async function* watch<T extends JobSummary>(read: () => Promise<T>, { signal, pollMs }: FollowOptions = {}): AsyncGenerator<T> {
+    const bell = createBell();
+    const maxPollMs = hints.subscribe ? MAX_POLL_WITH_HINTS_MS : MAX_POLL_MS;
+    const stopHints = hints.subscribe?.(id, bell.ring);
+    try {
+      let last = '';
+      let waitMs = pollMs ?? FIRST_POLL_MS;
+      while (!signal?.aborted) {
+        bell.reset();
+        const status = await read();
+        const seen = JSON.stringify(status);
+        if (seen !== last) {
+          last = seen;
+          waitMs = pollMs ?? FIRST_POLL_MS;
+          yield status;
+        }
+        if (hasEnded(status)) {
+          return;
+        }
+        await bell.wait(waitMs, signal);
+        waitMs = pollMs ?? Math.min(waitMs * 1.5, maxPollMs);
       }
-      if (ENDED.has(status.state)) {
-        return;
-      }
-      await delay(waitMs, undefined, { ...(signal ? { signal } : {}) }).catch(() => {});
-      waitMs = pollMs ?? Math.min(waitMs * 1.5, MAX_POLL_MS);
+    } finally {
+      stopHints?.();
     }
+  }
+
+  async function decided<T>(decide: () => Promise<T>): Promise<T> {
+    const value = await decide();
+    if (value) hints.changed?.(id);
+    return value;
   }
 
   return {
     id,
     ...(answer === undefined ? {} : { answer }),
     status: () => readJob(db, id),
-    progress: async () => (await readJob(db, id)).progress,
-    follow,
-    cancel: () => cancelJob(db, id),
+    progress: async () => (await readJobSummary(db, id)).progress,
+    follow: (options) => watch(() => readJob(db, id), options),
+    cancel: () => decided(() => cancelJob(db, id)),
+    redrive: (provenance) => decided(() => redriveJob(db, id, { ...hints.provenance?.(), ...provenance })),
+    runNow: () => decided(() => runJobNow(db, id)),
     async result(options = {}) {
-      for await (const { state, result, error } of follow(options)) {
+      for await (const { state, result, error } of watch(() => readJobSummary(db, id), options)) {
         if (state === 'done') {
           return result as OutputT;
         }

@@ -29,7 +29,7 @@ import { createJobSteps } from './job-steps.ts';
 const SHORT_ATTEMPT_MS = 5_000;
 
 export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
-  const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob } = dependencies;
+  const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob, onJobChange } = dependencies;
   const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS } = job;
   const retry = { ...(jobDefaults.backoffMs === undefined ? {} : { initialMs: jobDefaults.backoffMs }), ...job.retry };
   const errors = createHandlerErrors({ owner: `job '${name}'`, retry: retryPolicyOf(retry) }, log);
@@ -39,7 +39,11 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     const jobId = jobIdOf(jobKeyOf(unit.id));
     const { attempt, actor, correlationId, causationId } = unit;
     const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
-    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, (value) => errors.watch(context.recordProgress(value)));
+    const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, async (value) => {
+      // A heartbeat before anything was said says nothing.
+      await errors.watch(context.recordProgress(Object.keys(value).length === 0 ? null : value));
+      onJobChange?.(unit.id);
+    });
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
     const provenance = { actor, correlationId, causationId: unit.id };
     const publish: JobContext['publish'] = (topic, payload, options = {}) =>
@@ -48,13 +52,14 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     const jobContext: JobContext = {
       jobId,
       db,
+      schema,
       publish,
       async enqueue(next, input, options = {}) {
         const { jobId: enqueued, answer } = await enqueue(inSchema(db, schema), next, input, { ...provenance, ...options });
         return createJobHandle(inSchema(pool, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
-      heartbeat: createHeartbeat(context.signal, deadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
+      heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),
       step: createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch }),
       signal: context.signal,
       logger: output.logger,
@@ -80,6 +85,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     async run(unit, context) {
       const input = readInput(job, unit);
       const { jobContext, progress, output } = contextOf(unit, context);
+      onJobChange?.(unit.id);
       const beganAt = performance.now();
       try {
         await authorize(job, unit, input, jobContext);
@@ -101,7 +107,7 @@ function retryPolicyOf({ attempts: _, backoff, ...policy }: JobRetry): RetryPoli
   return backoff === 'fixed' ? { ...policy, factor: 1 } : policy;
 }
 
-function readInput({ name, input }: AnyJob, unit: Unit): unknown {
+export function readInput({ name, input }: AnyJob, unit: Pick<Unit, 'id' | 'input'>): unknown {
   const parsed = input.safeParse(unit.input ?? undefined);
   if (!parsed.success) {
     throw new InvalidInputError(
@@ -111,7 +117,12 @@ function readInput({ name, input }: AnyJob, unit: Unit): unknown {
   return parsed.data;
 }
 
-async function authorize({ name, authorize: isAllowed }: AnyJob, { actor }: Unit, input: unknown, { db }: JobContext): Promise<void> {
+export async function authorize(
+  { name, authorize: isAllowed }: AnyJob,
+  { actor }: Pick<Unit, 'actor'>,
+  input: unknown,
+  { db }: Pick<JobContext, 'db'>,
+): Promise<void> {
   if (isAllowed && !(await isAllowed(actor, input, { db }))) {
     throw Object.assign(
       new NonRetryableError(`${actor === undefined ? 'Nobody in particular' : `'${actor}'`} may not run job '${name}' with this input.`),
@@ -120,7 +131,7 @@ async function authorize({ name, authorize: isAllowed }: AnyJob, { actor }: Unit
   }
 }
 
-function checkResult({ name, output }: AnyJob, result: unknown): unknown {
+export function checkResult({ name, output }: AnyJob, result: unknown): unknown {
   const parsed = output?.safeParse(result);
   if (parsed && !parsed.success) {
     throw new InvalidInputError(`Job '${name}' returned what its output is not: ${describeIssues(parsed.error)}.`);

@@ -43,14 +43,18 @@ export interface JobLine {
   at: Date;
 }
 
-export interface JobStatus extends JobSummary {
-  input: unknown;
+/** A job without what may be large: its input, its attempts and its output. */
+export interface JobState extends JobSummary {
   /** Lower first. */
   priority: number;
   /** While it waits: does not begin before. */
   notBefore?: Date;
   /** While it waits: how many of its name begin before it, at most 10,000. Those whose time has not come do not count. */
   position?: number;
+}
+
+export interface JobStatus extends JobState {
+  input: unknown;
   /** Attempts that failed, oldest first: the newest 100. */
   attempts: JobAttempt[];
   /** Of its handler's log, oldest first: the newest 1,000 lines. */
@@ -59,18 +63,21 @@ export interface JobStatus extends JobSummary {
 
 const MAX_POSITION = 10_000;
 
-/** @throws JobNotFoundError; InvalidInputError for an id that is none */
-export async function readJob(db: Database, jobId: string): Promise<JobStatus> {
-  const workId = workIdOf(parseJobId(jobId));
-  const { rows } = await db.prepared(
-    `select ${UNIT_COLUMNS}, w.input, w.priority, w.not_before,
+/** Of the work row `w`. */
+const stateColumns = (db: Database) => `${UNIT_COLUMNS}, w.priority, w.not_before,
        case when w.state = 'ready' then (
          select count(*)::integer from (
            select 1 from ${db.schema}.work o
            where o.group_name = w.group_name and o.state = 'ready' and o.not_before <= clock_timestamp()
              and (o.priority, o.not_before, o.id) < (w.priority, w.not_before, w.id)
            limit ${MAX_POSITION}) n
-       ) end as ahead,
+       ) end as ahead`;
+
+/** @throws JobNotFoundError; InvalidInputError for an id that is none */
+export async function readJob(db: Database, jobId: string): Promise<JobStatus> {
+  const workId = workIdOf(parseJobId(jobId));
+  const { rows } = await db.prepared(
+    `select ${stateColumns(db)}, w.input,
        (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'begunAt', a.begun_at, 'failedAt', a.failed_at, 'error', a.error) order by a.id), '[]')
         from (select * from ${db.schema}.job_attempt where work_id = w.id order by id desc limit 100) a) as attempts,
        (select coalesce(json_agg(json_build_object('attempt', l.attempt, 'level', l.level, 'text', l.text, 'fields', l.fields, 'at', l.written_at) order by l.id), '[]')
@@ -83,13 +90,41 @@ export async function readJob(db: Database, jobId: string): Promise<JobStatus> {
     throw new JobNotFoundError(jobId);
   }
   return {
-    ...jobSummary(row),
+    ...jobState(row),
     input: row.input,
+    attempts: row.attempts.map(attemptFromRow),
+    output: row.output.map(lineFromRow),
+  };
+}
+
+/** @throws JobNotFoundError; InvalidInputError for an id that is none */
+export async function readJobSummary(db: Database, jobId: string): Promise<JobSummary> {
+  const { rows } = await db.prepared(`select ${UNIT_COLUMNS} from ${db.schema}.work w where w.id = $1::text and w.workflow = 'job'`, [
+    workIdOf(parseJobId(jobId)),
+  ]);
+  if (rows[0] === undefined) {
+    throw new JobNotFoundError(jobId);
+  }
+  return jobSummary(rows[0]);
+}
+
+/** Those of them that are there, by id. @throws InvalidInputError for an id that is none */
+export async function readJobStates(db: Database, jobIds: readonly string[]): Promise<Map<string, JobState>> {
+  const { rows } = await db.prepared(
+    `select ${stateColumns(db)} from ${db.schema}.work w where w.id = any ($1::text[]) and w.workflow = 'job'`,
+    [jobIds.map((id) => workIdOf(parseJobId(id)))],
+  );
+  return new Map(rows.map((row) => [jobIdOf(jobKeyOf(row.id)), jobState(row)]));
+}
+
+/** @param row of stateColumns */
+// biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
+function jobState(row: any): JobState {
+  return {
+    ...jobSummary(row),
     priority: row.priority,
     ...(row.state === 'waiting' ? { notBefore: row.not_before } : {}),
     ...(row.ahead === null ? {} : { position: row.ahead }),
-    attempts: row.attempts.map(attemptFromRow),
-    output: row.output.map(lineFromRow),
   };
 }
 

@@ -2,10 +2,10 @@
  * Delivers messages to a worker that takes many together: reads them, runs its handler once, and ends those that it did not fail with what it wrote.
  * A payload that its topic cannot read fails alone, and is dead. One that has left its batch is delivered in an array of one.
  */
-import { InvalidInputError } from '../errors.ts';
+import { errorMessage, InvalidInputError } from '../errors.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
-import type { BatchUnitContext, Unit, UnitHandler } from '../work/unit.ts';
+import type { BatchUnitContext, ErrorVerdict, Unit, UnitHandler } from '../work/unit.ts';
 import { createHeartbeat } from './create-heartbeat.ts';
 import type { BatchWorkerDefinition } from './define-worker.ts';
 import { deliveryHandler, messageIdOf } from './delivery-handler.ts';
@@ -28,8 +28,30 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
   const { subscription } = worker;
   const errors = createHandlerErrors({ owner: `subscription '${worker.subscription}'`, retry: worker.retry }, dependencies.log);
   const single = deliveryHandler(handledAlone(worker), topics, dependencies, errors);
+  const { onError: onErrorOfOne } = single;
+
+  /** First of a batch, which stands for it where all of it fails → how many they are. */
+  const running = new WeakMap<Unit, number>();
 
   async function run(units: readonly Unit[], context: BatchUnitContext): Promise<ReadonlyMap<Unit, unknown>> {
+    const [first] = units as [Unit];
+    running.set(first, units.length);
+    const failed = await handle(units, context);
+    running.delete(first);
+    return failed;
+  }
+
+  function onError(error: unknown, unit: Unit): ErrorVerdict | undefined {
+    const messages = running.get(unit);
+    if (messages === undefined) {
+      return onErrorOfOne?.(error, unit);
+    }
+    running.delete(unit);
+    dependencies.log?.('warn', `A batch failed, and its messages go on: ${errorMessage(error)}`, { subscription, messages, error });
+    return errors.verdictOf(error, unit);
+  }
+
+  async function handle(units: readonly Unit[], context: BatchUnitContext): Promise<ReadonlyMap<Unit, unknown>> {
     const failed = new Map<Unit, unknown>();
     const stored = await readMessages(inSchema(dependencies.pool, dependencies.schema), units.map(messageIdOf));
     const unitOf = new Map<BatchMessage, Unit>();
@@ -91,5 +113,5 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
     };
   }
 
-  return Object.assign(single, { batch: { max: worker.batch.max, run } });
+  return Object.assign(single, { onError, batch: { max: worker.batch.max, run } });
 }

@@ -2,7 +2,7 @@
 import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { AnyWorker, BatchOptions, WorkerDefinition } from './define-worker.ts';
-import { checkRetry } from './retry-policy.ts';
+import { checkRetry, type RetryPolicy } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
 
 const OPTIONS = {
@@ -23,6 +23,7 @@ const OF_DEAD_LETTER = { maxDeliveryAttempts: true, topic: true } as const satis
 >;
 const OF_RATE_LIMIT = { messages: true, perMs: true } as const satisfies OptionNames<NonNullable<WorkerDefinition<unknown>['rateLimit']>>;
 const OF_EXPIRATION = { ttlMs: true } as const satisfies OptionNames<NonNullable<WorkerDefinition<unknown>['expirationPolicy']>>;
+const OF_RETRY = { initialMs: true, maxMs: true, factor: true, jitter: true, when: true } as const satisfies OptionNames<RetryPolicy>;
 const OF_BATCH = { max: true, waitMs: true } as const satisfies OptionNames<BatchOptions>;
 
 const SUBSCRIPTION_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
@@ -87,7 +88,10 @@ export function checkWorker(worker: AnyWorker, topics: Topics): void {
   if (enableMessageOrdering !== undefined && typeof enableMessageOrdering !== 'boolean') {
     throw new InvalidInputError(`${of('enableMessageOrdering')} is '${String(enableMessageOrdering)}': use true or false.`);
   }
-  checkRetry(`subscription '${subscription}'`, retry);
+  if (retry !== undefined) {
+    checkOptionNames(of('retry'), retry, OF_RETRY);
+    checkRetry(`subscription '${subscription}'`, retry);
+  }
   if (worker.batch !== undefined) {
     checkOptionNames(of('batch'), worker.batch, OF_BATCH);
     check('batch.max', worker.batch.max ?? Number.NaN, 1, Math.min(1_000, maxMessages ?? 1_000));

@@ -10,6 +10,7 @@ import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import type { Unit, UnitHandler } from '../work/unit.ts';
 import { DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS, type WorkerDefinition } from './define-worker.ts';
 import { createHandlerErrors, type HandlerErrors } from './handler-errors.ts';
+import { logFailedAttempt } from './log-failed-attempt.ts';
 import { createMessageContext } from './message-context.ts';
 import { openMessage } from './open-message.ts';
 import { readMessage, readMessages, type StoredMessage } from './read-message.ts';
@@ -32,6 +33,7 @@ export function deliveryHandler(
   errors: HandlerErrors = createHandlerErrors({ owner: `subscription '${worker.subscription}'`, retry: worker.retry }, log),
 ): UnitHandler {
   const { subscription, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS, deadLetter = {} } = worker;
+  const maxAttempts = deadLetter.maxDeliveryAttempts ?? DEFAULT_MAX_DELIVERY_ATTEMPTS;
   let lastTookMs = 0;
   const prepared = new WeakMap<Unit, StoredMessage>();
 
@@ -43,7 +45,7 @@ export function deliveryHandler(
     },
     deadlineMs: ackDeadlineMs,
     strictDeadline: true,
-    maxAttempts: deadLetter.maxDeliveryAttempts ?? DEFAULT_MAX_DELIVERY_ATTEMPTS,
+    maxAttempts,
     async prepare(units) {
       const stored = await readMessages(inSchema(pool, schema), units.map(messageIdOf));
       for (const unit of units) {
@@ -71,7 +73,11 @@ export function deliveryHandler(
       }
       return {};
     },
-    onError: errors.verdictOf,
+    onError(error, unit) {
+      const verdict = errors.verdictOf(error, unit);
+      logFailedAttempt(log, { messageId: messageIdOf(unit), unit, error, verdict, maxAttempts });
+      return verdict;
+    },
   };
 }
 

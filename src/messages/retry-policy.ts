@@ -1,5 +1,4 @@
 /** When a failed attempt is followed by another: by the kind of its error, at growing intervals, with jitter so that many do not come back at once. */
-import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 
 export interface RetryPolicy {
@@ -34,7 +33,6 @@ export class RetryAfterError extends Error {
   }
 }
 
-const OPTIONS = { initialMs: true, maxMs: true, factor: true, jitter: true, when: true } as const satisfies OptionNames<RetryPolicy>;
 const MAX_INTERVAL_MS = 2_147_483_647;
 
 /** @param attempt that failed, from 1. @returns ms until the next one; undefined where there is none */
@@ -64,9 +62,7 @@ export function retryInMs(
 const clamp = (ms: number): number => (Number.isFinite(ms) ? Math.min(Math.max(Math.round(ms), 0), MAX_INTERVAL_MS) : 0);
 
 /** @param owner whose it is: `subscription 'mail'`. @throws InvalidInputError */
-export function checkRetry(owner: string, retry: RetryPolicy = {}): void {
-  checkOptionNames(`retry of ${owner}`, retry, OPTIONS);
-  const { initialMs, maxMs, factor, jitter, when } = retry;
+export function checkRetry(owner: string, { initialMs, maxMs, factor, jitter, when }: RetryPolicy = {}): void {
   const limits: [string, number | undefined, number, number][] = [
     ['initialMs', initialMs, 0, MAX_INTERVAL_MS],
     ['maxMs', maxMs, 0, MAX_INTERVAL_MS],

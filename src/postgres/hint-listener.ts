@@ -1,18 +1,18 @@
 /**
- * Log hints for the followers of one process: one LISTEN connection for all of them, open while there is one.
+ * Hints for those of one process who follow a log or wait for a job: one LISTEN connection for all of them, open while there is one, and for some seconds
+ * after the last: who waits for one job after another does not connect for each.
  *
  * Hints of this process' own commits arrive without it. A hint may be lost or doubled: whoever subscribes also polls.
  */
-import { logHint } from './hints.ts';
 import { listen } from './listen.ts';
 
 export interface HintListener {
   /** Whether other processes' commits are heard. */
   readonly listens: boolean;
-  /** @returns stops the hints */
-  subscribe(logId: string, onChange: () => void): () => void;
+  /** @param hint as it is sent: see hints.ts, job-hints.ts. @returns stops the hints */
+  subscribe(hint: string, onChange: () => void): () => void;
   /** Committed in this process. */
-  ring(logId: string): void;
+  ring(hint: string): void;
   /** Ends the connection. Idempotent. */
   close(): Promise<void>;
 }
@@ -22,11 +22,16 @@ export interface HintListenerOptions {
   connectionString?: string | undefined;
   schema: string;
   onError?: ((error: Error) => void) | undefined;
+  /** How long the connection stays without anybody, in ms. Default 5,000. */
+  lingerMs?: number;
 }
 
-export function createHintListener({ connectionString, schema, onError }: HintListenerOptions): HintListener {
+const LINGER_MS = 5_000;
+
+export function createHintListener({ connectionString, schema, onError, lingerMs = LINGER_MS }: HintListenerOptions): HintListener {
   const subscribers = new Map<string, Set<() => void>>();
   let stopListening: (() => Promise<void>) | undefined;
+  let lingering: NodeJS.Timeout | undefined;
   const stopping = new Set<Promise<void>>();
 
   function onNotify(payload: string): void {
@@ -38,6 +43,7 @@ export function createHintListener({ connectionString, schema, onError }: HintLi
   }
 
   function stop(): void {
+    clearTimeout(lingering);
     const stopped: Promise<void> | undefined = stopListening?.().finally(() => stopping.delete(stopped as Promise<void>));
     stopListening = undefined;
     if (stopped) {
@@ -47,8 +53,8 @@ export function createHintListener({ connectionString, schema, onError }: HintLi
 
   return {
     listens: connectionString !== undefined,
-    subscribe(logId, onChange) {
-      const hint = logHint(logId);
+    subscribe(hint, onChange) {
+      clearTimeout(lingering);
       // A function of its own: the same callback may be subscribed twice.
       const listener = () => onChange();
       subscribers.set(hint, (subscribers.get(hint) ?? new Set()).add(listener));
@@ -60,12 +66,12 @@ export function createHintListener({ connectionString, schema, onError }: HintLi
         if (listeners?.delete(listener) && listeners.size === 0) {
           subscribers.delete(hint);
           if (subscribers.size === 0) {
-            stop();
+            lingering = setTimeout(stop, lingerMs).unref();
           }
         }
       };
     },
-    ring: (logId) => onNotify(logHint(logId)),
+    ring: onNotify,
     async close() {
       stop();
       await Promise.all(stopping);

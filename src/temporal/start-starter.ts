@@ -11,7 +11,7 @@ import { installationId } from '../work/register.ts';
 import { executionIsRunning, startClaim } from '../work/start.ts';
 import { sweep } from '../work/sweep.ts';
 import { missingSearchAttributes } from './connection.ts';
-import { ensureSchedules, type GarbageSchedule } from './schedules.ts';
+import { type GarbageSchedule, garbageSchedule, keepSchedules } from './keep-schedules.ts';
 import { partOfTaskQueue, taskQueueOf } from './task-queue.ts';
 
 export interface StarterOptions {
@@ -86,7 +86,7 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
   // Their executions run on the task queue of the rest.
   const stopScheduling =
     options.garbage && !part
-      ? ensureSchedules({ client, installation, taskQueue, garbage: options.garbage }, (message) => log('warn', message))
+      ? keepSchedules({ client, db, ...garbageSchedule(options.garbage) }, (message) => log('warn', message))
       : async () => {};
   const unlisten =
     connectionString === undefined

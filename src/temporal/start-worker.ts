@@ -13,6 +13,7 @@ import { tellOfDeaths } from '../jobs/tell-of-deaths.ts';
 import { applySubscriptions } from '../messages/apply-subscriptions.ts';
 import { keepSubscriptions } from '../messages/keep-subscriptions.ts';
 import { takeSubscriptions } from '../messages/taking-processes.ts';
+import { createJobHintSender } from '../postgres/job-hints.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
 import { type Registry, unitHandlers } from '../registry.ts';
@@ -25,6 +26,7 @@ import { installationId, registerWorkflows } from '../work/register.ts';
 import { findHandlers } from '../work/unit.ts';
 import { watchFences } from '../work/watch-fences.ts';
 import { connectWorker, type TemporalOptions } from './connection.ts';
+import { appSchedules, keepSchedules } from './keep-schedules.ts';
 import { type StarterOptions, startStarter } from './start-starter.ts';
 import { taskQueueOf } from './task-queue.ts';
 import { type WorkflowBundle, workerOptions } from './worker-options.ts';
@@ -71,6 +73,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
   const { except, jobDefaults = {} } = options;
+  const jobs = createJobHintSender(db, schema);
   const handlers = unitHandlers(registry, {
     pool,
     schema,
@@ -80,6 +83,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     log,
     onDead,
     jobDefaults,
+    onJobChange: jobs.changed,
   }).filter(({ group }) => (part ? group !== undefined && part.groups.includes(group) : !(group !== undefined && except?.includes(group))));
   await registerWorkflows(db, [...new Set(handlers.map((handler) => handler.workflow))]);
   await tellOfDeaths(db, onDead !== undefined);
@@ -97,7 +101,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     await forgetSubscriptions();
     throw error;
   });
-  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe, watch: watchFences(db) };
+  const observeEnd: ObserveEnd = (end) => {
+    if (end.workId?.startsWith('job/')) jobs.changed(end.workId);
+    observe?.(end);
+  };
+  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe: observeEnd, watch: watchFences(db) };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
@@ -116,10 +124,16 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     throw error;
   }
   const ran = worker.run();
+  // Their executions run on the task queue of the rest. A worker without any, of sheets alone for example, is not who says that there are none.
+  const stopScheduling =
+    part || registry.schedules.size === 0
+      ? async () => {}
+      : keepSchedules({ client, db, ...appSchedules(registry.schedules) }, warn ?? (() => {}));
   const ended = ran.finally(async () => {
     await forgetSubscriptions();
-    await loop?.stop();
+    await Promise.all([loop?.stop(), stopScheduling()]);
     await connection.close();
+    await jobs.settled();
   });
   // Whoever awaits `ended` sees the failure; nobody has to.
   ended.catch(() => {});
@@ -144,7 +158,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     wake: () => loop?.wake(),
     stop() {
       stopping ??= (async () => {
-        await loop?.stop();
+        await Promise.all([loop?.stop(), stopScheduling()]);
         if (worker.getState() === 'RUNNING') {
           worker.shutdown();
         }

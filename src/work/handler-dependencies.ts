@@ -20,6 +20,8 @@ export interface HandlerDependencies {
   jobDefaults?: JobDefaults;
   /** How handlers of jobs enqueue others, where that is not all. */
   enqueueJob?: typeof enqueueJob;
+  /** Told whenever something of a job was committed that people see: must neither throw nor wait. */
+  onJobChange?: ((workId: string) => void) | undefined;
   /** Who is told of units that became dead. */
   onDead?: OnDead | undefined;
 }

@@ -1,6 +1,8 @@
 /** One attempt is over, and recorded as such. */
 export interface AttemptEnd {
   group: string;
+  /** Of the unit; absent where many ended together. */
+  workId?: string;
   /** 'failed': another attempt follows. */
   outcome: 'done' | 'dead' | 'failed';
   /** How long the attempt took; 0 where it never began. */

@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { beginBurst } from './begin.ts';
+import { beginBeyondBurst, beginBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
 import { failWork, releaseWork } from './end.ts';
 import { finishTogether } from './finish-together.ts';
@@ -30,6 +30,8 @@ export interface BurstOptions {
   width: number;
   /** How long one unit may run in a burst before it has to run alone, in ms; one with a strict deadline may until that. */
   unitBudgetMs: number;
+  /** How long it goes on with ready units of its group beyond its own, in ms, from its beginning; absent: not at all. */
+  goesOnForMs?: number;
   onProgress?: (counts: BurstCounts) => void;
   observe?: ObserveEnd | undefined;
   watch?: WatchFence | undefined;
@@ -40,16 +42,21 @@ export interface BurstCounts {
   released: number;
 }
 
+/** Handled and not yet recorded as ended: what a death of the worker repeats, beside what it was running. */
+const ENDS_PER_LANE = 2;
+
 export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
-  const { pool, schema, handlerOf, signal, width, unitBudgetMs, onProgress } = options;
+  const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
   const db = inSchema(pool, schema);
   const fence = randomUUID();
-  const finish = finishTogether(db);
+  const recordEnd = finishTogether(db, width);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
   let refilling: Promise<void> | undefined;
   let drained = false;
   let takesOver = true;
+  let ownBegun = false;
+  let goesOnUntil = Date.now() + goesOnForMs;
   let failure: { error: unknown } | undefined;
 
   const prepare = async (units: readonly Unit[]) => {
@@ -63,14 +70,28 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     await Promise.all([...byHandler].map(([handler, ofIt]) => handler.prepare?.(ofIt)));
   };
 
+  /** Its own units first, then those beyond. */
+  const begin = async (): Promise<Unit[]> => {
+    if (!ownBegun) {
+      const units = await beginBurst(db, burstId, fence, width, takesOver);
+      takesOver = false;
+      ownBegun = units.length < width;
+      drained = ownBegun && goesOnForMs === 0;
+      if (units.length > 0) {
+        return units;
+      }
+    }
+    const units = !drained && Date.now() < goesOnUntil ? await beginBeyondBurst(db, burstId, fence, width, width) : [];
+    drained = units.length === 0;
+    return units;
+  };
+
   // Begun a slice at a time: what is begun and not ended when a worker dies has to run alone.
   const refill = () => {
-    refilling ??= beginBurst(db, burstId, fence, width, takesOver)
+    refilling ??= begin()
       .then(async (units) => {
-        takesOver = false;
         // What it cannot get now, the run of the unit asks for itself, and says what is wrong.
         await prepare(units).catch(() => {});
-        drained = units.length < width;
         queue.push(...units);
       })
       .finally(() => {
@@ -79,11 +100,23 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     return refilling;
   };
 
+  /** While it asks for more it holds what it has: without a unit in hand it would get none. */
+  const finish = async (unit: Unit): Promise<void> => {
+    await refilling?.catch(() => {});
+    await recordEnd(unit);
+  };
+
   const next = async (): Promise<Unit | undefined> => {
     while (!failure) {
       signal.throwIfAborted();
       const unit = queue.shift();
-      if (unit || drained) {
+      if (unit && ownBegun && queue.length === 0) {
+        // Ahead: it goes on only while it holds a unit, and its lanes need not wait.
+        refill().catch((error) => {
+          failure ??= { error };
+        });
+      }
+      if (unit || (drained && !refilling)) {
         return unit;
       }
       await refill();
@@ -91,9 +124,10 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     return undefined;
   };
 
-  const runOne = async (unit: Unit): Promise<void> => {
+  const runOne = async (unit: Unit, onHandled: () => void): Promise<void> => {
     const handler = handlerOf(unit.id);
     if (!handler || (handler.long && !handler.strictDeadline)) {
+      goesOnUntil = 0;
       await releaseWork(db, unit);
       counts.released += 1;
       return;
@@ -106,6 +140,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
       finish,
+      onHandled,
       observe: options.observe,
       watch: options.watch,
     });
@@ -148,15 +183,34 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     }
   };
 
+  const runToEnd = async (unit: Unit, onHandled: () => void): Promise<void> => {
+    try {
+      await runOne(unit, onHandled);
+    } catch (error) {
+      if (!(error instanceof FencedError)) {
+        failure ??= { error };
+      }
+    }
+    onProgress?.(counts);
+  };
+
+  /** While the end of a unit is being recorded its lane runs the next ones. */
   const lane = async (): Promise<void> => {
+    const ends: Promise<void>[] = [];
     try {
       for (let unit = await next(); unit; unit = await next()) {
-        await runOne(unit).catch(ignoreFenced);
-        onProgress?.(counts);
+        const begun = unit;
+        await new Promise<void>((onHandled) => {
+          ends.push(runToEnd(begun, onHandled).finally(onHandled));
+        });
+        if (ends.length > ENDS_PER_LANE) {
+          await ends.shift();
+        }
       }
     } catch (error) {
       failure ??= { error };
     }
+    await Promise.all(ends);
   };
 
   await refill();
@@ -169,10 +223,4 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     throw error;
   }
   return counts;
-}
-
-function ignoreFenced(error: unknown): void {
-  if (!(error instanceof FencedError)) {
-    throw error;
-  }
 }

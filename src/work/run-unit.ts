@@ -33,6 +33,8 @@ export interface AttemptOptions {
   inBurst?: boolean;
   /** Ends a unit of no entry that has written nothing through its `db` and has no result; absent: by itself. */
   finish?: (unit: Unit) => Promise<void>;
+  /** The handler has returned, and `finish` is about to record its end. */
+  onHandled?: () => void;
   onProgress?: (progress: unknown) => void;
   /** Tells an attempt of what may be cancelled that it is. */
   watch?: WatchFence | undefined;
@@ -46,7 +48,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
   const outcome = await attemptUnit(unit, handler, options);
   // One that goes on elsewhere, or was taken over, has not ended.
   if (outcome.type !== 'long' && outcome.type !== 'fenced') {
-    options.observe?.({ group: unit.group, outcome: OBSERVED[outcome.type], durationMs: performance.now() - beganAt });
+    options.observe?.({ group: unit.group, workId: unit.id, outcome: OBSERVED[outcome.type], durationMs: performance.now() - beganAt });
   }
   return outcome;
 }
@@ -71,13 +73,20 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
     });
     // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
     const outcome = await Promise.race([running, attempt.aborted]);
+    attempt.end();
     if (outcome === 'long') {
       await transaction.rollback();
       return { type: 'long' };
     }
     const { finish } = options;
     const isPlain = unit.entry === undefined && Object.keys(outcome).length === 0 && !transaction.isOpen();
-    await transaction.commitWith((db) => (finish && isPlain ? finish(unit) : finishWork(db, unit, outcome)));
+    await transaction.commitWith((db) => {
+      if (finish && isPlain) {
+        options.onHandled?.();
+        return finish(unit);
+      }
+      return finishWork(db, unit, outcome);
+    });
     return { type: 'finished' };
   } catch (cause) {
     await transaction.rollback();

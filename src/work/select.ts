@@ -20,6 +20,8 @@ export interface WorkSelection {
   state?: ShownState;
   group?: string;
   workflow?: string;
+  /** Asked for by them. */
+  actor?: string;
   /** Of this log. */
   log?: string;
   /** Of logs whose ids begin with one of these only; what belongs to no log is not among them. */
@@ -45,7 +47,7 @@ export const SHOWN_STATE_SQL = `case when w.state in ('waiting', 'ready') then '
 
 /** Conditions on the work row `w`, with `values` bound from $1 on; true where nothing is asked for. */
 export function selectionSql(selection: WorkSelection): { condition: string; values: unknown[] } {
-  const { ids, state, group, workflow, log, logPrefixes, fingerprint, error, olderThanMs } = selection;
+  const { ids, state, group, workflow, actor, log, logPrefixes, fingerprint, error, olderThanMs } = selection;
   const conditions: string[] = [];
   const values: unknown[] = [];
   const bind = (value: unknown) => `$${values.push(value)}`;
@@ -54,6 +56,7 @@ export function selectionSql(selection: WorkSelection): { condition: string; val
   if (state) conditions.push(`w.state in (${SHOWN_STATES[state].map((name) => `'${name}'`).join(', ')})`);
   if (group !== undefined) conditions.push(`w.group_name = ${bind(group)}::text`);
   if (workflow !== undefined) conditions.push(`w.workflow = ${bind(workflow)}::text`);
+  if (actor !== undefined) conditions.push(`w.actor = ${bind(actor)}::text`);
   if (log !== undefined) conditions.push(`w.log_id = ${bind(log)}::text`);
   if (logPrefixes) conditions.push(`w.log_id ^@ any (${bind(logPrefixes)}::text[])`);
   // The state is said again: the index of fingerprints is one of dead units.

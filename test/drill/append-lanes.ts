@@ -6,6 +6,7 @@ import type { DrillLog } from './drill-logs.ts';
 import type { Random } from './random.ts';
 
 const LANES = 12;
+const LATE_PAUSE_MS = 200;
 
 export interface AppendLanesOptions {
   clock: Clock;
@@ -14,15 +15,21 @@ export interface AppendLanesOptions {
   appender: Appender;
   /** Appends a second of all lanes together, while there is a Postgres. */
   perSecond: number;
+  /** When time is up and there are so many, none is added: work that is behind would only be more so, and others wait for its end. */
+  least: number;
 }
 
 export async function runAppendLanes(options: AppendLanesOptions): Promise<void> {
   await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane, options)));
 }
 
-async function runLane(lane: number, { clock, random: shared, logs, appender, perSecond }: AppendLanesOptions): Promise<void> {
+async function runLane(lane: number, { clock, random: shared, logs, appender, perSecond, least }: AppendLanesOptions): Promise<void> {
   const random = shared.fork(`appender ${lane}`);
   for (let number = 0; !clock.isOver(); number += 1) {
+    if (clock.isLate() && appender.counts.acknowledged >= least) {
+      await clock.pause(LATE_PAUSE_MS);
+      continue;
+    }
     const waitMs = random.waitMs((LANES * 1_000) / perSecond);
     // Behind after an outage: without a pause, until there are as many as there should be by now.
     const isBehind = appender.counts.acknowledged < (clock.elapsedMs() / 1_000) * perSecond;

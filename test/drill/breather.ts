@@ -13,6 +13,8 @@ export interface Breather {
   wait(): Promise<void>;
 }
 
+export const NO_BREATH: Breather = { onKill: () => {}, wait: async () => {} };
+
 const MOST_KILLS_IN_A_ROW = 6;
 const LONGEST_WAIT_MS = 30_000;
 const LOOK_EVERY_MS = 250;

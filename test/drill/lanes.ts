@@ -1,7 +1,8 @@
-/** All that goes on at once until time is up: appends, messages, unrest, kills. */
+/** All that goes on at once until time is up: appends, messages, changes of rows, unrest, kills. */
 import { runAppendLanes } from './append-lanes.ts';
 import type { Appender } from './appender.ts';
-import { createBreather } from './breather.ts';
+import { createBreather, NO_BREATH } from './breather.ts';
+import { runChangeLanes } from './change-lanes.ts';
 import { type Clock, startClock } from './clock.ts';
 import type { DrillLog } from './drill-logs.ts';
 import { runErasureLane } from './erasure-lane.ts';
@@ -38,6 +39,7 @@ export interface LaneCounts extends CollectionCounts {
 
 const LEAST_KILLS = 5;
 const LEAST_APPENDS = 5_000;
+const LEAST_MESSAGES = 200;
 /** A collection that Postgres died in counts for nothing: where the machine is slow, few come through. */
 const LEAST_BLOBS_REMOVED = 20;
 const APPENDS_PER_SECOND = 150;
@@ -49,7 +51,7 @@ const TELL_EVERY_MS = 10_000;
 
 export async function runLanes({ scene, random, logs, appender, publisher, minutes, giveUp, say }: LanesOptions): Promise<LaneCounts> {
   const { pool, owner, processes, gate } = scene;
-  const kills: Record<Kind, number> = { worker: 0, starter: 0, temporal: 0, postgres: 0 };
+  const kills: Record<Kind, number> = { worker: 0, starter: 0, cdc: 0, temporal: 0, postgres: 0 };
   const collected: CollectionCounts = { collections: 0, blobsRemoved: 0, blobsMissing: [] };
   const isEnough = () =>
     appender.counts.acknowledged >= LEAST_APPENDS &&
@@ -72,7 +74,8 @@ export async function runLanes({ scene, random, logs, appender, publisher, minut
       random: random.fork(`kill ${kind}`),
       everyMs: KILL_EVERY_MS,
       least: LEAST_KILLS,
-      breather,
+      // Whoever works does not wait for a reader.
+      breather: kind === 'cdc' ? NO_BREATH : breather,
       onKill: () => {
         kills[kind] += 1;
       },
@@ -93,8 +96,9 @@ export async function runLanes({ scene, random, logs, appender, publisher, minut
     runCollectionLane({ ...stir('collection'), everyMs: 300, blobs: scene.blobs.place, counts: collected }),
     runFreezeLane({ processes, clock, random: random.fork('freeze'), everyMs: 10_000 }),
     runErasureLane({ ...stir('erasure'), everyMs: 700 }),
-    runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND }),
-    runPublishLanes({ clock, random: random.fork('messages'), publisher, perSecond: PUBLICATIONS_PER_SECOND }),
+    runAppendLanes({ ...stir('appends'), perSecond: APPENDS_PER_SECOND, least: LEAST_APPENDS }),
+    runPublishLanes({ clock, random: random.fork('messages'), publisher, perSecond: PUBLICATIONS_PER_SECOND, least: LEAST_MESSAGES }),
+    runChangeLanes({ clock, random: random.fork('changes'), pool }),
     ...killLanes,
   ] as const;
   for (const lane of lanes) lane.catch((error) => giveUp.abort(error));

@@ -21,17 +21,20 @@ export interface PublishLanesOptions {
   publisher: Publisher;
   /** Transactions a second of all lanes together. */
   perSecond: number;
+  /** When time is up and there are so many, none is added: see append-lanes.ts. */
+  least: number;
 }
 
 export async function runPublishLanes(options: PublishLanesOptions): Promise<void> {
   await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane, options)));
 }
 
-async function runLane(lane: number, { clock, random: shared, publisher, perSecond }: PublishLanesOptions): Promise<void> {
+async function runLane(lane: number, { clock, random: shared, publisher, perSecond, least }: PublishLanesOptions): Promise<void> {
   const random = shared.fork(`publisher ${lane}`);
   for (let number = 0; ; number += 1) {
     await delay(random.waitMs((LANES * 1_000) / perSecond));
     if (clock.isOver()) return;
+    if (clock.isLate() && publisher.counts.published >= least) continue;
     const publications = publicationsOf(random, `message-${lane}-${number}`);
     if (random.chance(0.1)) {
       await publisher.publishAndRollBack(publications);

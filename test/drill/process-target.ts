@@ -1,4 +1,4 @@
-/** A worker or starter process of the drill: killed, frozen, and started again by whoever killed it; by itself when it ended by itself. */
+/** A worker, starter or reader process of the drill: killed, frozen, and started again by whoever killed it; by itself when it ended by itself. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,7 +31,7 @@ export interface ProcessTarget extends Target {
 }
 
 export interface ProcessTargetOptions {
-  kind: 'worker' | 'starter';
+  kind: 'worker' | 'starter' | 'cdc';
   name: string;
   directory: string;
   settings: ProcessSettings;
@@ -39,8 +39,10 @@ export interface ProcessTargetOptions {
   mayStart: () => Promise<void>;
 }
 
-/** What the process writes when it works. */
+/** What a worker or starter writes when it works. */
 export const UP_LINE = 'up';
+/** A reader works too while it waits for the other one. */
+const READER_IS_UP = /"msg":"(running|another reader has slot )/;
 const RESTART_PAUSE_MS = 300;
 
 export function createProcessTarget({ kind, name, directory, settings, mayStart }: ProcessTargetOptions): ProcessTarget {
@@ -50,6 +52,7 @@ export function createProcessTarget({ kind, name, directory, settings, mayStart 
   let ends = 0;
   let wantsIt = false;
   let freezes = 0;
+  const isUpLine = (line: string) => (kind === 'cdc' ? READER_IS_UP.test(line) : line === UP_LINE);
 
   const spawnOnce = async () => {
     await mayStart();
@@ -60,7 +63,7 @@ export function createProcessTarget({ kind, name, directory, settings, mayStart 
       logFile,
       stopSignal: 'SIGKILL',
       cwd: directory,
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' },
+      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', DATABASE_URL: settings.databaseUrl },
     });
     const spawned = child;
     void spawned.exited.then(async () => {
@@ -92,7 +95,7 @@ export function createProcessTarget({ kind, name, directory, settings, mayStart 
       const deadline = performance.now() + UP_DEADLINE_MS;
       for (;;) {
         await starting;
-        if (child && child.ended() === undefined && child.lastLines(Number.POSITIVE_INFINITY).includes(UP_LINE)) return;
+        if (child && child.ended() === undefined && child.lastLines(Number.POSITIVE_INFINITY).some(isUpLine)) return;
         if (performance.now() > deadline) throw new Error(`${name} did not come up: ${readFileSync(logFile, 'utf8').slice(-2_000)}`);
         await delay(50);
       }

@@ -1,5 +1,5 @@
 /**
- * The drill: everything that may die is killed again and again while logs are appended to and messages published; then all of it settles, and a checker that
+ * The drill: everything that may die is killed again and again while logs are appended to, messages published and rows changed; then all of it settles, and a checker that
  * shares no code with the product looks at what is left.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';

@@ -10,11 +10,12 @@ import { unlessOut } from './outage.ts';
 const longestWaitMs = (killingMs: number): number => Math.min(killingMs, 600_000) + 60_000;
 const TELL_EVERY_MS = 5_000;
 
-/** Units that are neither done nor cancelled, and entries that are pending: what is still to come. */
+/** Units that are neither done nor cancelled, entries that are pending, and changes that are not stored: what is still to come. */
 export async function countOpen(db: Queryable): Promise<number> {
   const { rows } = await db.query(
     `select ((select count(*) from ${SCHEMA}.work where state in ('waiting', 'ready', 'claimed', 'started', 'dead'))
-       + (select count(*) from ${SCHEMA}.entries where pending is not null))::integer as open`,
+       + (select count(*) from ${SCHEMA}.entries where pending is not null)
+       + abs((select count(*) from drill.changed) - (select count(*) from ${SCHEMA}.message where topic like 'changes.%')))::integer as open`,
   );
   return rows[0].open;
 }
@@ -41,12 +42,14 @@ export async function settle(
     if (least === 0) return { ms: performance.now() - startedAt, findings: [] };
     if (performance.now() - toldAt > TELL_EVERY_MS) {
       toldAt = performance.now();
-      say(`settling: ${least} units and pending entries are left`);
+      say(`settling: ${least} units, pending entries and changes are left`);
     }
     await delay(200);
   }
   return {
     ms: performance.now() - startedAt,
-    findings: [`It did not settle: ${least} units and pending entries were left, and none less for ${Math.round(stallMs / 1_000)} s.`],
+    findings: [
+      `It did not settle: ${least} units, pending entries and changes were left, and none less for ${Math.round(stallMs / 1_000)} s.`,
+    ],
   };
 }

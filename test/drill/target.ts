@@ -1,5 +1,5 @@
 /** Something that the drill kills and starts again. */
-export const KINDS = ['worker', 'starter', 'temporal', 'postgres'] as const;
+export const KINDS = ['worker', 'starter', 'cdc', 'temporal', 'postgres'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Target {

@@ -6,6 +6,7 @@ import { startWorker } from '../../src/temporal/start-worker.ts';
 import { WORKER_POOL_CONNECTIONS } from '../../src/temporal/worker-options.ts';
 import { bankAccount } from '../support/bank-account.ts';
 import { openBlobPlace } from './blob-places.ts';
+import { drillChanges } from './change-app.ts';
 import { SCHEMA, STARTER_SETTINGS } from './drill-settings.ts';
 import { drillTopics, drillWorkers } from './message-app.ts';
 import { beginProcess, untilServersAnswer } from './process-start.ts';
@@ -21,7 +22,7 @@ const pool = createPool({
 });
 await untilServersAnswer(pool, temporal);
 const worker = await startWorker({
-  registry: createRegistry({ logTypes: [sheet, bankAccount], topics: drillTopics, workers: drillWorkers(pool) }),
+  registry: createRegistry({ logTypes: [sheet, bankAccount], topics: drillTopics, workers: drillWorkers(pool), changes: drillChanges() }),
   pool,
   schema: SCHEMA,
   blobs: openBlobPlace(blobs),

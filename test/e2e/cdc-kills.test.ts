@@ -14,6 +14,7 @@ import { until } from '../support/until.ts';
 const CHANGES = Number(process.env.CDC_CHANGES ?? 6_000);
 const KILLS = Number(process.env.CDC_KILLS ?? 3);
 const TOPIC = 'changes.public.thing';
+const STORED = `select 1 from tidemark.message where topic = $1 and data -> 'key' ->> 'id' = $2`;
 
 const TABLES = `
   create table public.thing (id integer generated always as identity primary key, v integer not null default 0, pad text);
@@ -124,12 +125,7 @@ test(`${CHANGES} changes and ${KILLS} kills of the reader: none is lost, none is
   }
   // What is committed before it is stored before it.
   const [last] = await rows(`insert into thing (pad) values ('last') returning id`);
-  await until(
-    'all of it is read',
-    async () =>
-      (await rows(`select 1 from tidemark.message where topic = $1 and data -> 'key' ->> 'id' = $2`, [TOPIC, String(last.id)])).length > 0,
-    600_000,
-  );
+  await until('all of it is read', async () => (await rows(STORED, [TOPIC, String(last.id)])).length > 0, 600_000);
   const [{ changes }] = await rows('select count(*)::integer as changes from noted');
 
   const seen = `(select m.id as n, m.data ->> 'op' as op, (m.data -> 'key' ->> 'id')::integer as id, (m.data -> 'after' ->> 'v')::integer as v
@@ -153,6 +149,22 @@ test(`${CHANGES} changes and ${KILLS} kills of the reader: none is lost, none is
   const status = await runCli(['cdc', 'status', '--json'], { cwd: folder.path, env: { DATABASE_URL: fixture.url } });
   expect(JSON.parse(status.stdout)).toMatchObject({ slots: [{ slot: fixture.slot, state: 'reading' }], gaps: [] });
 }, 1_000_000);
+
+test('of two readers one waits, and takes over when the other is killed', async () => {
+  const isReading = ({ output }: RunningCli) => output().stdout.includes('"running"');
+  const waiting = await until('one waits', () =>
+    [...readers].find((reader) => reader.output().stdout.includes('waiting to take over') && !isReading(reader)),
+  );
+  const victim = await until('the other reads', () => [...readers].find(isReading));
+  const killedAt = performance.now();
+  victim.child.kill('SIGKILL');
+  const [row] = await rows(`insert into thing (pad) values ('while nobody reads') returning id`);
+  await until('it is stored', async () => (await rows(STORED, [TOPIC, String(row.id)])).length === 1, 60_000);
+  const tookMs = performance.now() - killedAt;
+  expect(isReading(waiting)).toBe(true);
+  // Half a second to look, and what a busy machine takes to notice that a process is gone.
+  expect(tookMs).toBeLessThan(10_000);
+});
 
 test('what it was made for is given up with drop, and not while it reads', async () => {
   const drop = () => runCli(['cdc', 'drop', '--yes'], { cwd: folder.path, env: { DATABASE_URL: fixture.database.ownerUrl } });

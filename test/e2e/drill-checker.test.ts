@@ -40,6 +40,7 @@ test('nothing, where nothing is wrong', async () => {
   expect(findings).toEqual([]);
   expect(checked).toMatchObject({ logs: 5, entries: 504, acknowledgedAppends: 67, archivedEntries: 10, erasedSecrets: 1 });
   expect(checked).toMatchObject({ messages: 5, inOrder: 3, deliveries: 9, deaths: 3 });
+  expect(checked).toMatchObject({ changes: 12, changesHandled: 6 });
   expect(checked.snapshots).toBeGreaterThan(5);
   expect(checked.removedEntries).toBeGreaterThan(0);
 });
@@ -358,5 +359,58 @@ describe('messages', () => {
   test('one that died and was not published as a dead letter', async () => {
     await corrupt(`update tidemark.message set attributes = null where topic = 'drill-dead'`);
     expect(await findings()).toContainEqual(expect.stringMatching(/^message \d+ died 1 times, and 0 dead letters were published of it$/));
+  });
+});
+
+describe('changes of rows', () => {
+  const of = (table: string, op: string, id: number) =>
+    `topic = 'changes.drill.${table}' and data ->> 'op' = '${op}' and data -> 'key' ->> 'id' = '${id}'`;
+
+  test('one that was not read', async () => {
+    await corrupt(`delete from tidemark.message where ${of('stored', 'c', 1)}`);
+    expect(await findings()).toEqual([
+      'change c of stored 1 was committed 1 times, and is stored 0 times',
+      'stored 1 is 0, and by its last change not there',
+    ]);
+  });
+
+  test('one that was read twice', async () => {
+    await corrupt(`insert into tidemark.message (topic, data) select topic, data from tidemark.message where ${of('stored', 'u', 2)}`);
+    expect(await findings()).toEqual([
+      'change u of stored 2 was committed 1 times, and is stored 2 times',
+      'change u (1) of stored 2 was stored after u (1)',
+    ]);
+  });
+
+  test('one of a transaction that was rolled back', async () => {
+    await corrupt(`delete from drill.changed where table_name = 'stored' and op = 'd'`);
+    expect(await findings()).toEqual(['change d of stored 3 was committed 0 times, and is stored 1 times']);
+  });
+
+  test('one that was stored before those that were committed before it', async () => {
+    await corrupt(`update tidemark.message set id = default where ${of('stored', 'c', 2)}`);
+    expect(await findings()).toEqual([
+      'change u (1) of stored 2 was stored after none (null)',
+      'change c (0) of stored 2 was stored after u (1)',
+      'stored 2 is 1, and by its last change 0',
+    ]);
+  });
+
+  test('one that was not handled, and one that was handled twice', async () => {
+    await corrupt(`delete from drill.change_handled where op = 'd'`);
+    await corrupt(`insert into drill.change_handled (op, id, v) values ('c', 1, 0)`);
+    expect(await findings()).toEqual([
+      'change c of watched 1 was committed 1 times, and was handled 2 times',
+      'change d of watched 3 was committed 1 times, and was handled 0 times',
+      'change c (0) of watched 1 was handled after c (0)',
+    ]);
+  });
+
+  test('one that was handled before those of its row that came before it', async () => {
+    await corrupt(`update drill.change_handled set number = default where op = 'c' and id = 2`);
+    expect(await findings()).toEqual([
+      'change u (1) of watched 2 was handled after none (null)',
+      'change c (0) of watched 2 was handled after u (1)',
+    ]);
   });
 });

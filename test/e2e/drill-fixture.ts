@@ -13,6 +13,7 @@ import { createTidemark } from '../../src/tidemark.ts';
 import { redriveWork } from '../../src/work/redrive.ts';
 import { createAcknowledgedFile } from '../drill/acknowledged-file.ts';
 import { createAppender } from '../drill/appender.ts';
+import { CHANGE_GRANTS, installChangeRecording } from '../drill/change-recording.ts';
 import type { CheckOptions } from '../drill/checker/check.ts';
 import { cellEntryOf, scatteredEntryOf } from '../drill/entries.ts';
 import { drillTopics, drillWorkers, type Task } from '../drill/message-app.ts';
@@ -45,9 +46,11 @@ export async function createDrillFixture(): Promise<DrillFixture> {
   await mkdir(origin);
   await installRecording(database.ownerPool);
   await installMessageRecording(database.ownerPool);
-  await database.ownerPool.query(`${MESSAGE_GRANTS} grant usage on schema drill to public`);
+  await installChangeRecording(database.ownerPool);
+  await database.ownerPool.query(`${MESSAGE_GRANTS} ${CHANGE_GRANTS} grant usage on schema drill to public`);
   await fill(database, origin);
   await publishAll(database, origin);
+  await changeRows(database);
   let copies = 0;
   return {
     async copy() {
@@ -178,6 +181,20 @@ async function publishAll({ pool, db }: TestDatabase, directory: string): Promis
   await publisher.close();
   await tidemark.close();
   await file.close();
+}
+
+/** Of each table three rows: one as it was made, one changed, one gone. What a reader and a worker would have made of it is written by hand. */
+async function changeRows({ ownerPool }: TestDatabase): Promise<void> {
+  for (const table of ['watched', 'stored']) {
+    await ownerPool.query(`insert into drill.${table} (pad) select 'x' from generate_series(1, 3)`);
+    await ownerPool.query(`update drill.${table} set v = v + 1 where id > 1`);
+    await ownerPool.query(`delete from drill.${table} where id = 3`);
+  }
+  await ownerPool.query(`
+    insert into tidemark.message (topic, data)
+    select 'changes.drill.' || table_name, json_build_object('op', op, 'key', json_build_object('id', id), 'after', json_build_object('v', v))
+    from drill.changed;
+    insert into drill.change_handled (op, id, v) select op, id, v from drill.changed where table_name = 'watched'`);
 }
 
 async function firstSnapshot(pool: Pool, logId: string): Promise<bigint> {

@@ -1,6 +1,6 @@
 /**
  * Whatever dies, an entry committed with `pending` ends with `pending` cleared and a correct snapshot, and a message that was committed is handled by
- * every subscription of its topic: the drill, as its command runs it.
+ * every subscription of its topic, and a row that was changed too: the drill, as its command runs it.
  * Its seed is another one each time, and printed. What it finds is kept, and said where.
  */
 import { spawn } from 'node:child_process';
@@ -43,7 +43,7 @@ test('thousands of appends and hundreds of messages, every process and server ki
   /** With all that the drill said, because what a busy machine did differently shows there. */
   const seen = <T>(value: T) => expect(value, stderr);
   seen(report.findings).toEqual([]);
-  for (const kind of ['worker', 'starter', 'temporal', 'postgres'] as const) {
+  for (const kind of ['worker', 'starter', 'cdc', 'temporal', 'postgres'] as const) {
     seen(report.kills[kind]).toBeGreaterThanOrEqual(5);
   }
   seen(report.appends.acknowledged).toBeGreaterThanOrEqual(5_000);
@@ -68,6 +68,8 @@ test('thousands of appends and hundreds of messages, every process and server ki
   seen(report.checked.deliveries).toBeGreaterThan(report.checked.messages);
   seen(report.checked.inOrder).toBeGreaterThan(10);
   seen(report.checked.deaths).toBeGreaterThan(0);
+  seen(report.checked.changes).toBeGreaterThan(5_000);
+  seen(report.checked.changesHandled).toBeGreaterThan(50);
 });
 
 test.each([

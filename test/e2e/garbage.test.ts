@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDirectoryBlobStore } from '../../src/blob-store/directory-blob-store.ts';
-import { addJob } from '../../src/jobs/add-job.ts';
-import type { GarbageSchedule } from '../../src/temporal/schedules.ts';
-import { scheduleIdOf } from '../../src/temporal/schedules.ts';
+import type { GarbageSchedule } from '../../src/temporal/keep-schedules.ts';
+import { scheduleIdOf } from '../../src/temporal/schedule-settings.ts';
 import { installationId } from '../../src/work/register.ts';
 import { runCli } from '../support/cli.ts';
 import { collectedSheet } from '../support/garbage.ts';
@@ -24,6 +23,7 @@ afterAll(() => fixture.close());
 const store = () => createDirectoryBlobStore({ path: fixture.blobsPath });
 const garbage: GarbageSchedule = { everyMs: 24 * 3_600_000, graceMs: 0 };
 const HOUR_MS = 3_600_000;
+const collect = (id: string) => fixture.work.db.query(`select tidemark.enqueue_job('collect-garbage', $1, '{"graceMs":0}')`, [id]);
 
 /** A sheet with a snapshot that it does not keep. */
 async function sheetWithGarbage(id: string) {
@@ -41,13 +41,17 @@ describe('by schedule', () => {
     const handle = (await fixture.client()).schedule.getHandle(scheduleId);
     const { spec, action } = await until('the schedule is there', () => handle.describe().catch(() => undefined));
     expect(spec.intervals).toMatchObject([{ every: 24 * HOUR_MS }]);
-    expect(action).toMatchObject({ type: 'startWorkflow', workflowType: 'scheduled', args: ['collect-garbage', { graceMs: 0 }] });
+    expect(action).toMatchObject({
+      type: 'startWorkflow',
+      workflowType: 'scheduled',
+      args: [{ schedule: 'collect-garbage', job: 'collect-garbage', input: { graceMs: 0 } }],
+    });
 
     await handle.trigger();
     const id = await until('its unit is there', async () =>
       Object.keys(await fixture.work.states()).find((unit) => unit.startsWith('job/')),
     );
-    expect(id).toMatch(/^job\/collect-garbage\/\d{4}-\d\d-\d\dT/);
+    expect(id).toMatch(/^job\/collect-garbage\/collect-garbage%2F\d{4}-\d\d-\d\dT/);
     await fixture.untilState(id, 'done');
     expect((await fixture.work.row(id)).result).toMatchObject({ logs: 1, snapshots: 1, removed: 2, waiting: 0, missing: { count: 0 } });
     expect(await log.names()).toHaveLength(3);
@@ -62,12 +66,12 @@ describe('by schedule', () => {
     const warnings: string[] = [];
     const worker = await fixture.worker({ starter: { garbage }, warn: (message) => warnings.push(message) });
     // Not by firing the schedule: within a second of the test before it would be the same unit.
-    await addJob(fixture.work.db, { name: 'collect-garbage', id: 'one', input: { graceMs: 0 } });
+    await collect('one');
     await until('it is counted', async () => (await fixture.counters()).missing_blob === 1, 30_000);
     await fixture.untilAll(['done']);
     expect(warnings).toEqual(expect.arrayContaining([expect.stringContaining(`lost/${root}`)]));
     await fixture.work.db.query(`delete from tidemark.logs where id = 'lost'`);
-    await addJob(fixture.work.db, { name: 'collect-garbage', id: 'another one', input: { graceMs: 0 } });
+    await collect('another-one');
     await until('it is counted no more', async () => (await fixture.counters()).missing_blob === 0, 30_000);
     await worker.stop();
   });
@@ -78,7 +82,7 @@ describe('by schedule', () => {
     await handle.pause('by a person');
     const first = await fixture.worker({ starter: { garbage: { everyMs: HOUR_MS, graceMs: 60_000 } } });
     await until('it is up to date', async () => (await handle.describe()).spec.intervals?.[0]?.every === HOUR_MS);
-    expect(await handle.describe()).toMatchObject({ state: { paused: true }, action: { args: ['collect-garbage', { graceMs: 60_000 }] } });
+    expect(await handle.describe()).toMatchObject({ state: { paused: true }, action: { args: [{ input: { graceMs: 60_000 } }] } });
     await first.stop();
     const second = await fixture.worker({ starter: { garbage: { everyMs: undefined } } });
     await until('it is gone', async () =>

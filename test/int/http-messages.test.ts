@@ -106,6 +106,7 @@ describe('publishing', () => {
     await expect(publisher.publish('ones', { a: 1 })).rejects.toThrow('are bytes: give them as dataBase64');
     await expect(publisher.publish('ones', new Uint8Array([2]))).rejects.toThrow('It does not begin with 1.');
     await expect(publisher.publish('changes.public.post', {})).rejects.toThrow("holds row changes, which 'tidemark cdc' publishes");
+    await expect(publisher.publish('job.completed', {})).rejects.toThrow('says how jobs ended');
     await expect(server.tidemark.publish('changes.public.post' as never, {} as never)).rejects.toThrow('is not defined');
     expect((await database.pool.query('select 1 from tidemark.message')).rows).toEqual([]);
   });
@@ -152,7 +153,7 @@ describe('subscriptions', () => {
   test('are named by topic, and counted; paused ones wait', async () => {
     expect(await admin.topics.list()).toEqual({
       topics: [
-        { name: 'changes.public.post', encoding: 'json', subscriptions: [] },
+        ...['changes.public.post', 'job.completed', 'job.failed'].map((name) => ({ name, encoding: 'json', subscriptions: [] })),
         { name: 'ones', encoding: 'binary', subscriptions: ['count'] },
         { name: 'order-placed', encoding: 'json', subscriptions: ['mail'] },
       ],

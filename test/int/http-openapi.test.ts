@@ -8,7 +8,7 @@ import { ForbiddenError } from '../../src/http/access.ts';
 import type { HttpAppOptions } from '../../src/http/http-app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type DocumentedRequest, documentedRequests } from '../support/documented-requests.ts';
-import { sceneOptions, setScene } from '../support/documented-scene.ts';
+import { openSceneSchedules, sceneOptions, setScene } from '../support/documented-scene.ts';
 import { type Answer, startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
 import { type Contract, type DocumentedOperation, openApiContract } from '../support/openapi.ts';
@@ -39,6 +39,9 @@ let server: TestServer;
 let strict: TestServer;
 /** Takes one request of each. */
 let busy: TestServer;
+/** Runs jobs itself. */
+let inline: TestServer;
+let scheduled: Awaited<ReturnType<typeof openSceneSchedules>>;
 let contract: Contract;
 const blobs = createMemoryBlobStore();
 let callers: Record<NonNullable<DocumentedRequest['as']>, Record<string, string>>;
@@ -46,32 +49,43 @@ let requests: Record<string, Record<number, DocumentedRequest>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const [{ token }, { token: poor }] = [await makeToken(database), await makeToken(database, { scopes: ['jobs'] })];
-  callers = { somebody: bearer(token), guest: bearer(poor), nobody: {}, stranger: STRANGER };
+  const [{ token }, { token: poor }, { token: other }] = [
+    await makeToken(database),
+    await makeToken(database, { scopes: ['publish'] }),
+    await makeToken(database, { scopes: ['jobs'] }),
+  ];
+  callers = { somebody: bearer(token), guest: bearer(poor), enqueuer: bearer(other), nobody: {}, stranger: STRANGER };
+  scheduled = await openSceneSchedules(database);
   server = await start({});
   strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
+  inline = await start({}, { useJobs: false });
+  process.env.TIDEMARK_SOURCE_HOSTS = new URL(server.url).host;
   await ask(busy, 'GET', '/session', {});
 
-  requests = documentedRequests({ token, ...(await setScene(database, server.tidemark)) });
+  requests = documentedRequests({ token, url: server.url, ...(await setScene(database, server.tidemark)) });
   contract = openApiContract((await server.request('GET', '/openapi.json')).body);
 });
 afterAll(async () => {
-  await Promise.all([server, strict, busy].map((one) => one?.close()));
+  delete process.env.TIDEMARK_SOURCE_HOSTS;
+  await Promise.all([server, strict, busy, inline].map((one) => one?.close()));
+  await scheduled?.close();
   await database?.drop();
 });
 
 /** Asks for tokens; and an application may refuse whom it likes. */
-function start(options: Partial<HttpAppOptions>): Promise<TestServer> {
+function start(options: Partial<HttpAppOptions>, { useJobs = true } = {}): Promise<TestServer> {
   const { authorize, ...tokens } = askForTokens(database);
   return startTestServer(database, {
     ...sceneOptions(blobs),
     ...tokens,
+    schedules: scheduled.schedules,
     async authorize(request) {
       if (request.headers['x-test-stranger']) throw new ForbiddenError('Not you.');
       return authorize(request);
     },
     ...options,
+    useJobs,
   });
 }
 
@@ -113,14 +127,19 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
   const own = requests[name]?.[status];
   if (own) {
     await own.after?.(server, callers.somebody);
-    return { answer: await ask(server, method, path, own), ...(own.code ? { code: own.code } : {}) };
+    return { answer: await ask(own.isInline ? inline : server, method, path, own), ...(own.code ? { code: own.code } : {}) };
   }
   const { code: _, ...usual } = Object.values(requests[name] ?? {})[0] as DocumentedRequest;
   switch (status) {
     case 401:
       return { answer: await ask(server, method, path, { ...usual, as: 'nobody' }) };
     case 403:
-      return { answer: await ask(server, method, path, { ...usual, as: needs === 'caller' ? 'stranger' : 'guest' }) };
+      return {
+        answer: await ask(server, method, path, {
+          ...usual,
+          as: needs === 'caller' ? 'stranger' : needs === 'publish' ? 'enqueuer' : 'guest',
+        }),
+      };
     case 408:
       return { answer: await stall(method, usual.at ?? path, usual.headers) };
     case 413:
@@ -150,7 +169,7 @@ function problemOf(operation: string, answer: Answer): string | undefined {
 }
 
 describe('each documented status is answered, as documented:', () => {
-  test.each(Object.keys(documentedRequests({ token: '', blobId: '', deadLetterId: '' })))('%s', async (name) => {
+  test.each(Object.keys(documentedRequests({ token: '', url: '', blobId: '', deadLetterId: '' })))('%s', async (name) => {
     const operation = contract.operations.find((one) => one.name === name) as DocumentedOperation;
     expect(operation, 'is documented').toBeDefined();
     expect(operation.statuses, 'has what is tried').toEqual(expect.arrayContaining(Object.keys(requests[name] ?? {}).map(Number)));

@@ -1,5 +1,6 @@
 /** What enqueueing promises, what a job's handler gets, and what a person sees of it: with its database, without Temporal. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -18,6 +19,7 @@ import {
 } from '../../src/index.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
 
 type Input = { month: string; rows?: number | undefined };
 let database: TestDatabase;
@@ -53,7 +55,9 @@ beforeEach(async () => {
   ran.length = 0;
   told.length = 0;
   handle = () => undefined;
-  await database.ownerPool.query('truncate public.effect; delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.job_turn');
+  await database.ownerPool.query(
+    'truncate public.effect, tidemark.work_decision; delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.job_turn',
+  );
 });
 afterAll(async () => {
   await tidemark?.close();
@@ -218,6 +222,21 @@ describe('a job that runs', () => {
     expect(status.output).toMatchObject([{ level: 'info', text: 'half way', fields: { at: 5 }, attempt: 1 }]);
   });
 
+  test('keeps its progress over a heartbeat, which says nothing of its own', async () => {
+    const seen: unknown[] = [];
+    handle = async (_, { progress, heartbeat, jobId }) => {
+      await heartbeat();
+      seen.push(await tidemark.job(jobId).progress());
+      await progress(0.5);
+      await delay(600);
+      await heartbeat();
+      seen.push(await tidemark.job(jobId).progress());
+    };
+    await enqueue();
+    await runUntilIdle(tidemark);
+    expect(seen).toEqual([undefined, { fraction: 0.5 }]);
+  });
+
   test('writes once what it writes through db, publishes and enqueues with it, and none of it where it fails', async () => {
     handle = async ({ month }, { db, enqueue: enqueueNext, attempt }) => {
       await db.query('insert into public.effect values ($1)', [`${month} ${attempt}`]);
@@ -325,7 +344,89 @@ describe('a job that is cancelled', () => {
   });
 });
 
+describe('a decision about jobs', () => {
+  test('runs a dead one again, without the steps that it has finished; who decided is kept', async () => {
+    const bodies: string[] = [];
+    let fails = true;
+    handle = async (_, { step }) => {
+      await step('read', () => void bodies.push('read'));
+      if (fails) throw new NonRetryableError('not yet');
+      return 'read';
+    };
+    const job = await enqueue();
+    expect(await job.redrive()).toBe(false);
+    await runUntilIdle(tidemark);
+    fails = false;
+    expect(await job.redrive({ actor: 'ann' })).toBe(true);
+    await runUntilIdle(tidemark);
+    expect(await job.result()).toBe('read');
+    expect(bodies).toEqual(['read']);
+    expect((await database.pool.query('select decision, actor from tidemark.work_decision')).rows).toEqual([
+      { decision: 'redrive', actor: 'ann' },
+    ]);
+  });
+
+  test('lets one that waits for later go first', async () => {
+    const later = await enqueue({ notBefore: new Date(Date.now() + 3_600_000) });
+    const urgent = await enqueue({ priority: -100 });
+    const next = await enqueue();
+    expect(await later.runNow()).toBe(true);
+    const positions = await Promise.all([urgent, later, next].map(async (job) => (await job.status()).position));
+    expect(positions).toEqual([0, 1, 2]);
+    await runUntilIdle(tidemark);
+    expect(await later.runNow()).toBe(false);
+  });
+
+  test('is of those alone that are asked for, by name, actor, state and id', async () => {
+    const later = { notBefore: new Date(Date.now() + 3_600_000) };
+    const [first] = [await enqueue({ ...later, actor: 'ann' }), await enqueue({ ...later, actor: 'ann' })];
+    await enqueue({ ...later, actor: 'bob' });
+    await tidemark.enqueue(limited, { month: '1' }, { ...later, actor: 'ann' });
+    expect(await tidemark.cancelJobs({ actor: 'ann', state: 'running' })).toBe(0);
+    expect(await tidemark.runJobsNow({ ids: [first.id, 'report:nobody'] })).toBe(1);
+    expect(await tidemark.cancelJobs({ name: 'report', actor: 'ann' })).toBe(2);
+    handle = () => {
+      throw new NonRetryableError('dead');
+    };
+    expect(await tidemark.runJobsNow({})).toBe(2);
+    await runUntilIdle(tidemark);
+    handle = () => undefined;
+    expect(await tidemark.redriveJobs({ name: 'limited' })).toBe(1);
+    await runUntilIdle(tidemark);
+    const { jobs } = await tidemark.listJobs();
+    expect(jobs.map(({ name, actor, state }) => `${name} ${actor} ${state}`).sort()).toEqual([
+      'limited ann done',
+      'report ann cancelled',
+      'report ann cancelled',
+      'report bob dead',
+    ]);
+  });
+
+  test('of many is not one about what Tidemark does for itself', async () => {
+    await database.ownerPool.query(`insert into tidemark.work_group (name) values ('on-dead') on conflict do nothing;
+      select tidemark.add_work('job/on-dead/1', 'job', 'on-dead')`);
+    expect(await tidemark.cancelJobs({})).toBe(0);
+    expect((await tidemark.listJobs()).jobs).toEqual([]);
+  });
+});
+
 describe('looking at jobs', () => {
+  test('has their end at once, without their poll', async () => {
+    const job = await enqueue();
+    const other = create();
+    const result = other.job(job.id).result({ pollMs: 60_000 });
+    await until('listening', async () => {
+      const { rows } = await database.ownerPool.query(
+        "select 1 from pg_stat_activity where application_name = 'tidemark listen' and datname = $1 and query like 'listen%'",
+        [database.name],
+      );
+      return rows.length > 0;
+    });
+    await job.cancel();
+    await expect(result).rejects.toMatchObject({ state: 'cancelled' });
+    await other.close();
+  });
+
   test('lists them newest first, by state, name and actor, a page at a time', async () => {
     const ids = [];
     for (let index = 0; index < 5; index += 1) ids.unshift((await enqueue({ id: `n${index}`, actor: index % 2 ? 'ann' : 'bob' })).id);

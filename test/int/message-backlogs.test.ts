@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
-import { applySubscriptions, createTidemark, defineTopics, defineWorker, type MessageContext } from '../../src/index.ts';
+import { applySubscriptions, createTidemark, defineTopics, defineWorker, type MessageContext, NonRetryableError } from '../../src/index.ts';
 import { unitHandlers } from '../../src/registry.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { type Claim, claimWork, markStarted } from '../../src/work/claim.ts';
+import type { HandlerDependencies } from '../../src/work/handler-dependencies.ts';
 import { DEFAULT_CLAIM_OPTIONS } from '../../src/work/loop.ts';
 import { runBurst } from '../../src/work/run-burst.ts';
 import { findHandlers } from '../../src/work/unit.ts';
@@ -79,19 +80,21 @@ test('a backlog gets a burst though those of another subscription take all there
   expect((await claim()).units).toBe(0);
 });
 
-test('a subscription whose maxMessages leaves room for one burst gets a larger one', async () => {
+test('a subscription whose maxMessages leaves room for one burst gets one, and no messages alone beside it', async () => {
   await publish('capped', 1_000);
-  expect(burstsOf(await claim())).toEqual([{ group: 'capped', units: 400 }]);
+  expect(burstsOf(await claim())).toEqual([{ group: 'capped', units: 100 }]);
   expect((await claim()).units).toBe(0);
 });
 
 /** As the activity of its execution does. */
-async function runClaimedBurst() {
+async function runClaimedBurst(log?: HandlerDependencies['log']) {
   const burst = (await claim()).executions.find((execution) => execution.burst)?.burst;
   return runBurst(burst?.id as string, {
     pool: database.pool,
     schema: 'tidemark',
-    handlerOf: findHandlers(unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore() })),
+    handlerOf: findHandlers(
+      unitHandlers(tidemark.registry, { pool: database.pool, schema: 'tidemark', blobs: createMemoryBlobStore(), log }),
+    ),
     signal: new AbortController().signal,
     width: 8,
     unitBudgetMs: 5_000,
@@ -135,4 +138,23 @@ test.each([
   expect((await left()).rows).toEqual([{ state: 'ready', alone: true, attempt: 1, failures: 0, code }]);
   await runUntilIdle(tidemark);
   expect((await left()).rows).toEqual([{ state: 'dead', alone: true, attempt: 3, failures: 2, code }]);
+});
+
+test('an attempt that fails is a line of the log, with its message, subscription, attempt and error', async () => {
+  await publish('deep', 100);
+  const lines: [string, string, Record<string, unknown>][] = [];
+  const refused = new Error('no such customer');
+  handle = (n) => {
+    if (n === 10) throw new NonRetryableError('gone for good');
+    if (n === 20) throw refused;
+  };
+  await runClaimedBurst((...line) => lines.push(line));
+  const { rows } = await database.pool.query(
+    `select id::text from tidemark.message where (data ->> 'n')::integer in (10, 20) order by (data ->> 'n')::integer`,
+  );
+  const of = (messageId: string) => ({ messageId, subscription: 'deep', attempt: 1, error: expect.any(Error) });
+  expect(lines.sort()).toEqual([
+    ['error', 'Is dead: gone for good', of(rows[0].id)],
+    ['warn', 'Failed, and is tried again in 0 ms: no such customer', { ...of(rows[1].id), error: refused }],
+  ]);
 });

@@ -17,6 +17,7 @@ import { inSchema } from '../../src/postgres/queryable.ts';
 import { unitHandlers } from '../../src/registry.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { type ClaimedExecution, claimWork, markStarted } from '../../src/work/claim.ts';
+import type { HandlerDependencies } from '../../src/work/handler-dependencies.ts';
 import { DEFAULT_CLAIM_OPTIONS } from '../../src/work/loop.ts';
 import { runBurst } from '../../src/work/run-burst.ts';
 import { findHandlers } from '../../src/work/unit.ts';
@@ -80,7 +81,7 @@ const write = async (messages: BatchMessage<Row>[], { db }: BatchContext) => {
   await db.query('insert into public.effect select unnest($1::integer[])', [messages.map(({ data }) => data.n)]);
 };
 /** As the activity of its execution does. */
-const runBatchOf = (burstId: string, signal = new AbortController().signal) =>
+const runBatchOf = (burstId: string, signal = new AbortController().signal, log?: HandlerDependencies['log']) =>
   runBurst(burstId, {
     pool: database.pool,
     schema: 'tidemark',
@@ -89,6 +90,7 @@ const runBatchOf = (burstId: string, signal = new AbortController().signal) =>
         pool: database.pool,
         schema: 'tidemark',
         blobs: { getRootDir: () => Promise.reject(new Error()) },
+        log,
       }),
     ),
     signal,
@@ -283,6 +285,23 @@ describe('a batch', () => {
       ['done', 0],
       ['dead', 3],
       ['done', 0],
+    ]);
+  });
+
+  test('says of itself that it failed, and of a message that failed alone which', async () => {
+    await publish(...upTo(3));
+    const lines: [string, string, Record<string, unknown>][] = [];
+    const run = async () => runBatchOf(batchesOf((await claim()).executions)[0]?.id as string, undefined, (...line) => lines.push(line));
+    handle = (messages, { fail }) => fail(messages[1] as BatchMessage<Row>, new NonRetryableError('gone'));
+    await run();
+    handle = () => {
+      throw new Error('all of it');
+    };
+    await publish(...upTo(2));
+    await run();
+    expect(lines).toEqual([
+      ['error', 'Is dead: gone', { messageId: expect.any(String), subscription: 'index', attempt: 1, error: expect.any(Error) }],
+      ['warn', 'A batch failed, and its messages go on: all of it', { subscription: 'index', messages: 2, error: expect.any(Error) }],
     ]);
   });
 

@@ -254,6 +254,7 @@ describe('what is shipped for Prometheus and Grafana', () => {
   };
 
   test('names only metrics and labels that are there', async () => {
+    await database.ownerPool.query(`insert into tidemark.change_slot (name, publication, checkpoint) values ('gone', 'gone', '0/1')`);
     const metrics = metricsOf();
     for (const outcome of ['done', 'dead', 'failed'] as const) metrics.attemptEnded({ group: 'letters', outcome, durationMs: 10 });
     const ofServer = (await server.request('GET', '/metrics')).body;

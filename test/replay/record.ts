@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LogEntry } from '../../src/event-log/event-log.ts';
 import { createPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
-import { scheduleIdOf } from '../../src/temporal/schedules.ts';
+import { scheduleIdOf } from '../../src/temporal/schedule-settings.ts';
 import { installationId } from '../../src/work/register.ts';
 import { bankAccount, bankEntryFor } from '../support/bank-account.ts';
 import { createTidemarkFixture, type TidemarkFixture } from '../support/tidemark-fixture.ts';

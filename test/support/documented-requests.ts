@@ -14,8 +14,10 @@ export interface DocumentedRequest {
   /** Sent as JSON; a text as it is. */
   body?: unknown;
   headers?: Record<string, string>;
-  /** `nobody`: without a token. `guest`: with one that allows none of this. `stranger`: refused before it is known what they want. */
-  as?: 'somebody' | 'nobody' | 'guest' | 'stranger';
+  /** `nobody`: without a token. `guest`: with one that allows publishing alone. `enqueuer`: with one that allows jobs alone. `stranger`: refused before it is known what they want. */
+  as?: 'somebody' | 'nobody' | 'guest' | 'enqueuer' | 'stranger';
+  /** Of a server that runs jobs itself. */
+  isInline?: boolean;
   /** The answer goes on: its beginning is enough. */
   isStream?: boolean;
   /** Of a problem. Default: the usual one of its status. */
@@ -24,12 +26,15 @@ export interface DocumentedRequest {
   after?: (server: TestServer, headers: Record<string, string>) => Promise<unknown>;
 }
 
+const PAST = { from: '2024-11-01T00:00:00Z', to: '2024-11-03T00:00:00Z' };
+
 /** Over the scene of documented-scene.ts. */
 export const documentedRequests = ({
   token,
+  url,
   blobId,
   deadLetterId,
-}: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
+}: { token: string; url: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
   'GET /session': { 200: {} },
   'POST /session': {
     204: { body: { token } },
@@ -145,6 +150,24 @@ export const documentedRequests = ({
     400: { at: '/logs/flights/import', ...csv('a,1\n') },
     409: { at: '/logs/importing/import', ...csv('a,1\n'), code: 'import_running', after: importSlowly },
   },
+  'POST /workbooks': {
+    200: { body: { id: 'own', tables: [openTable(url)] }, isInline: true },
+    202: { body: { id: 'made', tables: [table] } },
+    400: { body: { tables: [] } },
+    409: { body: { id: 'sales', tables: [table] }, code: 'workbook_exists' },
+  },
+  'GET /workbooks': { 200: {}, 400: { at: '/workbooks?limit=0' } },
+  'GET /workbooks/{workbookId}': {
+    200: { at: '/workbooks/sales' },
+    400: { at: '/workbooks/Sales' },
+    404: { at: '/workbooks/nowhere', code: 'workbook_not_found' },
+  },
+  'POST /workbooks/{workbookId}/download': {
+    200: { at: '/workbooks/own/download', body: {}, isInline: true },
+    202: { at: '/workbooks/sales/download', body: {} },
+    400: { at: '/workbooks/sales/download', body: { tableIds: [] } },
+    404: { at: '/workbooks/nowhere/download', body: {}, code: 'workbook_not_found' },
+  },
   'GET /work': { 200: { at: '/work?state=dead' }, 400: { at: '/work?state=gone' } },
   'GET /work/{workId}': {
     200: { at: '/work/mail%2F1' },
@@ -179,6 +202,80 @@ export const documentedRequests = ({
     400: { at: '/subscriptions/No%20Name/resume' },
     404: { at: '/subscriptions/nobody/resume', code: 'subscription_not_found' },
   },
+  'POST /jobs/{job}': {
+    202: { at: '/jobs/report', body: { input: { month: '1' }, id: 'documented' } },
+    400: { at: '/jobs/report', body: { input: { month: 1 } } },
+    404: { at: '/jobs/nothing', body: {}, code: 'unknown_job' },
+    422: {
+      at: '/jobs/report',
+      body: { input: { month: '2' } },
+      headers: { 'idempotency-key': 'used' },
+      code: 'idempotency_key_reused',
+      after: (server, headers) =>
+        server.request('POST', '/jobs/report', { input: { month: '1' } }, { ...headers, 'idempotency-key': 'used' }),
+    },
+  },
+  'GET /jobs': { 200: { at: '/jobs?name=report&state=waiting' }, 400: { at: '/jobs?state=gone' } },
+  'GET /jobs/{job}': {
+    200: { at: '/jobs/report%3Alater?waitMs=1' },
+    400: { at: '/jobs/report%3Alater?waitMs=60001' },
+    404: { at: '/jobs/report%3Anobody', code: 'job_not_found' },
+  },
+  'GET /jobs/{job}/events': {
+    200: { at: '/jobs/report%3Alater/events', isStream: true },
+    204: { at: '/jobs/report%3Aended/events', headers: { 'last-event-id': 'ended' } },
+    400: { at: '/jobs/report/events' },
+    404: { at: '/jobs/report%3Anobody/events', code: 'job_not_found' },
+  },
+  'POST /jobs/{job}/cancel': {
+    200: { at: '/jobs/report%3Aended/cancel' },
+    400: { at: '/jobs/report/cancel' },
+    404: { at: '/jobs/report%3Anobody/cancel', code: 'job_not_found' },
+  },
+  'POST /jobs/{job}/redrive': {
+    200: { at: '/jobs/report%3Aended/redrive' },
+    400: { at: '/jobs/report/redrive' },
+    404: { at: '/jobs/report%3Anobody/redrive', code: 'job_not_found' },
+  },
+  'POST /jobs/{job}/run-now': {
+    200: { at: '/jobs/report%3Aended/run-now' },
+    400: { at: '/jobs/report/run-now' },
+    404: { at: '/jobs/report%3Anobody/run-now', code: 'job_not_found' },
+  },
+  'GET /schedules': { 200: {} },
+  'GET /schedules/{schedule}': {
+    200: { at: '/schedules/newsletter' },
+    400: { at: '/schedules/News' },
+    404: { at: '/schedules/nowhere', code: 'schedule_not_found' },
+  },
+  'GET /schedules/{schedule}/next': {
+    200: { at: '/schedules/newsletter/next?limit=3' },
+    400: { at: '/schedules/newsletter/next?limit=0' },
+    404: { at: '/schedules/nowhere/next', code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/trigger': {
+    200: { at: '/schedules/newsletter/trigger', body: {} },
+    400: { at: '/schedules/newsletter/trigger', body: { overlap: 'never' } },
+    404: { at: '/schedules/nowhere/trigger', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/pause': {
+    200: { at: '/schedules/newsletter/pause', body: { note: 'documented' } },
+    400: { at: '/schedules/newsletter/pause', body: { note: '' } },
+    404: { at: '/schedules/nowhere/pause', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/resume': {
+    200: { at: '/schedules/newsletter/resume', body: {} },
+    400: { at: '/schedules/newsletter/resume', body: { note: '' } },
+    404: { at: '/schedules/nowhere/resume', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/backfill': {
+    200: { at: '/schedules/newsletter/backfill', body: PAST },
+    400: { at: '/schedules/newsletter/backfill', body: { from: PAST.to, to: PAST.from } },
+    404: { at: '/schedules/nowhere/backfill', body: PAST, code: 'schedule_not_found' },
+  },
+  'POST /jobs/cancel': { 200: { body: { actor: 'nobody', state: 'running' } }, 400: { body: {} } },
+  'POST /jobs/redrive': { 200: { body: { ids: ['report:ended'] } }, 400: { body: { state: 'done' } } },
+  'POST /jobs/run-now': { 200: { body: { name: 'nothing' } }, 400: { body: { ids: [] } } },
   'GET /dead-letters': { 200: { at: '/dead-letters?subscription=mail' }, 400: { at: '/dead-letters?limit=0' } },
   'GET /dead-letters/{workId}': {
     200: { at: `/dead-letters/${encodeURIComponent(deadLetterId)}` },
@@ -190,6 +287,12 @@ export const documentedRequests = ({
   'POST /work/redrive': { 200: { body: { group: 'nobodys' } }, 400: { body: {} } },
   'POST /work/discard': { 200: { body: { ids: ['mail/1'] } }, 400: { body: { units: 1 } } },
 });
+
+/** Of a workbook. Nothing downloads it. */
+const table = { id: 'orders', source: { kind: 'csv', url: 'https://example.com/orders.csv' } };
+
+/** What a server says to everybody. */
+const openTable = (url: string) => ({ id: 'servers', source: { kind: 'rest', url: `${url}/openapi.json`, records: 'servers' } });
 
 function cell(value: number) {
   return { type: 'SetCellValueAndFormat', row: 0, column: 0, value };

@@ -63,11 +63,11 @@ function eventsIn(text: string): SentEvent[] {
   return text
     .split('\n\n')
     .slice(0, -1)
-    .filter((block) => block.startsWith('id: '))
+    .filter((block) => /^(id|event): /.test(block))
     .map((block) => {
       const fields = Object.fromEntries(
         block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
       );
-      return { id: fields.id as string, event: fields.event as string, data: JSON.parse(fields.data as string) };
+      return { id: fields.id ?? '', event: fields.event as string, data: JSON.parse(fields.data as string) };
     });
 }

@@ -21,7 +21,7 @@ export interface CheckedMessages {
 
 /** Of each message its name, whatever its payload is kept as. */
 const MESSAGES = `(select m.id, m.topic, m.ordering_key as key, coalesce(m.data, convert_from(m.bytes, 'utf8')::json) ->> 'name' as name,
-  m.attributes ->> 'deadLetterMessageId' as died from tidemark.message m)`;
+  m.attributes ->> 'deadLetterMessageId' as died from tidemark.message m where m.topic not like 'changes.%')`;
 const SUBSCRIPTIONS = `(values ('drill-ordered', 'drill-event'), ('drill-once', 'drill-event'), ('drill-notes', 'drill-note'),
   ('drill-buried', 'drill-dead')) as s (subscription, topic)`;
 

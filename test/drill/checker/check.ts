@@ -12,10 +12,11 @@
  * 6. what was erased is so in the log, its history and its snapshots, and the values are nowhere
  * 7. no entry is pending, no unit waiting, ready, claimed, started or dead
  * 8. every epoch of a unit that completed did so once, and cleared its entry once; what was asked for n times ended n times
- * and what check-messages.ts says of messages.
+ * and what check-messages.ts says of messages, and check-changes.ts of changes of rows.
  */
 import pg from 'pg';
 import { type AppendRecord, readAcknowledged } from './acknowledged.ts';
+import { type CheckedChanges, checkChanges } from './check-changes.ts';
 import { checkLog } from './check-log.ts';
 import { type CheckedMessages, checkMessages } from './check-messages.ts';
 import { checkWork } from './check-work.ts';
@@ -30,7 +31,7 @@ export interface CheckOptions {
   collected?: boolean;
 }
 
-export interface CheckedCounts extends CheckedMessages {
+export interface CheckedCounts extends CheckedMessages, CheckedChanges {
   logs: number;
   entries: number;
   /** Of them truncated away. */
@@ -62,7 +63,7 @@ export async function checkDrill({
     acknowledgedAppends: 0,
     snapshots: 0,
     completions: 0,
-    ...{ messages: 0, inOrder: 0, deliveries: 0, deaths: 0 },
+    ...{ messages: 0, inOrder: 0, deliveries: 0, deaths: 0, changes: 0, changesHandled: 0 },
   };
   const records = await readAcknowledged(acknowledgedFile);
   const byLog = new Map<string, AppendRecord[]>();
@@ -83,7 +84,7 @@ export async function checkDrill({
     }
     for (const [log, lost] of byLog) find(`log ${log} is gone, and with it ${lost.length} appends`);
     checked.completions = await checkWork(client, find);
-    Object.assign(checked, await checkMessages(client, publishedFile, find));
+    Object.assign(checked, await checkMessages(client, publishedFile, find), await checkChanges(client, find));
   } finally {
     await client.end();
   }

@@ -1,0 +1,138 @@
+/**
+ * Jobs: enqueue, list, look at, and decide about one. What is enqueued is checked as library code does it; its actor is the caller, whom its handler may
+ * ask about again. A repeat under an Idempotency-Key is the job that was enqueued first, for 7 days.
+ */
+import { z } from 'zod';
+import { IdempotencyKeyReusedError, InvalidInputError, JobNotFoundError, UnknownJobError } from '../errors.ts';
+import { listJobs } from '../jobs/list-jobs.ts';
+import { readJob, readJobStates } from '../jobs/read-job.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { HttpApp, HttpContext } from './http-context.ts';
+import { idempotencyHeaders, ownerOfKeys } from './idempotency.ts';
+import { Enqueued, Job, JobDecision, JobFilter, JobId, JobName, jobBody, jobNowBody, NewJob } from './job-schemas.ts';
+import { problems } from './problem.ts';
+import { requireAllLogs, requireJob, SEES_JOBS } from './require-jobs.ts';
+import { pageSize, TAGS } from './schemas.ts';
+import { WorkState } from './work-schemas.ts';
+
+export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['auth'], basePath: string): void {
+  const { tidemark, db } = context;
+  const { jobs } = tidemark.registry;
+
+  app.route({
+    method: 'POST',
+    url: '/jobs/:job',
+    config: { access: 'jobs' },
+    schema: {
+      tags: [TAGS.jobs],
+      summary: 'Enqueue a job',
+      description:
+        'It is committed before this is answered. An `Idempotency-Key` is its id. Of one actor only so many may wait where the job says so: then it is 429 `queue_full`.',
+      params: z.object({ job: JobName }),
+      headers: idempotencyHeaders('7 days'),
+      body: NewJob,
+      response: { 202: Enqueued, ...problems(404, 422) },
+    },
+    async handler(request, reply) {
+      requireAllLogs(request.caller);
+      const name = request.params.job;
+      const job = jobs.get(name);
+      if (job === undefined) {
+        throw new UnknownJobError(name, [...jobs.keys()]);
+      }
+      const { input, notBefore, dedupe, ...given } = request.body;
+      const key = request.headers['idempotency-key'];
+      if (key !== undefined) {
+        if (given.id !== undefined || dedupe !== undefined) {
+          throw new InvalidInputError('An Idempotency-Key is the id of the job: leave it out where the body has an id or dedupe.');
+        }
+        ownerOfKeys(request.caller, auth);
+      }
+      const { actor } = request.caller;
+      const options = Object.fromEntries(
+        Object.entries({ id: key, ...given, actor, dedupe, notBefore: notBefore === undefined ? undefined : new Date(notBefore) }).filter(
+          ([, value]) => value !== undefined,
+        ),
+      );
+      const handle = await tidemark.enqueue(job, input, options);
+      if (key !== undefined && handle.answer === 'ignored') {
+        await requireSame(handle.id, input, actor, key);
+        reply.header('idempotent-replayed', 'true');
+      }
+      const href = `${basePath}/jobs/${encodeURIComponent(handle.id)}`;
+      return reply
+        .code(202)
+        .header('location', href)
+        .send({ id: handle.id, answer: handle.answer ?? 'created', href });
+    },
+  });
+
+  /** A key stands for one input of one caller. */
+  async function requireSame(id: string, input: unknown, actor: string | undefined, key: string): Promise<void> {
+    try {
+      const first = await readJob(db, id);
+      if (JSON.stringify(first.input ?? null) !== JSON.stringify(input ?? null) || first.actor !== actor) {
+        throw new IdempotencyKeyReusedError(key);
+      }
+    } catch (error) {
+      // It has ended and is not kept: what it was is not known any more.
+      if (!(error instanceof JobNotFoundError)) throw error;
+    }
+  }
+
+  app.route({
+    method: 'GET',
+    url: '/jobs',
+    config: { access: SEES_JOBS },
+    schema: {
+      tags: [TAGS.jobs],
+      summary: 'List jobs, newest first',
+      querystring: z.object({
+        state: WorkState.optional(),
+        ...JobFilter,
+        limit: pageSize(500, 50),
+        before: z.string().max(2_000).optional().describe('The `next` of the page before'),
+      }),
+      response: { 200: z.object({ jobs: z.array(Job), next: z.string().optional() }), ...problems() },
+    },
+    async handler({ query, caller }) {
+      requireAllLogs(caller);
+      const { jobs: page, next } = await listJobs(db, Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)));
+      return { jobs: page.map(({ result: _, ...job }) => jobBody(job, context)), ...(next === undefined ? {} : { next }) };
+    },
+  });
+
+  const decisionRoute = (verb: 'cancel' | 'redrive' | 'run-now', summary: string, description: string) =>
+    app.route({
+      method: 'POST',
+      url: `/jobs/:job/${verb}`,
+      config: { access: 'jobs' },
+      schema: {
+        tags: [TAGS.jobs],
+        summary,
+        description,
+        params: z.object({ job: JobId }),
+        response: { 200: JobDecision, ...problems(404) },
+      },
+      async handler({ params, caller }) {
+        const id = requireJob(caller, params.job);
+        const job = tidemark.job(id);
+        const changed =
+          verb === 'cancel'
+            ? (await job.cancel()) !== undefined
+            : verb === 'redrive'
+              ? await job.redrive(caller.actor === undefined ? {} : { actor: caller.actor })
+              : await job.runNow();
+        const now = (await readJobStates(db, [id])).get(id);
+        if (now === undefined) throw new JobNotFoundError(id);
+        return { changed, job: jobNowBody(now, context) };
+      },
+    });
+  decisionRoute(
+    'cancel',
+    'Cancel a job',
+    'From then on a running attempt changes nothing; its handler hears of it within a second or two.',
+  );
+  decisionRoute('redrive', 'Run a dead job again', 'In a new epoch, without the steps that it has finished.');
+  decisionRoute('run-now', 'Let a job that waits go first', 'Whether it waits for its turn, its time or another try.');
+}
