@@ -1,10 +1,10 @@
-/** Jobs a second that do nothing, at a backlog of 20,000, beside graphile-worker and pg-boss, and BullMQ where there is a Redis. */
+/** Jobs a second that do nothing, at a backlog of 5,000, beside graphile-worker and pg-boss, and BullMQ where there is a Redis. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment } from './support/environment.ts';
 import { type Figure, reportedFigure, takeTurns, timed } from './support/figure.ts';
 import { CONCURRENCY, type JobQueue, startBullMq, startGraphileWorker, startPgBoss, startTidemark } from './support/job-queues.ts';
 
-const BACKLOG = 20_000;
+const BACKLOG = 5_000;
 const ROUNDS = 3;
 
 const BASELINES = {
