@@ -42,6 +42,9 @@ const NAMES = [
   'messages-publish',
   'messages-neighbour',
   'messages-memory',
+  'jobs-enqueue',
+  'jobs-throughput',
+  'jobs-latency',
 ];
 
 interface FigureFile {
