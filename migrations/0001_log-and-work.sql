@@ -5,7 +5,7 @@ do $$
 declare
   role_name text;
 begin
-  foreach role_name in array array['tidemark_owner', 'tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_cdc'] loop
+  foreach role_name in array array['tidemark_owner', 'tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_enqueuer', 'tidemark_cdc'] loop
     if not exists (select 1 from pg_roles where rolname = role_name) then
       begin
         execute format('create role %I nologin', role_name);

@@ -14,6 +14,7 @@ import { addExport } from './export.ts';
 import { addGc } from './gc.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
+import { addJobs } from './jobs.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
 import { visible } from './print.ts';
@@ -86,6 +87,7 @@ function createProgram(): Command {
     addRetention,
     addGc,
     addWork,
+    addJobs,
     addSubscriptions,
     addSchedules,
     addDlq,

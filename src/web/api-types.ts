@@ -2,8 +2,10 @@
 import type {
   DeadGroup,
   EntriesPage,
+  JobBody,
   LogBody,
   MessageBody,
+  ScheduleBody,
   SessionBody,
   SnapshotItem,
   SubscriptionBody,
@@ -14,8 +16,21 @@ import type {
 } from '../client/api-types.ts';
 import type { WorkClient } from '../client/work-client.ts';
 
-export type { EntriesPage, GroupStats, LogDetails, LogEvent, SnapshotsPage, UnitDetails, WorkState } from '../client/api-types.ts';
+export type {
+  EntriesPage,
+  FiredBody,
+  GroupStats,
+  JobDetails,
+  JobState,
+  LogDetails,
+  LogEvent,
+  SnapshotsPage,
+  UnitDetails,
+  WorkState,
+} from '../client/api-types.ts';
 
+export type Job = JobBody;
+export type Schedule = ScheduleBody;
 export type Session = SessionBody;
 export type Log = LogBody;
 export type Unit = UnitBody;
