@@ -171,7 +171,6 @@ create index work_running on work (group_name, workflow) where state in ('claime
 create unique index work_key_head on work (group_name, ordering_key) where ordering_key is not null and state in ('ready', 'claimed', 'started');
 create index work_key_order on work (group_name, ordering_key, position)
   where ordering_key is not null and state in ('waiting', 'ready', 'claimed', 'started', 'dead');
-create index work_check on work (check_after) where state = 'started';
 create index work_expiry on work (expires_at) where expires_at is not null and state in ('waiting', 'ready');
 create index work_dead on work (group_name, log_id) where state = 'dead';
 create index work_finished on work (group_name, finished_at) where state in ('done', 'cancelled', 'expired');

@@ -123,6 +123,18 @@ export class ScheduleNotFoundError extends TidemarkError {
   }
 }
 
+export class WorkbookNotFoundError extends TidemarkError {
+  constructor(id: string) {
+    super('workbook_not_found', `There is no workbook '${id.slice(0, 120)}'. Create it first, or check the name.`);
+  }
+}
+
+export class WorkbookExistsError extends TidemarkError {
+  constructor(id: string) {
+    super('workbook_exists', `There is a workbook '${id.slice(0, 120)}' already. Download it anew, or choose another id.`);
+  }
+}
+
 /** Too many jobs of one actor wait. Nothing was written. */
 export class QueueFullError extends TidemarkError {
   constructor(name: string, actor: string, limit: number) {

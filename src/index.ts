@@ -43,6 +43,8 @@ export {
   UnavailableError,
   UnknownJobError,
   UnknownWorkflowError,
+  WorkbookExistsError,
+  WorkbookNotFoundError,
 } from './errors.ts';
 export type { AppendTypedOptions, AppendTypedValue, NewEntry } from './event-log/append-typed.ts';
 // An application: what it defines, writes and reads.
@@ -165,6 +167,26 @@ export { sheet } from './spreadsheet/sheet.ts';
 export type { UnpackLimits } from './spreadsheet/unpack-limits.ts';
 export type { WorkbookLimits } from './spreadsheet/xlsx/limits.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
+// Workbooks, and downloads of their records.
+export {
+  type AnySource,
+  defineSource,
+  type SourceContext,
+  type SourceDefinition,
+  type SourcePage,
+  secretName,
+} from './workbooks/define-source.ts';
+export {
+  type DownloadRecordsInput,
+  type DownloadRecordsJob,
+  type DownloadRecordsOptions,
+  type DownloadRecordsOutput,
+  downloadRecordsJob,
+} from './workbooks/download-records.ts';
+export { SourceChangedError, SourceRefusedError, SourceUnavailableError } from './workbooks/source-errors.ts';
+export type { SourceHttp, SourceHttpOptions, SourceRequest } from './workbooks/source-http.ts';
+export type { NewTable, NewWorkbook, Workbook, WorkbookSource, WorkbookTable } from './workbooks/workbook.ts';
+export type { WorkbookActions } from './workbooks/workbook-actions.ts';
 // Workers and their hosts.
 export { type InvokeWorkflowOptions, invokeWorkflow, type WorkflowContext, type WorkflowFunction } from './worker-hosts/invoke-workflow.ts';
 export { type PendingLog, resendPending } from './worker-hosts/resend-pending.ts';

@@ -26,6 +26,7 @@ import { createSnapshotCache } from './snapshots/cache.ts';
 import { snapshotHandler } from './snapshots/snapshot-work.ts';
 import type { HandlerDependencies } from './work/handler-dependencies.ts';
 import type { UnitHandler } from './work/unit.ts';
+import { DOWNLOAD_RECORDS, downloadRecordsJob } from './workbooks/download-records.ts';
 
 export interface Registry {
   readonly logTypes: ReadonlyMap<string, AnyLogType>;
@@ -35,6 +36,7 @@ export interface Registry {
   /** By subscription; those of changes too. */
   readonly workers: ReadonlyMap<string, AnyWorker>;
   readonly changes: readonly AnyChange[];
+  /** And Tidemark's own `download-records`, where the application gives none. */
   readonly jobs: ReadonlyMap<string, AnyJob>;
   readonly schedules: ReadonlyMap<string, AnySchedule>;
 }
@@ -51,12 +53,13 @@ export interface Definitions {
 
 /** @throws InvalidInputError where two definitions share a name, or a worker is of no topic here */
 export function createRegistry(definitions: Definitions): Registry {
-  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs = [], schedules = [] } = definitions;
-  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs, schedules })) {
+  const { logTypes = [], entryWork = [], workers: listed = [], changes = [], jobs: ofApplication = [], schedules = [] } = definitions;
+  for (const [name, list] of Object.entries({ logTypes, entryWork, workers: listed, changes, jobs: ofApplication, schedules })) {
     if (!Array.isArray(list)) {
       throw new InvalidInputError(`${name} is no array. Give a list, also of one.`);
     }
   }
+  const jobs = ofApplication.some(({ name }) => name === DOWNLOAD_RECORDS) ? ofApplication : [...ofApplication, downloadRecordsJob()];
   const ofChanges = changes.map(({ topic: name }) => [name, { ...changeMessageType, name }] as const);
   const topics: Topics = { ...jobTopics, ...definitions.topics, ...Object.fromEntries(ofChanges) };
   const workers = [...listed, ...changes];

@@ -42,6 +42,7 @@ import { loadJobSettings } from './settings/job-settings.ts';
 import { createSnapshotCache, type SnapshotCache } from './snapshots/cache.ts';
 import { sheet } from './spreadsheet/sheet.ts';
 import { createRegistration } from './work/registration.ts';
+import { type WorkbookActions, workbookActions } from './workbooks/workbook-actions.ts';
 
 export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   /** A pg Pool, or an adapter over another driver. */
@@ -72,7 +73,7 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   cacheBytes?: number;
 }
 
-export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer {
+export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, WorkbookActions {
   /** The transaction itself, for the application's own statements. */
   readonly tx: Queryable;
   /** A log in this transaction. */
@@ -88,7 +89,7 @@ export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> ex
 }
 
 /** What it publishes or enqueues outside of a transaction is in one of its own. */
-export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, Jobs {
+export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, Jobs, WorkbookActions {
   readonly registry: Registry;
   readonly db: ApplicationDatabase;
   readonly schema: string;
@@ -233,7 +234,9 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       },
       afterAppend: (hint) => appended.push(hint),
     };
+    const enqueue = enqueueBy(joinedEnqueuer, provenanceHere);
     const transaction: TidemarkTransaction<TopicsT> = {
+      ...workbookActions(txDatabase, registry.jobs, enqueue),
       tx,
       log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
       async publish(topic, payload, options = {}) {
@@ -244,7 +247,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
         asked ||= value.deliveries > 0;
         return value;
       },
-      enqueue: enqueueBy(joinedEnqueuer, provenanceHere),
+      enqueue,
     };
     rememberPublisher(tx, transaction.publish as Publisher['publish']);
     return {
@@ -263,7 +266,15 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     };
   }
 
+  const enqueue: Enqueuer['enqueue'] = async (job, input, options) => {
+    const joinedEnqueuer = enqueuer.within(database);
+    const handle = await enqueueBy(joinedEnqueuer, defaultProvenance)(job, input, options);
+    await joinedEnqueuer.committed();
+    return handle;
+  };
+
   return {
+    ...workbookActions(database, registry.jobs, enqueue),
     registry,
     db,
     schema,
@@ -295,12 +306,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       }
       return value;
     },
-    async enqueue(job, input, options = {}) {
-      const joinedEnqueuer = enqueuer.within(database);
-      const handle = await enqueueBy(joinedEnqueuer, defaultProvenance)(job, input, options);
-      await joinedEnqueuer.committed();
-      return handle;
-    },
+    enqueue,
     ...jobsOfInstance,
     log(logType, id) {
       const log = createPostgresTypedLog(checkRegistered(registry, logType), id, alone);

@@ -19,6 +19,7 @@ import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
 import { visible } from './print.ts';
 import { addRetention } from './retention.ts';
+import { addRun } from './run.ts';
 import { addSchedules } from './schedules.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
@@ -26,6 +27,7 @@ import { addStarter } from './starter.ts';
 import { addSubscriptions } from './subscriptions.ts';
 import { addTokens } from './tokens.ts';
 import { UsageError } from './usage-error.ts';
+import { addWake } from './wake.ts';
 import { addWork } from './work.ts';
 import { addWorker } from './worker.ts';
 
@@ -71,6 +73,7 @@ function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(`tidemark: ${visible(oneLine(text))}\n`) });
   for (const add of [
     addDev,
+    addRun,
     addWorker,
     addStarter,
     addCdc,
@@ -88,6 +91,7 @@ function createProgram(): Command {
     addGc,
     addWork,
     addJobs,
+    addWake,
     addSubscriptions,
     addSchedules,
     addDlq,

@@ -10,12 +10,13 @@ export interface ListLogsOptions {
   limit: number;
 }
 
-/** By id. */
+/** By id; without sheets that a download is still writing, or that another one has replaced. */
 export async function listLogs(db: Database, { prefixes, type, after, limit }: ListLogsOptions): Promise<LogInfo[]> {
   const { rows } = await db.query(
     `select ${LOG_COLUMNS} from ${db.schema}.logs l
      where ($1::text[] is null or exists (select 1 from unnest($1::text[]) p where starts_with(l.id, p)))
        and ($2::text is null or l.type = $2::text) and ($3::text is null or l.id > $3::text)
+       and not exists (select 1 from ${db.schema}.workbook_sheet s where s.sheet = l.id and (s.shown_at is null or s.ended_at is not null))
      order by l.id limit $4::integer`,
     [prefixes ?? null, type ?? null, after ?? null, limit],
   );

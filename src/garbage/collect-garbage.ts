@@ -10,6 +10,7 @@ import { DEFAULT_RETENTION } from '../event-log/retention-settings.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import { createSnapshotCache, type SnapshotCache } from '../snapshots/cache.ts';
+import { removeSheets } from '../workbooks/remove-sheets.ts';
 import { type CollectLogOptions, collectLog, type LogCollection } from './collect-log.ts';
 
 const DEFAULT_GRACE_MS = 24 * 3_600_000;
@@ -79,6 +80,9 @@ export async function collectGarbage(options: CollectGarbageOptions): Promise<Ga
   const failures: unknown[] = [];
   let after = resume?.after;
   await refuseUnknown(db, logs);
+  if (!dryRun && logs === undefined && resume === undefined) {
+    await removeSheets({ db, blobs, graceMs: options.graceMs ?? DEFAULT_GRACE_MS, signal });
+  }
 
   for await (const log of storedLogs(db, logs, after)) {
     signal?.throwIfAborted();

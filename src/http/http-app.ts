@@ -38,6 +38,7 @@ import { cutOffStalled } from './stalled-responses.ts';
 import { createStreams } from './streams.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { workRoutes } from './work.ts';
+import { workbookRoutes } from './workbooks.ts';
 
 export interface HttpAppOptions
   extends Omit<HttpContext, 'closing'>,
@@ -159,6 +160,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   jobDecisionRoutes(app, context);
   jobEventRoutes(app, context, streams);
   sheetRoutes(app, context, options);
+  workbookRoutes(app, context, basePath);
   const { db, tidemark } = options;
   const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];
   const readiness = createReadiness(checks, { warn: (message) => logger?.warn(message) });

@@ -32,6 +32,7 @@ export function pageSize(most: number, usual: number) {
 export const TAGS = {
   logs: 'Logs and entries',
   sheets: 'Sheets',
+  workbooks: 'Workbooks',
   blobs: 'Blobs and snapshots',
   messages: 'Messages',
   jobs: 'Jobs',

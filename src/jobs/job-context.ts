@@ -11,6 +11,8 @@ export interface JobContext {
   readonly jobId: string;
   /** Statements here commit together with the end of the job, or not at all. */
   readonly db: Queryable;
+  /** Name of the schema that Tidemark's tables are in. */
+  readonly schema: string;
   /** Publishes in the same transaction as `db`. */
   readonly publish: Publisher['publish'];
   /** Enqueues in the same transaction as `db`. */

@@ -40,7 +40,8 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     const { attempt, actor, correlationId, causationId } = unit;
     const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
     const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, async (value) => {
-      await errors.watch(context.recordProgress(value));
+      // A heartbeat before anything was said says nothing.
+      await errors.watch(context.recordProgress(Object.keys(value).length === 0 ? null : value));
       onJobChange?.(unit.id);
     });
     const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
@@ -51,13 +52,14 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     const jobContext: JobContext = {
       jobId,
       db,
+      schema,
       publish,
       async enqueue(next, input, options = {}) {
         const { jobId: enqueued, answer } = await enqueue(inSchema(db, schema), next, input, { ...provenance, ...options });
         return createJobHandle(inSchema(pool, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
-      heartbeat: createHeartbeat(context.signal, deadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
+      heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),
       step: createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch }),
       signal: context.signal,
       logger: output.logger,
@@ -105,7 +107,7 @@ function retryPolicyOf({ attempts: _, backoff, ...policy }: JobRetry): RetryPoli
   return backoff === 'fixed' ? { ...policy, factor: 1 } : policy;
 }
 
-function readInput({ name, input }: AnyJob, unit: Unit): unknown {
+export function readInput({ name, input }: AnyJob, unit: Pick<Unit, 'id' | 'input'>): unknown {
   const parsed = input.safeParse(unit.input ?? undefined);
   if (!parsed.success) {
     throw new InvalidInputError(
@@ -115,7 +117,12 @@ function readInput({ name, input }: AnyJob, unit: Unit): unknown {
   return parsed.data;
 }
 
-async function authorize({ name, authorize: isAllowed }: AnyJob, { actor }: Unit, input: unknown, { db }: JobContext): Promise<void> {
+export async function authorize(
+  { name, authorize: isAllowed }: AnyJob,
+  { actor }: Pick<Unit, 'actor'>,
+  input: unknown,
+  { db }: Pick<JobContext, 'db'>,
+): Promise<void> {
   if (isAllowed && !(await isAllowed(actor, input, { db }))) {
     throw Object.assign(
       new NonRetryableError(`${actor === undefined ? 'Nobody in particular' : `'${actor}'`} may not run job '${name}' with this input.`),
@@ -124,7 +131,7 @@ async function authorize({ name, authorize: isAllowed }: AnyJob, { actor }: Unit
   }
 }
 
-function checkResult({ name, output }: AnyJob, result: unknown): unknown {
+export function checkResult({ name, output }: AnyJob, result: unknown): unknown {
   const parsed = output?.safeParse(result);
   if (parsed && !parsed.success) {
     throw new InvalidInputError(`Job '${name}' returned what its output is not: ${describeIssues(parsed.error)}.`);

@@ -16,6 +16,8 @@ export interface JobProgress {
 export interface ProgressRecorder {
   /** What is left out stays as it was; counts are taken name by name. */
   say(update: number | JobProgress): Promise<void>;
+  /** Writes what has been said last, once more: a sign of life. */
+  beat(): Promise<void>;
   /** Writes what has not been. */
   flush(): Promise<void>;
 }
@@ -56,6 +58,10 @@ export function createProgressRecorder(earlier: JobProgress, write: (progress: J
           failure = { error };
         });
       }, waitMs);
+    },
+    beat() {
+      isWritten = false;
+      return flush();
     },
     flush,
   };

@@ -67,7 +67,7 @@ export function createHintSender(db: Database, schema: string): HintSender {
 async function sendHints(db: Database, schema: string, hints: readonly AppendHint[], work: boolean): Promise<void> {
   await db.query(
     `with appended as (select * from unnest($2::text[], $3::bigint[]) as a (log_id, sequence_id))
-     select pg_notify($1::text, hint) from (
+     select pg_notify($1::text, hint)::text from (
        select '${WORK_HINT}' as hint
        where $4::boolean or exists (
          select 1 from appended a

@@ -8,8 +8,10 @@ import { z } from 'zod';
 import { blobLocationProblem } from '../blob-store/blob-location.ts';
 import { durationMs } from '../duration.ts';
 import { webhookSecretProblem } from '../jobs/webhook-signature.ts';
+import { allowedHostProblem } from '../workbooks/allowed-hosts.ts';
 import { JOB_VARIABLES } from './job-settings.ts';
 import { setting, whole } from './setting.ts';
+import { SOURCE_VARIABLES } from './source-settings.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -51,6 +53,7 @@ export const VARIABLES = z.object({
   ),
   TIDEMARK_DATA: setting(z.string().default('.tidemark'), 'what `tidemark dev` keeps'),
   ...JOB_VARIABLES,
+  ...SOURCE_VARIABLES,
   TIDEMARK_MAX_IN_FLIGHT: setting(
     whole(1, 1_000),
     'units that run alone at once, per installation (1 to 1,000). Not above the slots of the workers together: 40 each',
@@ -176,6 +179,18 @@ export const VARIABLES = z.object({
       })
       .optional(),
     'signs what it is told: 16 characters or more, or `whsec_` and base64 of 24 bytes or more',
+  ),
+  TIDEMARK_SOURCE_HOSTS: setting(
+    z
+      .string()
+      .transform((text) => text.split(',').map((host) => host.trim().toLowerCase()))
+      .superRefine((hosts, context) => {
+        const message = hosts.map(allowedHostProblem).find((problem) => problem !== undefined);
+        if (message !== undefined) context.addIssue({ code: 'custom', message });
+      })
+      .optional(),
+    'hosts that downloads of workbooks may reach: `api.example.com`, `*.example.com`, `localhost:8080`, with commas between',
+    'none',
   ),
   TEMPORAL_CLI: setting(z.string().optional(), 'path of the `temporal` program, for `tidemark dev`', 'found or fetched'),
   LOG_LEVEL: setting(

@@ -1,5 +1,5 @@
 /**
- * What goes wrong with deliveries, on purpose: for a test that a handler may run twice. A fault strikes the first deliveries of its subscription; then all goes
+ * What goes wrong with deliveries and jobs, on purpose: for a test that a handler may run twice. A fault strikes the first units of its group; then all goes
  * well. What a handler wrote through its `db` in an attempt that was struck is gone, whatever else it did has happened.
  */
 import { InvalidInputError, UnavailableError } from '../errors.ts';
@@ -8,18 +8,21 @@ import type { Unit, UnitContext, UnitHandler, UnitOutcome } from '../work/unit.t
 import { unitTransaction } from '../work/unit-database.ts';
 
 export interface DeliveryFault {
-  subscription: string;
+  /** Whose deliveries it strikes. */
+  subscription?: string;
+  /** Instead of a subscription, the name of a job. */
+  job?: string;
   /**
    * 'crash-after-effect': the worker dies when the handler has ended, before that is recorded. The next attempt runs it again.
-   * 'duplicate': two workers have the message at once; of one of them nothing counts.
+   * 'duplicate': two workers have the message at once; of one of them nothing counts. Not of jobs.
    * 'timeout': the handler's signal is aborted while it runs, as at its deadline: a failed attempt.
    */
   fault: 'crash-after-effect' | 'duplicate' | 'timeout';
-  /** How many deliveries it strikes, 1 or 2. Default 1. */
+  /** How many units it strikes, 1 or 2. Default 1. */
   times?: number;
 }
 
-/** How many deliveries each has struck. */
+/** How many units each has struck. */
 const counts = new WeakMap<DeliveryFault, number>();
 
 type Run = () => Promise<UnitOutcome | 'long'>;
@@ -60,15 +63,18 @@ export function withFaults(
     },
   };
 
-  const struck = new Map<string, UnitHandler>();
+  const struck = new Map<UnitHandler, UnitHandler>();
   for (const given of faults) {
-    const { subscription, fault, times = 1 } = given;
-    const handler = struck.get(subscription) ?? handlers.find(({ workflow, group }) => workflow === 'delivery' && group === subscription);
-    if (handler === undefined || strikes[fault] === undefined || !(times === 1 || times === 2)) {
+    const { subscription, job, fault, times = 1 } = given;
+    const [kind, name] = job === undefined ? ['delivery', subscription] : ['job', job];
+    const original = handlers.find(({ workflow, group }) => workflow === kind && group === name);
+    const allowed = Object.keys(strikes).filter((known) => kind === 'delivery' || known !== 'duplicate');
+    if (original === undefined || name === undefined || !allowed.includes(fault) || !(times === 1 || times === 2)) {
       throw new InvalidInputError(
-        `The fault '${fault}' × ${times} of subscription '${subscription}' cannot be: use ${Object.keys(strikes).join(', ')}, 1 or 2 times, and a worker that the application has.`,
+        `The fault '${fault}' × ${times} of ${kind === 'job' ? 'job' : 'subscription'} '${name}' cannot be: use ${allowed.join(', ')}, 1 or 2 times, and a ${kind === 'job' ? 'job' : 'worker'} that the application has.`,
       );
     }
+    const handler = struck.get(original) ?? original;
     const run: UnitHandler['run'] = (unit, context) => {
       const count = counts.get(given) ?? 0;
       if (count >= times) {
@@ -78,9 +84,9 @@ export function withFaults(
       return strikes[fault](unit, context, handler);
     };
     // A handler may decide anew each time whether it is long: its getters stay what they are.
-    struck.set(subscription, Object.defineProperties({ run } as UnitHandler, withoutRun(handler)));
+    struck.set(original, Object.defineProperties({ run } as UnitHandler, withoutRun(handler)));
   }
-  return handlers.map((handler) => (handler.workflow === 'delivery' && struck.get(handler.group ?? '')) || handler);
+  return handlers.map((handler) => struck.get(handler) ?? handler);
 }
 
 function withoutRun(handler: UnitHandler): PropertyDescriptorMap {

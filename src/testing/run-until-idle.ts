@@ -31,7 +31,7 @@ export interface RunUntilIdleOptions {
   pool?: Pool;
   /** A handler that asks for its own work again would never end. Default 10,000 units. */
   maxUnits?: number;
-  /** What goes wrong with deliveries on the way: on Postgres, in this process. */
+  /** What goes wrong with deliveries and jobs on the way: on Postgres, in this process. */
   faults?: readonly DeliveryFault[];
 }
 

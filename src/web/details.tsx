@@ -41,7 +41,7 @@ export function Json({ title, value }: { title: string; value: unknown }) {
   return (
     <section aria-label={title}>
       <h2>{title}</h2>
-      <CodeBlock text={formatJson(value)} label={title} />
+      <CodeBlock text={formatJson(value)} label={`${title} as JSON`} />
     </section>
   );
 }

@@ -31,6 +31,8 @@ async function checkFailed(run: () => Promise<CliResult>): Promise<{ code: numbe
 
 describe('help', () => {
   const commands = [
+    'run',
+    'wake',
     'dev',
     'worker',
     'starter',

@@ -39,6 +39,8 @@ let server: TestServer;
 let strict: TestServer;
 /** Takes one request of each. */
 let busy: TestServer;
+/** Runs jobs itself. */
+let inline: TestServer;
 let scheduled: Awaited<ReturnType<typeof openSceneSchedules>>;
 let contract: Contract;
 const blobs = createMemoryBlobStore();
@@ -57,19 +59,22 @@ beforeAll(async () => {
   server = await start({});
   strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
+  inline = await start({}, { useJobs: false });
+  process.env.TIDEMARK_SOURCE_HOSTS = new URL(server.url).host;
   await ask(busy, 'GET', '/session', {});
 
-  requests = documentedRequests({ token, ...(await setScene(database, server.tidemark)) });
+  requests = documentedRequests({ token, url: server.url, ...(await setScene(database, server.tidemark)) });
   contract = openApiContract((await server.request('GET', '/openapi.json')).body);
 });
 afterAll(async () => {
-  await Promise.all([server, strict, busy].map((one) => one?.close()));
+  delete process.env.TIDEMARK_SOURCE_HOSTS;
+  await Promise.all([server, strict, busy, inline].map((one) => one?.close()));
   await scheduled?.close();
   await database?.drop();
 });
 
 /** Asks for tokens; and an application may refuse whom it likes. */
-function start(options: Partial<HttpAppOptions>): Promise<TestServer> {
+function start(options: Partial<HttpAppOptions>, { useJobs = true } = {}): Promise<TestServer> {
   const { authorize, ...tokens } = askForTokens(database);
   return startTestServer(database, {
     ...sceneOptions(blobs),
@@ -80,6 +85,7 @@ function start(options: Partial<HttpAppOptions>): Promise<TestServer> {
       return authorize(request);
     },
     ...options,
+    useJobs,
   });
 }
 
@@ -121,7 +127,7 @@ async function provoke({ name, method, path, needs }: DocumentedOperation, statu
   const own = requests[name]?.[status];
   if (own) {
     await own.after?.(server, callers.somebody);
-    return { answer: await ask(server, method, path, own), ...(own.code ? { code: own.code } : {}) };
+    return { answer: await ask(own.isInline ? inline : server, method, path, own), ...(own.code ? { code: own.code } : {}) };
   }
   const { code: _, ...usual } = Object.values(requests[name] ?? {})[0] as DocumentedRequest;
   switch (status) {
@@ -163,7 +169,7 @@ function problemOf(operation: string, answer: Answer): string | undefined {
 }
 
 describe('each documented status is answered, as documented:', () => {
-  test.each(Object.keys(documentedRequests({ token: '', blobId: '', deadLetterId: '' })))('%s', async (name) => {
+  test.each(Object.keys(documentedRequests({ token: '', url: '', blobId: '', deadLetterId: '' })))('%s', async (name) => {
     const operation = contract.operations.find((one) => one.name === name) as DocumentedOperation;
     expect(operation, 'is documented').toBeDefined();
     expect(operation.statuses, 'has what is tried').toEqual(expect.arrayContaining(Object.keys(requests[name] ?? {}).map(Number)));

@@ -1,5 +1,6 @@
 /** What enqueueing promises, what a job's handler gets, and what a person sees of it: with its database, without Temporal. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -219,6 +220,21 @@ describe('a job that runs', () => {
     const status = await job.status();
     expect(status.progress).toEqual({ fraction: 1, message: 'reading', counts: { read: 10, written: 3 } });
     expect(status.output).toMatchObject([{ level: 'info', text: 'half way', fields: { at: 5 }, attempt: 1 }]);
+  });
+
+  test('keeps its progress over a heartbeat, which says nothing of its own', async () => {
+    const seen: unknown[] = [];
+    handle = async (_, { progress, heartbeat, jobId }) => {
+      await heartbeat();
+      seen.push(await tidemark.job(jobId).progress());
+      await progress(0.5);
+      await delay(600);
+      await heartbeat();
+      seen.push(await tidemark.job(jobId).progress());
+    };
+    await enqueue();
+    await runUntilIdle(tidemark);
+    expect(seen).toEqual([undefined, { fraction: 0.5 }]);
   });
 
   test('writes once what it writes through db, publishes and enqueues with it, and none of it where it fails', async () => {

@@ -16,6 +16,8 @@ export interface DocumentedRequest {
   headers?: Record<string, string>;
   /** `nobody`: without a token. `guest`: with one that allows publishing alone. `enqueuer`: with one that allows jobs alone. `stranger`: refused before it is known what they want. */
   as?: 'somebody' | 'nobody' | 'guest' | 'enqueuer' | 'stranger';
+  /** Of a server that runs jobs itself. */
+  isInline?: boolean;
   /** The answer goes on: its beginning is enough. */
   isStream?: boolean;
   /** Of a problem. Default: the usual one of its status. */
@@ -29,9 +31,10 @@ const PAST = { from: '2024-11-01T00:00:00Z', to: '2024-11-03T00:00:00Z' };
 /** Over the scene of documented-scene.ts. */
 export const documentedRequests = ({
   token,
+  url,
   blobId,
   deadLetterId,
-}: { token: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
+}: { token: string; url: string } & Scene): Record<string, Record<number, DocumentedRequest>> => ({
   'GET /session': { 200: {} },
   'POST /session': {
     204: { body: { token } },
@@ -146,6 +149,24 @@ export const documentedRequests = ({
     201: { at: '/logs/imported/import', ...csv('a,1\n') },
     400: { at: '/logs/flights/import', ...csv('a,1\n') },
     409: { at: '/logs/importing/import', ...csv('a,1\n'), code: 'import_running', after: importSlowly },
+  },
+  'POST /workbooks': {
+    200: { body: { id: 'own', tables: [openTable(url)] }, isInline: true },
+    202: { body: { id: 'made', tables: [table] } },
+    400: { body: { tables: [] } },
+    409: { body: { id: 'sales', tables: [table] }, code: 'workbook_exists' },
+  },
+  'GET /workbooks': { 200: {}, 400: { at: '/workbooks?limit=0' } },
+  'GET /workbooks/{workbookId}': {
+    200: { at: '/workbooks/sales' },
+    400: { at: '/workbooks/Sales' },
+    404: { at: '/workbooks/nowhere', code: 'workbook_not_found' },
+  },
+  'POST /workbooks/{workbookId}/download': {
+    200: { at: '/workbooks/own/download', body: {}, isInline: true },
+    202: { at: '/workbooks/sales/download', body: {} },
+    400: { at: '/workbooks/sales/download', body: { tableIds: [] } },
+    404: { at: '/workbooks/nowhere/download', body: {}, code: 'workbook_not_found' },
   },
   'GET /work': { 200: { at: '/work?state=dead' }, 400: { at: '/work?state=gone' } },
   'GET /work/{workId}': {
@@ -266,6 +287,12 @@ export const documentedRequests = ({
   'POST /work/redrive': { 200: { body: { group: 'nobodys' } }, 400: { body: {} } },
   'POST /work/discard': { 200: { body: { ids: ['mail/1'] } }, 400: { body: { units: 1 } } },
 });
+
+/** Of a workbook. Nothing downloads it. */
+const table = { id: 'orders', source: { kind: 'csv', url: 'https://example.com/orders.csv' } };
+
+/** What a server says to everybody. */
+const openTable = (url: string) => ({ id: 'servers', source: { kind: 'rest', url: `${url}/openapi.json`, records: 'servers' } });
 
 function cell(value: number) {
   return { type: 'SetCellValueAndFormat', row: 0, column: 0, value };

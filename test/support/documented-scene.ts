@@ -100,7 +100,7 @@ export default createTidemark({ db: { query: async () => ({ rows: [] }) }, logTy
 `;
 }
 
-/** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a unit that is dead and one that waits, a dead letter, a job that waits and one that was cancelled. */
+/** A sheet 'flights' of three entries with a snapshot before the last, a log 'notes', a workbook 'sales', a unit that is dead and one that waits, a dead letter, a job that waits and one that was cancelled. */
 export async function setScene(database: TestDatabase, tidemark: Tidemark): Promise<Scene> {
   const flights = tidemark.log(sheet, 'flights');
   for (const value of [1, 2, 3]) await flights.append({ type: 'SetCellValueAndFormat', row: 0, column: 0, value }, { expect: 'any' });
@@ -108,6 +108,11 @@ export async function setScene(database: TestDatabase, tidemark: Tidemark): Prom
   const blobId = await takeSnapshot({ log: flights.eventLog, blobs, logType: sheet, sequenceId: 2n });
   await flights.eventLog.setMetadata(2n, { snapshot: blobId });
   await tidemark.log(note, 'notes').append({ type: 'Noted' }, { expect: 'any' });
+
+  await tidemark.createWorkbook({
+    id: 'sales',
+    tables: [{ id: 'orders', source: { kind: 'csv', url: 'https://example.com/orders.csv' } }],
+  });
 
   const work = workRows(database);
   await work.register('mail');

@@ -31,14 +31,16 @@ export async function startTestServer(
     topics = {},
     workers = [],
     changes = [],
+    useJobs,
     jobs = [],
     blobs = createMemoryBlobStore(),
     port = 0,
     ...options
   }: Partial<HttpAppOptions> &
-    Pick<TidemarkOptions, 'logTypes' | 'topics' | 'workers' | 'changes' | 'jobs' | 'blobs'> & { port?: number } = {},
+    Pick<TidemarkOptions, 'logTypes' | 'topics' | 'workers' | 'changes' | 'jobs' | 'useJobs' | 'blobs'> & { port?: number } = {},
 ): Promise<TestServer> {
-  const tidemark = createTidemark({ db: database.pool, blobs, logTypes, topics, workers, changes, jobs });
+  const definitions = { logTypes, topics, workers, changes, jobs, ...(useJobs === undefined ? {} : { useJobs }) };
+  const tidemark = createTidemark({ db: database.pool, blobs, ...definitions });
   const app = await createHttpApp({ tidemark, db: database.db, authorize: everybody, version: '0.0.0', ...options });
   const url = await app.listen({ host: '127.0.0.1', port });
   return {

@@ -58,7 +58,11 @@ export interface TidemarkFixture {
     warn?: (message: string) => void;
     onDead?: OnDead;
   }): Promise<RunningWorker>;
-  workerProcess(options?: { starter?: false | StarterSettings; address?: string }): Promise<WorkerProcess>;
+  workerProcess(options?: {
+    starter?: false | StarterSettings;
+    address?: string;
+    environment?: Record<string, string>;
+  }): Promise<WorkerProcess>;
   starterProcess(starter?: StarterSettings, address?: string): Promise<WorkerProcess>;
   supervise(count: number, starter?: false | StarterSettings): Promise<{ starts(): number; stop(): Promise<void> }>;
   client(address?: string): ReturnType<typeof connectClient>;
@@ -207,8 +211,8 @@ export async function createTidemarkFixture(): Promise<TidemarkFixture> {
         }),
         (worker) => worker.stop(),
       ),
-    workerProcess: async ({ starter = {}, address } = {}) =>
-      ending(await startWorkerProcess(childSettings('worker', starter, address)), (child) => child.kill()),
+    workerProcess: async ({ starter = {}, address, environment } = {}) =>
+      ending(await startWorkerProcess({ ...childSettings('worker', starter, address), environment }), (child) => child.kill()),
     starterProcess: async (starter = {}, address) =>
       ending(await startWorkerProcess(childSettings('starter', starter, address)), (child) => child.kill()),
     supervise: async (count, starter = {}) =>

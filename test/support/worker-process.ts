@@ -18,6 +18,8 @@ export interface ChildSettings {
   temporalAddress: string;
   blobsPath: string;
   workflowBundlePath: string;
+  /** Variables of its own. */
+  environment?: Record<string, string> | undefined;
   /** false: a worker that starts nothing. */
   starter: false | Pick<StarterOptions, 'claim' | 'garbage' | 'startDeadlineMs' | 'sweepEveryMs' | 'staleAfterMs' | 'pendingAfterMs'>;
 }
@@ -45,7 +47,7 @@ export async function startWorkerProcess(settings: ChildSettings): Promise<Worke
   const program = await compileOnce();
   const child = spawn(process.execPath, ['--enable-source-maps', program, JSON.stringify(settings)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH ?? '' },
+    env: { PATH: process.env.PATH ?? '', ...settings.environment },
   });
   running.add(child);
   const output: string[] = [];

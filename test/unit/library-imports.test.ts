@@ -56,6 +56,12 @@ test("'tidemark/http' loads a web server, and nothing of Temporal, not even late
   }
 });
 
+test("'tidemark/adapters' loads none of the libraries that it adapts", () => {
+  const { files, packages } = importGraph('adapters.ts', { dynamic: true });
+  expect([...files].filter((file) => file.includes('/adapters/')).length).toBeGreaterThan(5);
+  expect([...packages]).toEqual(['node:crypto']);
+});
+
 test('the client loads neither pg nor anything of Node', () => {
   const { files, packages } = importGraph('client.ts', { dynamic: true });
   expect([...packages].sort()).toEqual(['eventsource-parser', 'zod']);

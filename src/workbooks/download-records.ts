@@ -1,0 +1,167 @@
+/**
+ * The job `download-records`: downloads the records of a workbook's tables into sheets, table by table and page by page.
+ *
+ * It can be killed at any point and goes on with the page after the last one that is in a sheet: no record twice, none missing. What its tables show changes when
+ * it is done, all of them at once: one that is cancelled or dead leaves them as they were.
+ */
+import { z } from 'zod';
+import { InvalidInputError, WorkbookNotFoundError } from '../errors.ts';
+import { defineJob, type JobDefinition } from '../jobs/define-job.ts';
+import type { JobContext } from '../jobs/job-context.ts';
+import { parseJobId, workIdOf } from '../jobs/job-id.ts';
+import { NonRetryableError } from '../messages/retry-policy.ts';
+import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { loadSourceSettings } from '../settings/source-settings.ts';
+import type { AnySource } from './define-source.ts';
+import { downloadProgress } from './download-progress.ts';
+import { downloadTable } from './download-table.ts';
+import { type SheetsOfDownload, sheetsOfDownload } from './sheets-of-downloads.ts';
+import type { SourceSettings } from './source-context.ts';
+import { createSources, type Sources } from './sources.ts';
+import { tableId, type WorkbookSource, workbookId } from './workbook.ts';
+
+export const DOWNLOAD_RECORDS = 'download-records';
+
+const downloadInput = z.object({
+  workbookId,
+  /** Who asks for it. */
+  actor: z.string().min(1).max(500),
+  /** Default: all. */
+  tableIds: z.array(tableId).min(1).max(50).optional(),
+  /** For the application: kept with the job. */
+  metadata: z.record(z.string(), z.unknown()).optional(),
+});
+
+const downloadOutput = z.object({
+  /** Of all tables. */
+  records: z.number(),
+  tables: z.array(z.object({ id: z.string(), sheet: z.string(), records: z.number() })),
+});
+
+export type DownloadRecordsInput = z.output<typeof downloadInput>;
+export type DownloadRecordsOutput = z.output<typeof downloadOutput>;
+
+export interface DownloadRecordsOptions
+  extends Pick<
+    JobDefinition<DownloadRecordsInput, DownloadRecordsOutput>,
+    'retry' | 'keep' | 'deadlineMs' | 'concurrency' | 'rateLimit' | 'maxWaitingPerActor'
+  > {
+  /** Kinds of the application's own: see defineSource. */
+  sources?: readonly AnySource[];
+  /** Asked before each attempt. Default: whoever could enqueue it may. False: the job is dead at once. */
+  authorize?: (actor: string, input: DownloadRecordsInput, context: { db: Queryable }) => boolean | Promise<boolean>;
+  /** Hosts that sources may reach: `api.example.com`, `*.example.com`, `localhost:8080`. Default: TIDEMARK_SOURCE_HOSTS of the worker, without it none. */
+  allowedHosts?: readonly string[];
+}
+
+export type DownloadRecordsJob = JobDefinition<DownloadRecordsInput, DownloadRecordsOutput>;
+
+/** Which sources a job of this name can read. */
+const sourcesByJob = new WeakMap<object, Sources>();
+
+/** @throws InvalidInputError for a job that was not made here */
+export function sourcesOf(job: object): Sources {
+  const sources = sourcesByJob.get(job);
+  if (sources === undefined) {
+    throw new InvalidInputError(
+      `The job '${DOWNLOAD_RECORDS}' of this instance is not made by downloadRecordsJob(). Make it so, or leave it out.`,
+    );
+  }
+  return sources;
+}
+
+/**
+ * Every application has this job; one that gives its own to createTidemark({ jobs }) has that in its place.
+ * @throws InvalidInputError
+ */
+export function downloadRecordsJob({
+  sources: own = [],
+  authorize,
+  allowedHosts,
+  ...options
+}: DownloadRecordsOptions = {}): DownloadRecordsJob {
+  const sources = createSources(own);
+  const job = defineJob({
+    ...options,
+    name: DOWNLOAD_RECORDS,
+    input: downloadInput,
+    output: downloadOutput,
+    // Nobody downloads in another one's name.
+    authorize: async (actor, input, context) =>
+      (actor === undefined || actor === input.actor) && (authorize === undefined || (await authorize(input.actor, input, context))),
+    async handler(input, context) {
+      const settings = loadSourceSettings();
+      return downloadRecords(input, context, sources, { ...settings, allowedHosts: allowedHosts ?? settings.allowedHosts });
+    },
+  });
+  sourcesByJob.set(job, sources);
+  return job;
+}
+
+async function downloadRecords(
+  { workbookId: id, tableIds, actor }: DownloadRecordsInput,
+  context: JobContext,
+  sources: Sources,
+  settings: SourceSettings,
+): Promise<DownloadRecordsOutput> {
+  const sheets = sheetsOfDownload(context.schema, { workbookId: id, workId: workIdOf(parseJobId(context.jobId)), actor });
+  const begun = await context.step('sheets', ({ db }) => beginSheets(db, context.schema, { id, tableIds }, sheets));
+  const tables = begun.map(({ source, ...table }) => ({ ...table, ...readable(sources, table.id, source) }));
+  const progress = downloadProgress(
+    tables.map((table) => table.id),
+    context.progress,
+  );
+  const done: DownloadRecordsOutput['tables'] = [];
+  for (const table of tables) {
+    const value = await downloadTable(table, { context, sheets, settings, onProgress: (update) => progress.say(table.id, update) });
+    done.push({ id: table.id, ...value });
+  }
+  // With the end of the job, or not at all.
+  await sheets.show(
+    context.db,
+    done.map(({ sheet }) => sheet),
+  );
+  return { records: done.reduce((sum, { records }) => sum + records, 0), tables: done };
+}
+
+interface BegunTable {
+  id: string;
+  source: WorkbookSource;
+  columns: string[] | undefined;
+  sheet: string;
+}
+
+async function beginSheets(
+  tx: Queryable,
+  schema: string,
+  { id, tableIds }: { id: string; tableIds: readonly string[] | undefined },
+  sheets: SheetsOfDownload,
+): Promise<BegunTable[]> {
+  const db = inSchema(tx, schema);
+  const { rows } = await db.query(
+    `select t.id, t.source, t.columns from ${db.schema}.workbook b left join ${db.schema}.workbook_table t on t.workbook_id = b.id
+     where b.id = $1::text order by t.place`,
+    [id],
+  );
+  if (rows.length === 0) {
+    throw new NonRetryableError(new WorkbookNotFoundError(id).message);
+  }
+  const unknown = tableIds?.find((wanted) => !rows.some((row) => row.id === wanted));
+  if (unknown !== undefined) {
+    throw new NonRetryableError(`Workbook '${id}' has no table '${unknown}'. It has ${rows.map((row) => row.id).join(', ')}.`);
+  }
+  const begun: BegunTable[] = [];
+  for (const { id: table, source, columns } of rows.filter((row) => tableIds?.includes(row.id) ?? true)) {
+    begun.push({ id: table, source, columns: columns ?? undefined, sheet: await sheets.begin(tx, table) });
+  }
+  return begun;
+}
+
+/** A worker of another version, or without the application's own sources, may not know it. */
+function readable(sources: Sources, table: string, given: WorkbookSource) {
+  try {
+    return sources.check(table, given);
+  } catch (error) {
+    throw error instanceof InvalidInputError ? new NonRetryableError(error.message, { cause: error }) : error;
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The sheets that a download writes. One is made for each table and each download, so that what is there stays as it is until the new content is whole; then the
+ * tables show the new ones, all at once, in the transaction that ends the job.
+ */
+import { appendEntries } from '../event-log/append.ts';
+import { createLogOfType } from '../event-log/create-log.ts';
+import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import type { SheetEntry } from '../spreadsheet/entries.ts';
+import { sheet as sheetType } from '../spreadsheet/sheet.ts';
+
+export interface SheetsOfDownload {
+  /** A new sheet for the table, which nobody sees yet. @returns the id of its log */
+  begin(tx: Queryable, tableId: string): Promise<string>;
+  /** It will not be shown: there is something wrong with it. */
+  giveUp(tx: Queryable, sheet: string): Promise<void>;
+  append(tx: Queryable, sheet: string, entries: readonly SheetEntry[], records: number): Promise<void>;
+  /** From the commit on. */
+  show(tx: Queryable, sheets: readonly string[]): Promise<void>;
+}
+
+/** @param workId of the unit that writes them */
+export function sheetsOfDownload(
+  schema: string,
+  { workbookId, workId, actor }: { workbookId: string; workId: string; actor: string },
+): SheetsOfDownload {
+  return {
+    async begin(tx, tableId) {
+      const db = inSchema(tx, schema);
+      for (;;) {
+        const { rows } = await db.query(
+          `update ${db.schema}.workbook_table set versions = versions + 1 where workbook_id = $1::text and id = $2::text returning versions`,
+          [workbookId, tableId],
+        );
+        const id = `${workbookId}.${tableId}.${rows[0].versions}`;
+        // A log of that name that is somebody else's stays theirs.
+        if ((await createLogOfType(tx, sheetType, { id, schema })) === 'created') {
+          await db.query(
+            `insert into ${db.schema}.workbook_sheet (sheet, workbook_id, table_id, version, work_id)
+             values ($1::text, $2::text, $3::text, $4::integer, $5::text)`,
+            [id, workbookId, tableId, rows[0].versions, workId],
+          );
+          return id;
+        }
+      }
+    },
+    async giveUp(tx, sheet) {
+      const db = inSchema(tx, schema);
+      await db.query(`update ${db.schema}.workbook_sheet set ended_at = clock_timestamp() where sheet = $1::text`, [sheet]);
+    },
+    async append(tx, sheet, entries, records) {
+      const db = inSchema(tx, schema);
+      if (entries.length > 0) {
+        await appendEntries(db, entries, { logId: sheet, sequenceId: 'any', actor, causationId: workId });
+      }
+      await db.query(`update ${db.schema}.workbook_sheet set records = records + $2::integer where sheet = $1::text`, [sheet, records]);
+    },
+    async show(tx, sheets) {
+      const db = inSchema(tx, schema);
+      await db.query(`select ${db.schema}.show_sheets($1::text[])`, [sheets]);
+    },
+  };
+}

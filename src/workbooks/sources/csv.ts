@@ -1,0 +1,150 @@
+/**
+ * Records of a CSV file over HTTP: UTF-8, also in gzip. A download that goes on reads the file from its beginning and leaves out what it has, after comparing
+ * it: the ETag, and a hash of all those records. Another file in its place is a table that begins anew.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { errorMessage, InvalidInputError } from '../../errors.ts';
+import type { CsvRecord } from '../../spreadsheet/csv-parser.ts';
+import { readCsv } from '../../spreadsheet/read-csv.ts';
+import { recogniseField } from '../../spreadsheet/recognise-field.ts';
+import { DEFAULT_UNPACK_LIMITS } from '../../spreadsheet/unpack-limits.ts';
+import { defineSource, type SourceContext, type SourcePage } from '../define-source.ts';
+import { SourceChangedError, SourceRefusedError, SourceUnavailableError } from '../source-errors.ts';
+import { credentialsOf, httpOptions } from './http-options.ts';
+
+const csvOptions = z.strictObject({
+  ...httpOptions,
+  delimiter: z
+    .string()
+    .length(1)
+    .regex(/[^"\r\n]/, 'use one character, for example , or ;')
+    .default(','),
+  /** The first record has the names of the columns. */
+  header: z.boolean().default(true),
+  /** 'off' leaves every field text; 'on' recognises numbers, booleans and errors where nothing is lost. */
+  types: z.enum(['on', 'off']).default('on'),
+});
+
+type CsvOptions = z.output<typeof csvOptions>;
+
+interface Place {
+  records: number;
+  /** Of them all. */
+  sha256: string;
+  etag?: string;
+}
+
+const PAGE_RECORDS = 1_000;
+const ATTEMPTS = 8;
+const FIRST_WAIT_MS = 200;
+
+export const csvSource = defineSource({
+  kind: 'csv',
+  options: csvOptions,
+  async *read(options, context): AsyncGenerator<SourcePage> {
+    let place = context.cursor as Place | undefined;
+    for (let failures = 0; ; ) {
+      try {
+        for await (const page of readFrom(place, options, context)) {
+          yield page;
+          place = page.cursor as Place;
+          failures = 0;
+        }
+        return;
+      } catch (error) {
+        failures += 1;
+        if (!(error instanceof SourceUnavailableError) || failures >= ATTEMPTS) throw error;
+        context.logger.warn(`${error.message} Reading it again from record ${(place?.records ?? 0) + 1} on.`);
+        await delay(FIRST_WAIT_MS * 2 ** failures, undefined, { signal: context.signal });
+      }
+    }
+  },
+});
+
+async function* readFrom(place: Place | undefined, options: CsvOptions, { http, secret }: SourceContext): AsyncGenerator<SourcePage> {
+  const url = new URL(options.url);
+  const { host } = url;
+  const { credentials, parameter } = credentialsOf(options.auth, secret);
+  if (parameter) url.searchParams.set(parameter.name, parameter.value);
+  const { timeoutMs, requestsPerSecond } = options;
+  const { bytes, headers } = await http({ timeoutMs, requestsPerSecond }).stream(url, { headers: options.headers, credentials });
+  const etag = headers.get('etag') ?? undefined;
+  if (place?.etag !== undefined && etag !== undefined && place.etag !== etag) {
+    throw new SourceChangedError(`The file at ${host} has another ETag than when its first ${place.records} records were read.`);
+  }
+  const hash = createHash('sha256');
+  let columns: string[] | undefined;
+  let page: Record<string, unknown>[] = [];
+  let records = 0;
+  const cursor = (): Place => ({ records, sha256: hash.copy().digest('hex'), ...(etag === undefined ? {} : { etag }) });
+  const named = host + url.pathname;
+
+  for await (const record of recordsIn(bytes, named, options)) {
+    addTo(hash, record);
+    if (columns === undefined && options.header) {
+      columns = headerOf(record);
+      continue;
+    }
+    columns ??= record.fields.map((_, index) => `Column ${index + 1}`);
+    records += 1;
+    if (place !== undefined && records <= place.records) {
+      if (records === place.records && cursor().sha256 !== place.sha256) {
+        throw new SourceChangedError(`The first ${records} records of the file at ${host} are not those that were read before.`);
+      }
+      continue;
+    }
+    page.push(rowOf(record, columns, options));
+    if (page.length === PAGE_RECORDS) {
+      yield { records: page, columns, cursor: cursor() };
+      page = [];
+    }
+  }
+  if (place !== undefined && records < place.records) {
+    throw new SourceChangedError(`The file at ${host} has fewer records than were read before.`);
+  }
+  if (page.length > 0 || place === undefined) {
+    yield { records: page, columns, cursor: cursor() };
+  }
+}
+
+/** What is wrong with the file is for somebody to change. */
+async function* recordsIn(bytes: AsyncIterable<Uint8Array>, name: string, { delimiter }: CsvOptions): AsyncGenerator<CsvRecord> {
+  try {
+    yield* readCsv(bytes, { name, delimiter, limits: DEFAULT_UNPACK_LIMITS });
+  } catch (error) {
+    throw error instanceof InvalidInputError ? new SourceRefusedError(errorMessage(error), { cause: error }) : error;
+  }
+}
+
+function addTo(hash: Hash, { fields }: CsvRecord): void {
+  hash.update(JSON.stringify(fields));
+}
+
+/** No two alike, none empty. */
+function headerOf({ fields }: CsvRecord): string[] {
+  const taken = new Set<string>();
+  return fields.map((field, index) => {
+    const wanted = field.trim() === '' ? `Column ${index + 1}` : field;
+    let name = wanted;
+    for (let count = 2; taken.has(name); count += 1) name = `${wanted} (${count})`;
+    taken.add(name);
+    return name;
+  });
+}
+
+function rowOf({ fields, quoted }: CsvRecord, columns: string[], { types }: CsvOptions): Record<string, unknown> {
+  for (let index = columns.length; index < fields.length; index += 1) {
+    columns.push(`Column ${index + 1}`);
+  }
+  return Object.fromEntries(
+    fields.map((field, index) => [columns[index], types === 'off' || quoted?.[index] ? field || null : recognised(field)]),
+  );
+}
+
+function recognised(field: string): unknown {
+  const value = recogniseField(field);
+  // A date stays the text that it is.
+  return typeof value === 'object' && value?.type === 'date' ? field : value;
+}
