@@ -65,7 +65,6 @@ export async function runJob<OutputT, SentT>(
       schema: DEFAULT_SCHEMA,
       publish: async () => ({ messageId: '', deliveries: 0, isDuplicate: false }),
       enqueue: async () => nothing as never,
-      schema: DEFAULT_SCHEMA,
       inStep: (body) => body(db),
     });
   }
@@ -75,7 +74,6 @@ export async function runJob<OutputT, SentT>(
       schema: app.schema,
       publish: publish as JobContext['publish'],
       enqueue,
-      schema: app.schema,
       inStep: (body) => app.transaction((step) => body(step.tx)),
     }),
   );
