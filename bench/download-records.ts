@@ -50,7 +50,7 @@ export default async function measure(environment: Environment): Promise<Figure[
         job: () =>
           rate('job', async () => {
             const job = await tidemark.enqueueDownloadRecordsJob({ workbookId: id, actor: 'bench' });
-            const { records } = await job.result({ pollMs: 10 });
+            const { records } = await job.result({ pollMs: 50 });
             if (records !== TABLES.length * RECORDS) throw new Error(`${records} records were downloaded.`);
           }),
         plain: () => rate('plain script', () => plain(database, url, false)),
@@ -93,11 +93,11 @@ interface Page {
 /** A row each, in a table of its own; a transaction a page. */
 async function plain({ pool }: BenchDatabase, url: string, ahead: boolean): Promise<void> {
   for (const table of TABLES) {
-    const fetchPage = async (cursor?: string) =>
-      (await fetch(`${url}/${table}${cursor === undefined ? '' : `?cursor=${cursor}`}`)).json() as Promise<Page>;
+    const fetchPage = async (cursor?: string): Promise<Page> =>
+      (await fetch(`${url}/${table}${cursor === undefined ? '' : `?cursor=${cursor}`}`)).json();
     for (let page: Page | undefined = await fetchPage(); page; ) {
-      const { data, next } = page;
-      const following = ahead && next !== undefined ? fetchPage(next) : undefined;
+      const { data, next }: Page = page;
+      const following: Promise<Page> | undefined = ahead && next !== undefined ? fetchPage(next) : undefined;
       await pool.query('insert into public.plain (name, id, data) select $1, * from unnest($2::bigint[], $3::json[])', [
         table,
         data.map((record) => record.id),
