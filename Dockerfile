@@ -29,4 +29,5 @@ COPY --from=build /app/dist dist
 USER node
 ENV TIDEMARK_BLOBS=/var/lib/tidemark/blobs
 STOPSIGNAL SIGTERM
-CMD ["node", "dist/cli.js", "worker"]
+# What SERVICE_TYPE says; without it, server, worker and starter in one process.
+CMD ["node", "dist/cli.js", "run"]

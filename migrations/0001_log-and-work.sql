@@ -5,7 +5,7 @@ do $$
 declare
   role_name text;
 begin
-  foreach role_name in array array['tidemark_owner', 'tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_cdc'] loop
+  foreach role_name in array array['tidemark_owner', 'tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_enqueuer', 'tidemark_cdc'] loop
     if not exists (select 1 from pg_roles where rolname = role_name) then
       begin
         execute format('create role %I nologin', role_name);
@@ -171,7 +171,6 @@ create index work_running on work (group_name, workflow) where state in ('claime
 create unique index work_key_head on work (group_name, ordering_key) where ordering_key is not null and state in ('ready', 'claimed', 'started');
 create index work_key_order on work (group_name, ordering_key, position)
   where ordering_key is not null and state in ('waiting', 'ready', 'claimed', 'started', 'dead');
-create index work_check on work (check_after) where state = 'started';
 create index work_expiry on work (expires_at) where expires_at is not null and state in ('waiting', 'ready');
 create index work_dead on work (group_name, log_id) where state = 'dead';
 create index work_finished on work (group_name, finished_at) where state in ('done', 'cancelled', 'expired');

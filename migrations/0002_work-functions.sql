@@ -225,7 +225,8 @@ begin
   end if;
 
   with recursive load as (
-    select r.group_name, sum(case when r.burst_id is null then r.units else least(r.units, p_burst_width) end)::integer as units
+    -- A burst goes on with what is ready: it keeps its width for as long as it is open.
+    select r.group_name, sum(case when r.burst_id is null then r.units else p_burst_width end)::integer as units
     from unnest(v_running_groups, v_running_bursts, v_running_units) r (group_name, burst_id, units) group by 1
   ), level as (
     -- The priorities that ready units of each group have, and when the first of each may run: whatever else looks at them begins there, past the
@@ -276,6 +277,11 @@ begin
   into v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_sinces, v_alone, v_rated
   from candidate c;
 
+  -- Nothing to be claimed, as most often while bursts run: what follows is left alone.
+  if v_candidates is null and not exists (select 1 from work w where w.state = 'ready' and w.burst_id is not null) then
+    return;
+  end if;
+
   if p_burst_size > 0 and cardinality(v_candidates) > p_burst_threshold then
     with candidate as materialized (
       select c.*, row_number() over (order by c.turn, c.seat) as place
@@ -298,21 +304,19 @@ begin
       where not c.alone and (c.room is null or c.room >= p_burst_width)
       group by 1, 2, 3, 4 having count(*) > p_burst_threshold
     ), share as (
-      select d.group_name, d.workflow, d.room, d.size, d.free, d.place, p_burst_size * ((d.free + d.groups - 1) / d.groups) as units
+      select d.group_name, d.workflow, d.room, d.free, d.place, p_burst_size * ((d.free + d.groups - 1) / d.groups) as units
       from (
         -- Of the groups with a backlog of one workflow, those with the fewest bursts open go first. One that has none waits for no other's,
-        -- as long as no more than twice as many are open. What a cap takes from the number of a group's bursts their size makes up
-        -- for: between one burst and the next its places are empty.
+        -- as long as no more than twice as many are open.
         select d.*, row_number() over (partition by d.workflow order by o.bursts, random()) as place, count(*) over (partition by d.workflow) as groups,
           case when d.places > 0 then d.places
-            else greatest(least(count(*) filter (where o.bursts = 0) over (partition by d.workflow), d.places + p_max_bursts), 0) end as free,
-          p_burst_size * p_max_bursts / least(greatest(coalesce(d.room, p_burst_width * p_max_bursts) / p_burst_width, 1), p_max_bursts) as size
+            else greatest(least(count(*) filter (where o.bursts = 0) over (partition by d.workflow), d.places + p_max_bursts), 0) end as free
         from deep d
         cross join lateral (select count(*) as bursts from open_burst o where o.group_name = d.group_name and o.workflow = d.workflow) o
       ) d
     ), ranked as (
       select d.group_name, d.workflow, d.room, d.free, d.place, c.tid,
-        (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / d.size as number
+        (row_number() over (partition by d.group_name, d.workflow order by c.priority, c.not_before, c.id) - 1) / p_burst_size as number
       from share d
       cross join lateral (
         select u.* from (select v.priority, min(v.since) as since from candidate v where v.group_name = d.group_name group by 1 order by 1) v
@@ -1089,15 +1093,19 @@ begin
 end
 $$;
 
--- Keys without units. At most p_limit.
+-- Keys without units. At most p_limit. Not one that somebody has published to since this began to look: its position has moved.
 create function prune_work_keys(p_limit integer) returns bigint language sql set search_path from current as $$
-  with unused as (
-    select k.group_name, k.ordering_key from work_key k
+  with unused as materialized (
+    select k.group_name, k.ordering_key, k.next_position from work_key k
     where not exists (select 1 from work w where w.group_name = k.group_name and w.ordering_key = k.ordering_key
       and w.state in ('waiting', 'ready', 'claimed', 'started', 'dead'))
-    limit p_limit for update skip locked
+    limit p_limit
+  ), locked as (
+    select k.group_name, k.ordering_key from unused u
+    join work_key k on k.group_name = u.group_name and k.ordering_key = u.ordering_key and k.next_position = u.next_position
+    for update of k skip locked
   ), pruned as (
-    delete from work_key k using unused u where k.group_name = u.group_name and k.ordering_key = u.ordering_key returning 1
+    delete from work_key k using locked l where k.group_name = l.group_name and k.ordering_key = l.ordering_key returning 1
   )
   select count(*) from pruned
 $$;

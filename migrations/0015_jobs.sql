@@ -113,6 +113,9 @@ declare
   v_known job_dedupe;
   v_state text;
 begin
+  if p_name in ('collect-garbage', 'on-dead') then
+    raise exception 'Job ''%'' is one of Tidemark''s own: it is not enqueued.', p_name using errcode = 'insufficient_privilege';
+  end if;
   id := p_id;
   if p_mode = 'debounce' then
     v_not_before := v_now + p_window;
@@ -351,5 +354,21 @@ end
 $$;
 
 insert into workflow_name (name) values ('job') on conflict (name) do nothing;
+
+-- An enqueuer may enqueue and nothing else: it runs as its owner, so that enqueueing needs no right to any table.
+do $$
+declare
+  item record;
+begin
+  execute format('grant usage on schema %I to tidemark_enqueuer', current_schema());
+  for item in
+    select p.oid::regprocedure as signature from pg_proc p where p.pronamespace = current_schema()::regnamespace and p.proname = 'enqueue_job'
+  loop
+    execute format('alter function %s security definer', item.signature);
+    execute format('revoke execute on function %s from public', item.signature);
+    execute format('grant execute on function %s to tidemark_app, tidemark_enqueuer', item.signature);
+  end loop;
+end
+$$;
 
 call settle_privileges();

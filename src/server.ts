@@ -1,5 +1,4 @@
 /** Door: the server. REST API and web page over HTTP. It writes and reads facts; the work is done by workers elsewhere. */
-
 import { openBlobStore } from './blob-store/open-blob-store.ts';
 import { loadApp } from './cli/load-app.ts';
 import { stopOnSignal, untilAborted } from './cli/stop-signal.ts';
@@ -14,6 +13,7 @@ import { createHttpApp } from './http/http-app.ts';
 import { listenHttp } from './http/listen-http.ts';
 import { createLogger } from './logging.ts';
 import { inSchema } from './postgres/queryable.ts';
+import { connectSchedules } from './temporal/connect-schedules.ts';
 import { createTidemark } from './tidemark.ts';
 import { readVersion } from './version.ts';
 
@@ -36,6 +36,7 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
   const { registry, file, blobs: ofApp } = await loadApp(appFile, schema);
   const pools = createWorkerPools(databaseUrl, 'server', (error) => log.warn(`postgres: ${error.message}`));
   const { pool, blobPool } = pools;
+  const { schedules, close: closeSchedules } = connectSchedules({ pool, schema, temporal });
   try {
     const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
@@ -61,7 +62,7 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
     const ofTemporal = { uiUrl, namespace: temporal.namespace };
     // Where nobody says who they are, everybody would share one limit.
     const limits = authorizer.auth === 'off' ? { requestsPerMinute: undefined } : {};
-    const parts = { tidemark, db, readOnly, version: readVersion(), logger: log };
+    const parts = { tidemark, db, schedules, readOnly, version: readVersion(), logger: log };
     const app = await createHttpApp({ ...http, ...limits, ...authorizer, ...ofTemporal, ...parts });
     const address = await listenHttp(app, at);
     // Those of an earlier process that died are this one's where jobs run here.
@@ -71,6 +72,7 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
     await closeHttp(app);
     await tidemark.close();
   } finally {
+    await closeSchedules();
     await pools.end();
   }
   log.info('stopped');

@@ -7,18 +7,20 @@ import { onDeadOf } from './cli/on-dead-of.ts';
 import { type Operations, openOperations } from './cli/operations.ts';
 import { stopOnSignal } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
+import { untilIdle } from './cli/until-idle.ts';
 import { waitUntilReachable } from './cli/wait-until-reachable.ts';
 import { requireMigrated } from './cli/with-database.ts';
 import type { WorkerOptions } from './cli/worker-door-options.ts';
 import { createWorkerPools } from './cli/worker-pools.ts';
 import { loadConfig } from './config.ts';
 import { createLogger, linesOf } from './logging.ts';
+import { inSchema } from './postgres/queryable.ts';
 import { probeTemporal } from './temporal/probe.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { startWorker } from './temporal/start-worker.ts';
 
 /** Runs until SIGTERM or SIGINT, then drains. @throws where the app does not load, or Postgres or Temporal do not answer for a minute */
-export async function runWorker({ app, starter, apply = false, subscriptions, except }: WorkerOptions): Promise<void> {
+export async function runWorker({ app, starter, apply = false, subscriptions, except, exitWhenIdle }: WorkerOptions): Promise<void> {
   const config = loadConfig();
   const targets = await findTargets(config);
   const { databaseUrl, schema, temporal } = targets;
@@ -60,15 +62,15 @@ export async function runWorker({ app, starter, apply = false, subscriptions, ex
       log: (level: 'info' | 'warn', message: string) => log[level](message),
     };
     const options = {
-      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets), apply },
-      jobDefaults: config.jobs.defaults,
-      warn: (message: string) => log.warn(message),
-      log: linesOf(log),
+      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets) },
+      ...{ apply, jobDefaults: config.jobs.defaults },
+      ...{ warn: (message: string) => log.warn(message), log: linesOf(log) },
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
       ...(subscriptions ? { subscriptions } : {}),
       ...(except ? { except } : {}),
     };
-    await keepRunning(async () => started(await startWorker(options)), { signal, log });
+    const until = untilIdle(inSchema(pool, schema), { seconds: exitWhenIdle, subscriptions, except, signal, log });
+    await keepRunning(async () => started(await startWorker(options)), { signal: until, log });
   } finally {
     await operations?.close();
     await pools.end();

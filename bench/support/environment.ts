@@ -45,6 +45,7 @@ export function createEnvironment(say: (line: string) => void): Environment {
   let postgres: Promise<EmbeddedPostgres> | undefined;
   let temporal: Promise<EmbeddedTemporal> | undefined;
   let folders = 0;
+  let closing: Promise<void> | undefined;
 
   const rootFolder = () => {
     root ??= mkdtemp(join(tmpdir(), 'tidemark-bench-')).then(async (path) => {
@@ -92,15 +93,18 @@ export function createEnvironment(say: (line: string) => void): Environment {
       folders += 1;
       return join(await rootFolder(), `folder-${folders}`);
     },
-    async close() {
-      await Promise.all(pools.map((pool) => pool.end()));
-      const servers = await Promise.allSettled([postgres, temporal]);
-      await Promise.all(servers.map((server) => (server.status === 'fulfilled' ? server.value?.stop() : undefined)));
-      const dataDir = postgres && (await postgres.then((server) => server.dataDir).catch(() => undefined));
-      const folders = [root && (await root), dataDir && dirname(dataDir)].filter((path) => path !== undefined);
-      await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true, maxRetries: 3 })));
-    },
+    /** Idempotent: an interrupt may come while a run that failed closes. */
+    close: () => (closing ??= close()),
   };
+
+  async function close(): Promise<void> {
+    await Promise.all(pools.map((pool) => pool.end()));
+    const servers = await Promise.allSettled([postgres, temporal]);
+    await Promise.all(servers.map((server) => (server.status === 'fulfilled' ? server.value?.stop() : undefined)));
+    const dataDir = postgres && (await postgres.then((server) => server.dataDir).catch(() => undefined));
+    const folders = [root && (await root), dataDir && dirname(dataDir)].filter((path) => path !== undefined);
+    await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true, maxRetries: 3 })));
+  }
 }
 
 function urlOf(postgresUrl: string, { database, user }: { database: string; user?: string }): string {

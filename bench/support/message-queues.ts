@@ -142,7 +142,12 @@ export async function startGraphileWorker(environment: Environment): Promise<Mes
 export async function startPgBoss(environment: Environment): Promise<MessageQueue> {
   const units = await prepareUnits(environment);
   const { owner, pool } = units.database;
-  const boss = new PgBoss({ db: { executeSql: (text, values) => owner.query(text, values) }, supervise: false, schedule: false });
+  const boss = new PgBoss({
+    // A run that is interrupted ends its pools; it goes on asking, and an error there would take the process down.
+    db: { executeSql: async (text, values) => (owner.ending ? { rows: [] } : owner.query(text, values)) },
+    supervise: false,
+    schedule: false,
+  });
   boss.on('error', (error) => environment.say(error.message));
   await boss.start();
   await boss.createQueue(TOPIC);

@@ -11,7 +11,7 @@
  *
  * Who has unsubscribed since the audience was frozen is not written to.
  */
-import type { Transporter } from 'nodemailer';
+import { createTransport, type Transporter } from 'nodemailer';
 import { defineWorker, NonRetryableError, type Queryable } from 'tidemark';
 import { topics } from './topics.ts';
 import { unsubscribeHeaders } from './unsubscribe.ts';
@@ -27,6 +27,19 @@ export interface NewsletterMailOptions {
   secret: string;
   /** What the mail server's owner allows. */
   rateLimit?: { messages: number; perMs: number };
+}
+
+/** Connections are kept: a newsletter is many mails. What breaks in the middle is an error: nodemailer would send it again by itself. */
+export function createNewsletterTransport(url: string): Transporter {
+  return createTransport({
+    url,
+    pool: true,
+    maxConnections: 8,
+    maxMessages: 10_000,
+    maxRequeues: 0,
+    connectionTimeout: 5_000,
+    socketTimeout: 30_000,
+  });
 }
 
 export function newsletterMail({ pool, mail, from, url, secret, rateLimit }: NewsletterMailOptions) {
@@ -70,8 +83,8 @@ async function beginSending(pool: Queryable, key: string[]): Promise<Issue | und
   const { rows } = await pool.query(
     `update issue_recipient r set changed_at = now(), state = case
        when r.state = 'sending' then 'unknown' when s.unsubscribed_at is not null then 'unsubscribed' else 'sending' end
-     from issue i, subscriber s, (select state from issue_recipient where issue_id = $1 and subscriber_id = $2 for update) before
-     where r.issue_id = $1 and r.subscriber_id = $2 and i.id = r.issue_id and s.id = r.subscriber_id and before.state in ('waiting', 'sending')
+     from issue i, subscriber s
+     where r.issue_id = $1 and r.subscriber_id = $2 and r.state in ('waiting', 'sending') and i.id = r.issue_id and s.id = r.subscriber_id
      returning r.state, r.email, i.subject, i.text`,
     key,
   );
@@ -81,14 +94,14 @@ async function beginSending(pool: Queryable, key: string[]): Promise<Issue | und
 interface MailError extends Error {
   /** What the server answered. */
   responseCode?: number;
-  /** What it was asked. */
-  command?: string;
+  code?: string;
+  syscall?: string;
 }
 
 async function afterFailure(pool: Queryable, key: string[], email: string, error: MailError): Promise<void> {
-  const { responseCode, command, message } = error;
-  const isRefused = responseCode !== undefined;
-  const state = isRefused && responseCode >= 500 ? 'refused' : isRefused || command === 'CONN' ? 'waiting' : 'unknown';
+  const { responseCode = 0, code, syscall, message } = error;
+  const neverConnected = syscall === 'connect' || code === 'EDNS';
+  const state = responseCode >= 500 ? 'refused' : responseCode >= 400 || neverConnected ? 'waiting' : 'unknown';
   await pool.query(
     `update issue_recipient set state = $3, reason = $4, changed_at = now() where issue_id = $1 and subscriber_id = $2 and state = 'sending'`,
     [...key, state, message],

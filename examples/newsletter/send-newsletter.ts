@@ -6,13 +6,13 @@
  *    mailing of any length is a chain of short jobs: a crash costs one page, no history grows, and nobody is published twice or left out.
  * 3. `newsletter-mail` (newsletter-mail.ts) has one recipient.
  */
-import { defineJob } from 'tidemark';
+import { defineJob, defineSchedule } from 'tidemark';
 import { z } from 'zod';
 
 const DEFAULT_PAGE = 500;
 const id = z.string().regex(/^\d+$/);
 
-export function newsletterJobs({ page = DEFAULT_PAGE }: { page?: number } = {}) {
+export function createNewsletter({ page = DEFAULT_PAGE }: { page?: number } = {}) {
   const newsletterPart = defineJob({
     name: 'newsletter-part',
     input: z.object({ issueId: id, behind: id }),
@@ -23,7 +23,7 @@ export function newsletterJobs({ page = DEFAULT_PAGE }: { page?: number } = {}) 
          order by r.subscriber_id limit ${page}`,
         [issueId, behind],
       );
-      await Promise.all(rows.map(({ subscriberId }) => publish('newsletter-due', { issueId, subscriberId })));
+      for (const { subscriberId } of rows) await publish('newsletter-due', { issueId, subscriberId });
       if (rows.length === page) {
         const last = rows.at(-1).subscriberId;
         await enqueue(newsletterPart, { issueId, behind: last }, { id: `${issueId}/${last}` });
@@ -61,5 +61,8 @@ export function newsletterJobs({ page = DEFAULT_PAGE }: { page?: number } = {}) 
     },
   });
 
-  return { sendNewsletter, newsletterPart };
+  // Ten o'clock there, in summer and in winter. Where yesterday's still goes out, today's is skipped.
+  const newsletter = defineSchedule({ name: 'newsletter', cron: '0 10 * * *', timezone: 'Europe/Berlin', job: sendNewsletter });
+
+  return { jobs: [sendNewsletter, newsletterPart], schedules: [newsletter], sendNewsletter };
 }

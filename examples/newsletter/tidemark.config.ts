@@ -2,11 +2,10 @@
  * The application, as `tidemark worker --app` loads it. Its settings: DATABASE_URL; SMTP_URL, of the mail server; MAIL_FROM; UNSUBSCRIBE_URL and
  * UNSUBSCRIBE_SECRET, of the links to leave by.
  */
-import { createTransport } from 'nodemailer';
 import pg from 'pg';
 import { createTidemark } from 'tidemark';
-import { newsletterMail } from './newsletter-mail.ts';
-import { newsletterJobs } from './send-newsletter.ts';
+import { createNewsletterTransport, newsletterMail } from './newsletter-mail.ts';
+import { createNewsletter } from './send-newsletter.ts';
 import { topics } from './topics.ts';
 
 const {
@@ -19,19 +18,13 @@ const {
 if (!UNSUBSCRIBE_SECRET) throw new Error('UNSUBSCRIBE_SECRET is not set: give it 32 random characters that stay the same.');
 
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
-// Connections are kept: a newsletter is many mails.
-const mail = createTransport({
-  url: SMTP_URL,
-  pool: true,
-  maxConnections: 8,
-  maxMessages: 10_000,
-  connectionTimeout: 5_000,
-  socketTimeout: 30_000,
-});
+const mail = createNewsletterTransport(SMTP_URL);
+const { jobs, schedules } = createNewsletter();
 
 export default createTidemark({
   db: pool,
   topics,
   workers: [newsletterMail({ pool, mail, from: MAIL_FROM, url: UNSUBSCRIBE_URL, secret: UNSUBSCRIBE_SECRET })],
-  jobs: Object.values(newsletterJobs()),
+  jobs,
+  schedules,
 });

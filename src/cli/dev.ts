@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import type { DevOptions } from '../dev.ts';
+import { loadJobSettings } from '../settings/job-settings.ts';
+import { checkService } from './service-type.ts';
 
 const EXAMPLES = `
 Examples:
@@ -19,6 +21,8 @@ export function addDev(program: Command): void {
     .option('--demo', 'import the shipped example into a sheet and compare every cell')
     .addHelpText('after', EXAMPLES)
     .action(async (options: DevOptions) => {
+      // Its worker would be refused.
+      checkService('worker', { ...loadJobSettings(), serviceType: undefined });
       const { runDev } = await import('../dev.ts');
       await runDev(options);
     });

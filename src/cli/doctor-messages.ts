@@ -32,24 +32,26 @@ async function checkGrants(pool: Pool, schema: string): Promise<Finding[]> {
        where c.relnamespace = to_regnamespace(quote_ident($1::text)) and c.relkind = 'r'
      )
      select format('grant usage on schema %I to %I;', $1::text, r) as statement
-     from unnest(array['tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_cdc']) r
+     from unnest(array['tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_enqueuer', 'tidemark_cdc']) r
      where not has_schema_privilege(r, quote_ident($1::text), 'usage')
      union all
      select format('grant execute on function %s to %I;', p.oid::regprocedure, r)
-     from pg_proc p cross join unnest(array['tidemark_app', 'tidemark_publisher', 'tidemark_cdc']) r
-     where p.pronamespace = to_regnamespace(quote_ident($1::text)) and p.proname = 'publish_message' and not has_function_privilege(r, p.oid, 'execute')
+     from pg_proc p
+     join (values ('publish_message', 'tidemark_app'), ('publish_message', 'tidemark_publisher'), ('publish_message', 'tidemark_cdc'),
+       ('enqueue_job', 'tidemark_app'), ('enqueue_job', 'tidemark_enqueuer')) g (name, r) on g.name = p.proname
+     where p.pronamespace = to_regnamespace(quote_ident($1::text)) and not has_function_privilege(r, p.oid, 'execute')
      union all
      select format('grant select on %s to %I;', t.name, r) from table_of t cross join unnest(array['tidemark_app', 'tidemark_reader']) r
      where not has_table_privilege(r, t.oid, 'select')
      union all
      select format('grant insert, update, delete on %s to tidemark_app;', t.name) from table_of t
-     where t.relname in ('subscription', 'message', 'message_dedupe', 'processed', 'work_decision', 'backfill', 'work', 'work_group', 'work_key', 'work_part', 'worker_process', 'entries', 'logs')
+     where t.relname in ('subscription', 'message', 'message_dedupe', 'processed', 'work_decision', 'backfill', 'job_attempt', 'job_line', 'job_step', 'job_dedupe', 'job_turn', 'work', 'work_group', 'work_key', 'work_part', 'worker_process', 'entries', 'logs')
        and not (has_table_privilege('tidemark_app', t.oid, 'insert') and has_table_privilege('tidemark_app', t.oid, 'update')
          and has_table_privilege('tidemark_app', t.oid, 'delete'))`,
     [schema],
   );
   return rows.length === 0
-    ? [{ check: 'grants', state: 'ok', found: 'app, reader, publisher and cdc may what they need' }]
+    ? [{ check: 'grants', state: 'ok', found: 'app, reader, publisher, enqueuer and cdc may what they need' }]
     : rows.map(({ statement }) => ({
         check: 'grants',
         state: 'wrong',

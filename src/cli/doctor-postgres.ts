@@ -18,7 +18,7 @@ import { requireMigrated } from './with-database.ts';
 const OLDEST_VERSION = 15;
 /** A worker takes 40, with its starter and some commands beside it. */
 const FEW_CONNECTIONS = 60;
-const ROLES = ['tidemark_owner', 'tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_cdc'];
+const ROLES = ['tidemark_owner', 'tidemark_app', 'tidemark_reader', 'tidemark_publisher', 'tidemark_enqueuer', 'tidemark_cdc'];
 const OLD_MS = 60_000;
 
 /** @param app file to compare the subscriptions with */

@@ -37,8 +37,8 @@ export async function startDoorProcess({ door, args = [], env = {}, logFile, onL
     logFile,
     stopSignal: 'SIGTERM',
     cwd: process.cwd(),
-    // Its lines are read here, whatever the level of this process.
-    env: childEnvironment({ LOG_LEVEL: 'info', ...env }),
+    // Its lines are read here, whatever the level of this process; what it is, the door says.
+    env: childEnvironment({ LOG_LEVEL: 'info', SERVICE_TYPE: '', ...env }),
   });
   child.exited.then(() => stopFollowing?.());
   return {

@@ -30,6 +30,15 @@ export function parseTime(text: string): Date {
   return time;
 }
 
+/** Of a job: lower first. */
+export function parsePriority(text: string): number {
+  const value = /^-?\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(Math.abs(value) <= 100)) {
+    throw new InvalidArgumentError('Use a whole number from -100 to 100: lower first.');
+  }
+  return value;
+}
+
 export function parseSequenceIdOption(text: string): bigint {
   if (!/^\d{1,18}$/.test(text)) {
     throw new InvalidArgumentError('Use a sequence id: a whole number from 0.');

@@ -14,10 +14,12 @@ import { addExport } from './export.ts';
 import { addGc } from './gc.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
+import { addJobs } from './jobs.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
 import { visible } from './print.ts';
 import { addRetention } from './retention.ts';
+import { addRun } from './run.ts';
 import { addSchedules } from './schedules.ts';
 import { addServer } from './server.ts';
 import { addShow } from './show.ts';
@@ -25,6 +27,7 @@ import { addStarter } from './starter.ts';
 import { addSubscriptions } from './subscriptions.ts';
 import { addTokens } from './tokens.ts';
 import { UsageError } from './usage-error.ts';
+import { addWake } from './wake.ts';
 import { addWork } from './work.ts';
 import { addWorker } from './worker.ts';
 
@@ -70,6 +73,7 @@ function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(`tidemark: ${visible(oneLine(text))}\n`) });
   for (const add of [
     addDev,
+    addRun,
     addWorker,
     addStarter,
     addCdc,
@@ -86,6 +90,8 @@ function createProgram(): Command {
     addRetention,
     addGc,
     addWork,
+    addJobs,
+    addWake,
     addSubscriptions,
     addSchedules,
     addDlq,

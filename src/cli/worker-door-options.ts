@@ -6,6 +6,8 @@ export interface WorkerOptions {
   starter: boolean;
   /** Brings the subscriptions of the database to what the app says, first. */
   apply?: boolean;
+  /** Ends it when nothing has been due or running for so many seconds. */
+  exitWhenIdle?: number;
   /** These subscriptions alone. */
   subscriptions?: readonly string[];
   /** All but these subscriptions. */

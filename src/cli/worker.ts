@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
-import { parseNames } from './parse-option.ts';
+import { loadJobSettings } from '../settings/job-settings.ts';
+import { parseNames, parseWhole } from './parse-option.ts';
+import { checkService } from './service-type.ts';
 import { UsageError } from './usage-error.ts';
 import type { WorkerOptions } from './worker-door-options.ts';
 
@@ -10,6 +12,7 @@ Examples:
   $ tidemark worker --no-starter                     where 'tidemark starter' runs as a process of its own
   $ tidemark worker --subscriptions mail,index       these alone, on a task queue and with a maxInFlight of their own
   $ tidemark worker --except mail,index              all the rest
+  $ tidemark wake && tidemark worker --exit-when-idle 60      only while there is work
 
 Needs DATABASE_URL and TEMPORAL_ADDRESS, or a running 'tidemark dev' in this folder. Logs JSON lines (LOG_LEVEL).
 TIDEMARK_METRICS=HOST:PORT: /metrics, /health/live and /health/ready there. TIDEMARK_ON_DEAD_URL: an address that is told of dead units.
@@ -28,11 +31,13 @@ export function addWorker(program: Command): void {
         .conflicts('except'),
     )
     .addOption(new Option('--except <names>', 'run all but these subscriptions').argParser(parseNames))
+    .option('--exit-when-idle <seconds>', 'end when nothing has been due or running for so long', parseWhole(1, 86_400))
     .addHelpText('after', EXAMPLES)
     .action(async (options: WorkerOptions) => {
       if (options.subscriptions && !options.starter) {
         throw new UsageError('--subscriptions needs its own starter: leave out --no-starter.');
       }
+      checkService('worker', loadJobSettings());
       const { runWorker } = await import('../worker.ts');
       await runWorker(options);
     });

@@ -30,6 +30,7 @@ import { notExposedRoutes } from './not-exposed.ts';
 import { measureRequests, operationsRoutes } from './operations.ts';
 import { type PageOptions, pageRoutes } from './page.ts';
 import { sendProblem } from './problem.ts';
+import { scheduleRoutes } from './schedules.ts';
 import { sessionRoutes } from './session.ts';
 import { sheetRoutes } from './sheets.ts';
 import { refuseSlowRequests } from './slow-requests.ts';
@@ -153,6 +154,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   workRoutes(app, context);
   messageRoutes(app, context, auth);
   subscriptionRoutes(app, context);
+  scheduleRoutes(app, context);
   deadLetterRoutes(app, context);
   jobRoutes(app, context, auth, basePath);
   jobDecisionRoutes(app, context);

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Database } from '../postgres/queryable.ts';
+import type { Schedules } from '../schedules/schedules.ts';
 import type { Tidemark } from '../tidemark.ts';
 
 /** Of live streams. */
@@ -25,6 +26,8 @@ export interface EventOptions {
 export interface HttpContext {
   tidemark: Tidemark;
   db: Database;
+  /** Absent: what is asked of them is answered with 503. */
+  schedules?: Schedules | undefined;
   /** Of Temporal's web UI, for links; absent: none are given. */
   uiUrl?: string | undefined;
   /** Temporal's. */

@@ -31,7 +31,8 @@ export function checkJob(job: AnyJob): void {
       `'${String(name).slice(0, 120)}' is not the name of a job: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
     );
   }
-  checkOptionNames(`job '${name}'`, job, OPTIONS);
+  // Of download-records: where it downloads from.
+  checkOptionNames(`job '${name}'`, job, 'sources' in job ? { ...OPTIONS, sources: true } : OPTIONS);
   checkOptionNames(`keep of job '${name}'`, keep, OF_KEEP);
   if (rateLimit !== undefined) checkOptionNames(`rateLimit of job '${name}'`, rateLimit, OF_RATE_LIMIT);
   for (const [option, schema] of Object.entries({ input, output })) {

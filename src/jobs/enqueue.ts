@@ -11,6 +11,7 @@ import type { Database } from '../postgres/queryable.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { AnyJob, JobDefinition } from './define-job.ts';
+import { countEnqueued } from './enqueued-counts.ts';
 import type { JobHandle } from './job-handle.ts';
 import { jobIdOf, workIdOf } from './job-id.ts';
 
@@ -110,6 +111,9 @@ export async function enqueueJob(
   const { answer, id: enqueued } = rows[0];
   if (answer === 'full') {
     throw new QueueFullError(name, String(actor), Number(maxWaitingPerActor));
+  }
+  if (answer === 'created') {
+    countEnqueued(name);
   }
   return { jobId: jobIdOf({ name, id: decodeURIComponent(enqueued) }), answer };
 }

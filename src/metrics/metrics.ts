@@ -8,6 +8,7 @@
 import { createNoopMeter, metrics as globalMetrics } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { enqueuedCounts } from '../jobs/enqueued-counts.ts';
 import { publishedCounts } from '../messages/published-counts.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { ObserveEnd } from '../work/observe.ts';
@@ -81,6 +82,13 @@ export function createMetrics({ door, version, db }: MetricsOptions): Metrics {
       .createObservableCounter('tidemark_published_messages_total', { description: 'Messages that this process has published, by topic' })
       .addCallback((result) => {
         for (const [topic, count] of publishedCounts()) result.observe(count, { topic });
+      });
+  }
+  for (const meter of meters) {
+    meter
+      .createObservableCounter('tidemark_jobs_enqueued_total', { description: 'Jobs that this process has enqueued, by name' })
+      .addCallback((result) => {
+        for (const [group, count] of enqueuedCounts()) result.observe(count, { group });
       });
   }
   observeChanges(meters, db, door === 'cdc');

@@ -2,6 +2,7 @@
 import type {
   DeadGroup,
   EntriesPage,
+  JobBody,
   LogBody,
   MessageBody,
   SessionBody,
@@ -14,8 +15,19 @@ import type {
 } from '../client/api-types.ts';
 import type { WorkClient } from '../client/work-client.ts';
 
-export type { EntriesPage, GroupStats, LogDetails, LogEvent, SnapshotsPage, UnitDetails, WorkState } from '../client/api-types.ts';
+export type {
+  EntriesPage,
+  GroupStats,
+  JobDetails,
+  JobState,
+  LogDetails,
+  LogEvent,
+  SnapshotsPage,
+  UnitDetails,
+  WorkState,
+} from '../client/api-types.ts';
 
+export type Job = JobBody;
 export type Session = SessionBody;
 export type Log = LogBody;
 export type Unit = UnitBody;

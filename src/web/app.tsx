@@ -18,6 +18,8 @@ const SheetsPage = lazy(() => import('./sheets/sheets-page.tsx'));
 const SheetFrame = lazy(() => import('./sheets/sheet-frame.tsx'));
 const LogsPage = lazy(() => import('./logs/logs-page.tsx'));
 const LogPage = lazy(() => import('./logs/log-page.tsx'));
+const JobsPage = lazy(() => import('./jobs/jobs-page.tsx'));
+const JobPage = lazy(() => import('./jobs/job-page.tsx'));
 const MessagesPage = lazy(() => import('./messages/messages-page.tsx'));
 const WorkPage = lazy(() => import('./work/work-page.tsx'));
 const UnitPage = lazy(() => import('./work/unit-page.tsx'));
@@ -92,6 +94,10 @@ function Page({ route }: { route: Route }) {
       return <LogPage key={route.id} logId={route.id} />;
     case 'messages':
       return <MessagesPage />;
+    case 'jobs':
+      return <JobsPage query={route.query} />;
+    case 'job':
+      return <JobPage key={route.id} jobId={route.id} />;
     case 'work':
       return <WorkPage query={route.query} />;
     case 'unit':
@@ -109,6 +115,6 @@ function Page({ route }: { route: Route }) {
 }
 
 function placeOf(route: Route): string {
-  if (route.page === 'sheet' || route.page === 'log' || route.page === 'unit') return route.id;
-  return { sheets: 'Sheets', logs: 'Logs', messages: 'Messages', work: 'Work', unknown: 'No such page' }[route.page];
+  if (route.page === 'sheet' || route.page === 'log' || route.page === 'unit' || route.page === 'job') return route.id;
+  return { sheets: 'Sheets', logs: 'Logs', messages: 'Messages', jobs: 'Jobs', work: 'Work', unknown: 'No such page' }[route.page];
 }

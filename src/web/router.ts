@@ -9,6 +9,8 @@ export type Route =
   | { page: 'work'; query: URLSearchParams }
   | { page: 'unit'; id: string }
   | { page: 'messages' }
+  | { page: 'jobs'; query: URLSearchParams }
+  | { page: 'job'; id: string }
   | { page: 'unknown' };
 
 export function parseRoute(hash: string): Route {
@@ -21,6 +23,7 @@ export function parseRoute(hash: string): Route {
   if (section === 'sheets') return id ? { page: 'sheet', id, query } : { page: 'sheets' };
   if (section === 'logs') return id ? { page: 'log', id } : { page: 'logs' };
   if (section === 'work') return id ? { page: 'unit', id } : { page: 'work', query };
+  if (section === 'jobs') return id ? { page: 'job', id } : { page: 'jobs', query };
   if (section === 'messages') return { page: 'messages' };
   return { page: 'unknown' };
 }
@@ -30,13 +33,17 @@ export const links = {
   logs: '#/logs',
   sheet: (id: string, panel?: 'log') => `#/sheets/${encodeURIComponent(id)}${panel ? `?panel=${panel}` : ''}`,
   log: (id: string) => `#/logs/${encodeURIComponent(id)}`,
-  work: (filters: Readonly<Record<string, string>> = {}) => {
-    const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
-    return query.size > 0 ? `#/work?${query}` : '#/work';
-  },
+  work: (filters: Readonly<Record<string, string>> = {}) => withQuery('#/work', filters),
+  jobs: (filters: Readonly<Record<string, string>> = {}) => withQuery('#/jobs', filters),
+  job: (id: string) => `#/jobs/${encodeURIComponent(id)}`,
   messages: '#/messages',
   unit: (id: string) => `#/work/${encodeURIComponent(id)}`,
 };
+
+function withQuery(hash: string, filters: Readonly<Record<string, string>>): string {
+  const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ''));
+  return query.size > 0 ? `${hash}?${query}` : hash;
+}
 
 export function go(hash: string): void {
   window.location.hash = hash;

@@ -5,8 +5,9 @@ import type { Session } from './api-types.ts';
 export const SessionContext = createContext<Session>({ scopes: [], auth: 'tokens', readOnly: true });
 
 /** What the page offers them; what the server allows is the server's to say. */
-export function useMay(): { write: boolean; admin: boolean } {
+export function useMay(): { write: boolean; jobs: boolean; admin: boolean } {
   const { scopes, readOnly } = use(SessionContext);
   const admin = scopes.includes('admin') && !readOnly;
-  return { admin, write: admin || (scopes.includes('write') && !readOnly) };
+  const may = (scope: 'write' | 'jobs') => admin || (scopes.includes(scope) && !readOnly);
+  return { admin, write: may('write'), jobs: may('jobs') };
 }

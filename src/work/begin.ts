@@ -8,6 +8,11 @@ const MAX_UNENDED = 5;
 /** Beginnings in a row without an end after which a unit runs only while no other such unit does: one of them may kill workers. */
 const SUSPECT_AFTER = 2;
 
+/** What a unit is read from, and no more: of a begun unit the client parses each column, dates among them. */
+const columnsIn = ({ schema }: Database) =>
+  `w.id, w.epoch, w.attempt, w.failures, w.fence, w.workflow, w.group_name, w.state, w.log_id, w.sequence_id, w.input, w.progress, w.actor,
+     w.correlation_id, w.causation_id, w.log_id is not null and ${schema}.has_garbage(w.log_id) as has_garbage`;
+
 /**
  * Begins an attempt of a unit that runs alone.
  * @returns undefined where there is nothing to run: finished, of another epoch, or in a burst; a unit in state 'dead' where its worker died
@@ -15,7 +20,7 @@ const SUSPECT_AFTER = 2;
  */
 export async function beginWork(db: Database, id: string, epoch: number): Promise<Unit | 'later' | undefined> {
   const { rows } = await db.prepared(
-    `select w.*, w.log_id is not null and ${db.schema}.has_garbage(w.log_id) as has_garbage
+    `select ${columnsIn(db)}
      from ${db.schema}.begin_work($1::text, $2::bigint, $3::uuid, $4::integer, $5::integer) w`,
     [id, epoch, randomUUID(), MAX_UNENDED, SUSPECT_AFTER],
   );
@@ -32,7 +37,7 @@ export async function beginWork(db: Database, id: string, epoch: number): Promis
  */
 export async function beginBurst(db: Database, burstId: string, fence: string, limit: number, takesOver: boolean): Promise<Unit[]> {
   const { rows } = await db.prepared(
-    `select w.*, w.log_id is not null and ${db.schema}.has_garbage(w.log_id) as has_garbage
+    `select ${columnsIn(db)}
      from ${db.schema}.begin_burst($1::text, $2::uuid, $3::integer, $4::boolean) w`,
     [burstId, fence, limit, takesOver],
   );
@@ -45,7 +50,7 @@ export async function beginBurst(db: Database, burstId: string, fence: string, l
  */
 export async function beginBeyondBurst(db: Database, burstId: string, fence: string, limit: number, width: number): Promise<Unit[]> {
   const { rows } = await db.prepared(
-    `select w.*, w.log_id is not null and ${db.schema}.has_garbage(w.log_id) as has_garbage
+    `select ${columnsIn(db)}
      from ${db.schema}.begin_beyond_burst($1::text, $2::uuid, $3::integer, $4::integer) w`,
     [burstId, fence, limit, width],
   );

@@ -42,11 +42,14 @@ export interface BurstCounts {
   released: number;
 }
 
+/** Handled and not yet recorded as ended: what a death of the worker repeats, beside what it was running. */
+const ENDS_PER_LANE = 2;
+
 export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
   const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
   const db = inSchema(pool, schema);
   const fence = randomUUID();
-  const finish = finishTogether(db);
+  const recordEnd = finishTogether(db, width);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
   let refilling: Promise<void> | undefined;
@@ -78,7 +81,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
         return units;
       }
     }
-    const units = Date.now() < goesOnUntil ? await beginBeyondBurst(db, burstId, fence, width, width) : [];
+    const units = !drained && Date.now() < goesOnUntil ? await beginBeyondBurst(db, burstId, fence, width, width) : [];
     drained = units.length === 0;
     return units;
   };
@@ -97,11 +100,23 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     return refilling;
   };
 
+  /** While it asks for more it holds what it has: without a unit in hand it would get none. */
+  const finish = async (unit: Unit): Promise<void> => {
+    await refilling?.catch(() => {});
+    await recordEnd(unit);
+  };
+
   const next = async (): Promise<Unit | undefined> => {
     while (!failure) {
       signal.throwIfAborted();
       const unit = queue.shift();
-      if (unit || drained) {
+      if (unit && ownBegun && queue.length === 0) {
+        // Ahead: it goes on only while it holds a unit, and its lanes need not wait.
+        refill().catch((error) => {
+          failure ??= { error };
+        });
+      }
+      if (unit || (drained && !refilling)) {
         return unit;
       }
       await refill();
@@ -179,22 +194,23 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     onProgress?.(counts);
   };
 
-  /** While the end of a unit is being recorded its lane runs the next one; no lane has more than one such end. */
+  /** While the end of a unit is being recorded its lane runs the next ones. */
   const lane = async (): Promise<void> => {
-    let ending = Promise.resolve();
+    const ends: Promise<void>[] = [];
     try {
       for (let unit = await next(); unit; unit = await next()) {
         const begun = unit;
-        const endingBefore = ending;
         await new Promise<void>((onHandled) => {
-          ending = runToEnd(begun, onHandled).finally(onHandled);
+          ends.push(runToEnd(begun, onHandled).finally(onHandled));
         });
-        await endingBefore;
+        if (ends.length > ENDS_PER_LANE) {
+          await ends.shift();
+        }
       }
     } catch (error) {
       failure ??= { error };
     }
-    await ending;
+    await Promise.all(ends);
   };
 
   await refill();

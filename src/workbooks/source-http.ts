@@ -195,7 +195,7 @@ export function createSourceHttp(
 }
 
 function redirectTarget(from: URL, location: string): URL {
-  const target = URL.canParse(location, from) ? new URL(location, from) : undefined;
+  const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (target === undefined || !/^https?:$/.test(target.protocol) || target.username !== '' || target.password !== '') {
     throw new SourceRefusedError(`${from.host} redirects to what is no address of HTTP. Give the address of the data itself.`);
   }

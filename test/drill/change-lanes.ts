@@ -8,8 +8,8 @@ import type { Random } from './random.ts';
 
 const LANES = [
   { table: 'watched', perSecond: 4, most: 2, large: 0, least: 60 },
-  { table: 'stored', perSecond: 300, most: 80, large: 0, least: 4_000 },
-  { table: 'stored', perSecond: 300, most: 100, large: 3_000, least: 4_000 },
+  { table: 'stored', perSecond: 300, most: 150, large: 0, least: 4_000 },
+  { table: 'stored', perSecond: 300, most: 200, large: 3_000, least: 4_000 },
 ] as const;
 type Lane = (typeof LANES)[number];
 const LONGEST_PAUSE_MS = 100;

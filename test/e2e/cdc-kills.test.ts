@@ -164,7 +164,6 @@ test('of two readers one waits, and takes over when the other is killed', async 
   expect(isReading(waiting)).toBe(true);
   // Half a second to look, and what a busy machine takes to notice that a process is gone.
   expect(tookMs).toBeLessThan(10_000);
-  startReader();
 });
 
 test('what it was made for is given up with drop, and not while it reads', async () => {

@@ -31,6 +31,8 @@ async function checkFailed(run: () => Promise<CliResult>): Promise<{ code: numbe
 
 describe('help', () => {
   const commands = [
+    'run',
+    'wake',
     'dev',
     'worker',
     'starter',
@@ -62,6 +64,13 @@ describe('help', () => {
     'subscriptions resume',
     'subscriptions remove',
     'subscriptions backfill',
+    'jobs',
+    'jobs list',
+    'jobs show',
+    'jobs watch',
+    'jobs run',
+    'jobs cancel',
+    'jobs redrive',
     'dlq',
     'dlq list',
     'dlq show',

@@ -76,9 +76,9 @@ test('a worker has longer to stop than it takes at most', () => {
 });
 
 test('the server has longer to stop than its deadline, and listens where its port leads', () => {
-  const { command = [], ports, stop_grace_period: grace = '' } = serviceOf(compose, 'server');
+  const { environment, ports, stop_grace_period: grace = '' } = serviceOf(compose, 'server');
   expect(seconds(grace) * 1_000).toBeGreaterThan(CLOSE_DEADLINE_MS);
-  expect(command.slice(-2)).toEqual(['--host', '0.0.0.0']);
+  expect(environment).toMatchObject({ SERVICE_TYPE: 'frontend', TIDEMARK_HTTP_HOST: '0.0.0.0' });
   expect(ports).toEqual([`127.0.0.1:${DEFAULT_HTTP_PORT}:${DEFAULT_HTTP_PORT}`]);
 });
 
@@ -114,6 +114,8 @@ test('data is kept: each server has a volume of its own, and workers share the f
 
 /** They serve nothing else; their metrics are published on no port of this machine. */
 const WATCHED = ['starter', 'worker', 'cdc'];
+/** What a container is that `tidemark run` starts. */
+const SERVICE_TYPE: Record<string, string> = { worker: 'worker', server: 'frontend' };
 
 test.each(OURS)('the environment of %s is one that the settings are read from, none of it in vain', (name) => {
   const { environment } = serviceOf(compose, name);
@@ -128,12 +130,15 @@ test.each(OURS)('the environment of %s is one that the settings are read from, n
   expect(Object.keys(environment).sort()).toEqual([
     'DATABASE_URL',
     'LOG_LEVEL',
+    ...(name in SERVICE_TYPE ? ['SERVICE_TYPE'] : []),
     'TEMPORAL_ADDRESS',
     'TEMPORAL_NAMESPACE',
     'TEMPORAL_UI_URL',
     'TIDEMARK_BLOBS',
+    ...(name === 'server' ? ['TIDEMARK_HTTP_HOST'] : []),
     ...(WATCHED.includes(name) ? ['TIDEMARK_METRICS'] : []),
   ]);
+  expect(config.jobs.serviceType).toBe(SERVICE_TYPE[name]);
   expect(config.metrics).toEqual(WATCHED.includes(name) ? { host: '0.0.0.0', port: 9464 } : undefined);
   const role = name === 'migrate' ? 'tidemark_migrator' : name === 'cdc' ? 'cdc' : 'app';
   expect(new URL(environment.DATABASE_URL ?? '')).toMatchObject({ username: role, host: 'postgres:5432', pathname: '/tidemark' });
@@ -145,7 +150,7 @@ test("temporal.toml's profile for compose is the server of the file", () => {
   expect(temporal).toMatchObject({ address: environment.TEMPORAL_ADDRESS, namespace: environment.TEMPORAL_NAMESPACE });
 });
 
-test('the image is Debian-based, runs as no root, and is a worker by default', () => {
+test('the image is Debian-based, runs as no root, and is what SERVICE_TYPE says', () => {
   const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
   expect(new Set(stages)).toEqual(new Set([expect.stringMatching(/^node:22\.\d+\.\d+-bookworm-slim$/)]));
   expect(dockerfile).toMatch(/^USER node$/m);

@@ -118,11 +118,13 @@ describe('the welcome mail', () => {
       { id: 'grace', welcomed: true, messageId: '<welcome-grace@example.com>' },
       { id: 'nobody', welcomed: false, messageId: null },
     ]);
-    expect(mails.filter(({ to }) => to === 'grace@example.com')).toHaveLength(1);
+    const toGrace = mails.filter(({ to }) => to === 'grace@example.com').map(({ messageId }) => messageId);
+    expect(new Set(toGrace)).toEqual(new Set(['<welcome-grace@example.com>']));
+    expect(toGrace.length).toBeLessThanOrEqual(await attemptsOf('welcome-mail', `m.data ->> 'userId' = 'grace'`));
   });
 
   test('to an address that the server refuses for good is dead at its first attempt, with the reason', async () => {
-    expect(await deadIn('welcome-mail')).toEqual([{ attempt: 1, message: 'The mail server refuses nobody@example.com (550).' }]);
+    expect(await deadIn('welcome-mail')).toEqual([{ failures: 0, message: 'The mail server refuses nobody@example.com (550).' }]);
   });
 
   test('is not sent to a user whose registration was rolled back', async () => {
@@ -150,8 +152,12 @@ describe('the webhook', () => {
   });
 
   test('that is refused for good is dead at its first attempt', async () => {
-    expect(callsOf('order-refused')).toHaveLength(1);
-    expect(await deadIn('shipment-webhook')).toEqual([{ attempt: 1, message: expect.stringMatching(/^127\.0\.0\.1:\d+ answered 410\.$/) }]);
+    expect(callsOf('order-refused').length).toBeLessThanOrEqual(
+      await attemptsOf('shipment-webhook', `m.data ->> 'orderId' = 'order-refused'`),
+    );
+    expect(await deadIn('shipment-webhook')).toEqual([
+      { failures: 0, message: expect.stringMatching(/^127\.0\.0\.1:\d+ answered 410\.$/) },
+    ]);
   });
 
   test('reads Retry-After as seconds and as a date, and waits no longer than a day', () => {
@@ -197,7 +203,7 @@ describe('the thumbnail', () => {
   });
 
   test('of what is no image is dead at its first attempt', async () => {
-    expect(await deadIn('thumbnails')).toEqual([{ attempt: 1, message: 'This is no PNG.' }]);
+    expect(await deadIn('thumbnails')).toEqual([{ failures: 0, message: 'This is no PNG.' }]);
   });
 });
 
@@ -286,10 +292,21 @@ const count = async (condition: string): Promise<number> =>
   (await database.pool.query(`select count(*)::integer as units from tidemark.work where workflow = 'delivery' and ${condition}`)).rows[0]
     .units;
 
+/** Dead at once: without a failure that was followed by another attempt. One that a busy machine interrupted is none. */
 async function deadIn(subscription: string) {
   const { rows } = await database.pool.query(
-    `select attempt, error ->> 'message' as message from tidemark.work where group_name = $1 and state = 'dead'`,
+    `select failures, error ->> 'message' as message from tidemark.work where group_name = $1 and state = 'dead'`,
     [subscription],
   );
   return rows;
+}
+
+/** Of the delivery of one message: as often as its handler may have run. */
+async function attemptsOf(subscription: string, condition: string): Promise<number> {
+  const { rows } = await database.pool.query(
+    `select w.attempt from tidemark.work w join tidemark.message m on m.id = tidemark.delivery_message_id(w.id)
+     where w.group_name = $1 and ${condition}`,
+    [subscription],
+  );
+  return rows[0].attempt;
 }

@@ -5,7 +5,8 @@ import type { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedTemporal } from '../../src/embedded/temporal.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
-import { waitingFirings } from '../../src/temporal/waiting-firings.ts';
+import { waitingSchedules } from '../../src/temporal/waiting-schedules.ts';
+import { installationId } from '../../src/work/register.ts';
 import { createFolder, distFile, type RunningCli, runCli, startCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestTemporal } from '../support/servers.ts';
@@ -66,8 +67,9 @@ test('worker, starter and Temporal are killed, and come back one after another: 
 
   // Temporal alone: the times are there, and nobody adds their jobs.
   temporal = await startTestTemporal(folder.path, { port: Number(env.TEMPORAL_ADDRESS?.split(':')[1]) });
+  const installation = await installationId(database.db);
   const client = await connectClient({ address: temporal.address, namespace: 'default' });
-  await until('firings wait for a worker', async () => (await waitingFirings(client, database.db)) >= 3, 30_000);
+  await until('firings wait for a worker', async () => (await waitingSchedules(client, installation)) >= 3, 30_000);
   await (client.connection as Connection).close();
   expect(await fired()).toHaveLength(before);
 

@@ -44,17 +44,20 @@ beforeAll(async () => {
       );
       return rows.length === 0;
     },
-    60_000,
+    100_000,
   );
 }, 120_000);
 afterAll(() => fixture?.close());
 
-/** Most attempts that ran at once in processes that lived: of those without an end, to the last sign of their process. */
+/** Most attempts that ran at once: of those without an end, to the last sign of their process; of one that was fenced off, to the beginning of the next. */
 async function mostAtOnce(subscription: string): Promise<number> {
   const { rows } = await fixture.database.pool.query(
     `with lived as (select pid, max(greatest(began, ended)) as at from public.attempted group by pid),
        span as (
-         select a.began, coalesce(a.ended, l.at) as ended from public.attempted a join lived l on l.pid = a.pid where a.subscription = $1
+         select a.began, least(coalesce(a.ended, l.at), (
+             select min(later.began) from public.attempted later
+             where later.subscription = a.subscription and later.n = a.n and later.attempt > a.attempt)) as ended
+         from public.attempted a join lived l on l.pid = a.pid where a.subscription = $1
        )
      select max((select count(*) from span other where other.began <= s.began and other.ended > s.began))::integer as most from span s`,
     [subscription],

@@ -128,6 +128,20 @@ describe('enqueueing', () => {
   });
 });
 
+test('what is enqueued is counted by name, and once', async () => {
+  const { token: ofReader } = await makeToken(database, { scopes: ['read'] });
+  const enqueued = async () =>
+    Number(
+      /^tidemark_jobs_enqueued_total\{group="report"\} (\d+)$/m.exec(
+        (await server.request('GET', '/metrics', undefined, bearer(ofReader))).body,
+      )?.[1] ?? 0,
+    );
+  const before = await enqueued();
+  await enqueue('1', { id: 'counted' });
+  await enqueue('1', { id: 'counted' });
+  expect(await enqueued()).toBe(before + 1);
+});
+
 describe('a job that runs', () => {
   test('is seen as it goes on, to its end', async () => {
     let go = () => {};

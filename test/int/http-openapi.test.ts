@@ -8,7 +8,7 @@ import { ForbiddenError } from '../../src/http/access.ts';
 import type { HttpAppOptions } from '../../src/http/http-app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type DocumentedRequest, documentedRequests } from '../support/documented-requests.ts';
-import { sceneOptions, setScene } from '../support/documented-scene.ts';
+import { openSceneSchedules, sceneOptions, setScene } from '../support/documented-scene.ts';
 import { type Answer, startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, bearer, makeToken } from '../support/http-tokens.ts';
 import { type Contract, type DocumentedOperation, openApiContract } from '../support/openapi.ts';
@@ -41,6 +41,7 @@ let strict: TestServer;
 let busy: TestServer;
 /** Runs jobs itself. */
 let inline: TestServer;
+let scheduled: Awaited<ReturnType<typeof openSceneSchedules>>;
 let contract: Contract;
 const blobs = createMemoryBlobStore();
 let callers: Record<NonNullable<DocumentedRequest['as']>, Record<string, string>>;
@@ -54,6 +55,7 @@ beforeAll(async () => {
     await makeToken(database, { scopes: ['jobs'] }),
   ];
   callers = { somebody: bearer(token), guest: bearer(poor), enqueuer: bearer(other), nobody: {}, stranger: STRANGER };
+  scheduled = await openSceneSchedules(database);
   server = await start({});
   strict = await start({ bodyLimit: BODY_LIMIT, uploadLimitBytes: BODY_LIMIT, requestTimeoutMs: SLOW_MS });
   busy = await start({ requestsPerMinute: 1 });
@@ -67,6 +69,7 @@ beforeAll(async () => {
 afterAll(async () => {
   delete process.env.TIDEMARK_SOURCE_HOSTS;
   await Promise.all([server, strict, busy, inline].map((one) => one?.close()));
+  await scheduled?.close();
   await database?.drop();
 });
 
@@ -76,6 +79,7 @@ function start(options: Partial<HttpAppOptions>, { useJobs = true } = {}): Promi
   return startTestServer(database, {
     ...sceneOptions(blobs),
     ...tokens,
+    schedules: scheduled.schedules,
     async authorize(request) {
       if (request.headers['x-test-stranger']) throw new ForbiddenError('Not you.');
       return authorize(request);

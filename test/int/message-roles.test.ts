@@ -1,14 +1,15 @@
-/** What each role may: a publisher publishes and nothing else, whoever reads row changes too, a reader reads. */
+/** What each role may: a publisher publishes and nothing else, an enqueuer enqueues and nothing else, whoever reads row changes too, a reader reads. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { applySubscriptions, createTidemark, defineTopics, defineWorker } from '../../src/index.ts';
+import { applySubscriptions, createTidemark, defineJob, defineTopics, defineWorker } from '../../src/index.ts';
 import { createPool, type Pool } from '../../src/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }) });
 const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'mail', handler: () => {}, enableMessageOrdering: true });
 const order = { orderId: 'o1' };
+const report = defineJob({ name: 'report', input: z.object({ month: z.string() }), handler: () => {} });
 
 let database: TestDatabase;
 const pools: Pool[] = [];
@@ -87,6 +88,39 @@ test('tidemark_cdc stores what it has read, and how far it is', async () => {
   await pool.query(`insert into tidemark.change_slot (name, publication, checkpoint) values ('s', 'p', '0/1')`);
   await pool.query(`select tidemark.store_changes('s', '0/1', '0/2', now(), '{}', '{}', '{}', '{}', '[]')`);
   expect((await pool.query('select checkpoint from tidemark.change_slot')).rows).toEqual([{ checkpoint: '0/2' }]);
+});
+
+describe('tidemark_enqueuer', () => {
+  let pool: Pool;
+  beforeAll(async () => {
+    pool = await connectAs('tidemark_enqueuer');
+  });
+
+  test('enqueues, by itself and in a transaction, once under an id', async () => {
+    const tidemark = createTidemark({ db: pool, jobs: [report] });
+    const input = { month: '2026-11' };
+    expect(await tidemark.enqueue(report, input, { id: 'x', fairnessKey: 'k' })).toMatchObject({ answer: 'created' });
+    expect(await tidemark.enqueue(report, input, { id: 'x' })).toMatchObject({ answer: 'ignored' });
+    expect(await tidemark.transaction(({ enqueue }) => enqueue(report, input))).toMatchObject({ answer: 'created' });
+    await tidemark.close();
+  });
+
+  test.each([
+    'select * from tidemark.work',
+    'select * from tidemark.job_line',
+    `select tidemark.publish_message('order-placed', '{}')`,
+    `select tidemark.add_work('job/x/1', 'job', 'report')`,
+    `select tidemark.cancel_job('job/report/x')`,
+    `select tidemark.decide_dead('job/report/x', 'redrive')`,
+    `select tidemark.enqueue_job('collect-garbage', '1')`,
+  ])('may not: %s', async (statement) => {
+    await expect(pool.query(statement)).rejects.toMatchObject(denied);
+  });
+
+  test('is the only one of them that does', async () => {
+    const publisher = await connectAs('tidemark_publisher');
+    await expect(publisher.query(`select tidemark.enqueue_job('report', '1')`)).rejects.toMatchObject(denied);
+  });
 });
 
 test('tidemark_reader reads, and publishes nothing', async () => {

@@ -85,7 +85,7 @@ export function startCli(args: readonly string[], { cwd = root, env = {}, input,
  */
 export async function runCliHere(
   args: readonly string[],
-  { cwd = root, env = {} }: Pick<CliOptions, 'cwd' | 'env'> = {},
+  { cwd = root, env = {}, onOutput }: Pick<CliOptions, 'cwd' | 'env'> & { onOutput?: ((all: string) => unknown) | undefined } = {},
 ): Promise<CliResult> {
   const { runCommandLine } = await import('../../src/cli/program.ts');
   const before = { cwd: process.cwd(), env: process.env, out: process.stdout.write, err: process.stderr.write, exitCode: process.exitCode };
@@ -95,6 +95,7 @@ export async function runCliHere(
   process.env = { ...quietEnvironment(), ...env };
   const keep = (name: keyof typeof seen) => (text: string | Uint8Array) => {
     seen[name] += text;
+    onOutput?.(seen.stdout + seen.stderr);
     return true;
   };
   process.stdout.write = keep('stdout');

@@ -26,6 +26,8 @@ export interface DocumentedRequest {
   after?: (server: TestServer, headers: Record<string, string>) => Promise<unknown>;
 }
 
+const PAST = { from: '2024-11-01T00:00:00Z', to: '2024-11-03T00:00:00Z' };
+
 /** Over the scene of documented-scene.ts. */
 export const documentedRequests = ({
   token,
@@ -239,6 +241,37 @@ export const documentedRequests = ({
     200: { at: '/jobs/report%3Aended/run-now' },
     400: { at: '/jobs/report/run-now' },
     404: { at: '/jobs/report%3Anobody/run-now', code: 'job_not_found' },
+  },
+  'GET /schedules': { 200: {} },
+  'GET /schedules/{schedule}': {
+    200: { at: '/schedules/newsletter' },
+    400: { at: '/schedules/News' },
+    404: { at: '/schedules/nowhere', code: 'schedule_not_found' },
+  },
+  'GET /schedules/{schedule}/next': {
+    200: { at: '/schedules/newsletter/next?limit=3' },
+    400: { at: '/schedules/newsletter/next?limit=0' },
+    404: { at: '/schedules/nowhere/next', code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/trigger': {
+    200: { at: '/schedules/newsletter/trigger', body: {} },
+    400: { at: '/schedules/newsletter/trigger', body: { overlap: 'never' } },
+    404: { at: '/schedules/nowhere/trigger', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/pause': {
+    200: { at: '/schedules/newsletter/pause', body: { note: 'documented' } },
+    400: { at: '/schedules/newsletter/pause', body: { note: '' } },
+    404: { at: '/schedules/nowhere/pause', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/resume': {
+    200: { at: '/schedules/newsletter/resume', body: {} },
+    400: { at: '/schedules/newsletter/resume', body: { note: '' } },
+    404: { at: '/schedules/nowhere/resume', body: {}, code: 'schedule_not_found' },
+  },
+  'POST /schedules/{schedule}/backfill': {
+    200: { at: '/schedules/newsletter/backfill', body: PAST },
+    400: { at: '/schedules/newsletter/backfill', body: { from: PAST.to, to: PAST.from } },
+    404: { at: '/schedules/nowhere/backfill', body: PAST, code: 'schedule_not_found' },
   },
   'POST /jobs/cancel': { 200: { body: { actor: 'nobody', state: 'running' } }, 400: { body: {} } },
   'POST /jobs/redrive': { 200: { body: { ids: ['report:ended'] } }, 400: { body: { state: 'done' } } },

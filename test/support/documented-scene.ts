@@ -3,11 +3,25 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { BlobStore } from '../../src/blob-store/blob-store.ts';
 import { createMemoryBlobStore } from '../../src/blob-store/memory-blob-store.ts';
-import { applySubscriptions, defineJob, defineLogType, defineTopics, defineWorker, sheet } from '../../src/index.ts';
+import {
+  type AnySchedule,
+  applySubscriptions,
+  defineJob,
+  defineLogType,
+  defineSchedule,
+  defineTopics,
+  defineWorker,
+  sheet,
+} from '../../src/index.ts';
+import type { Schedules } from '../../src/schedules/schedules.ts';
 import { takeSnapshot } from '../../src/snapshots/take-snapshot.ts';
+import { connectSchedules } from '../../src/temporal/connect-schedules.ts';
+import { appSchedules } from '../../src/temporal/keep-schedules.ts';
+import { reconcileSchedules } from '../../src/temporal/reconcile-schedules.ts';
 import type { Tidemark } from '../../src/tidemark.ts';
 import { failWork } from '../../src/work/end.ts';
 import type { TestDatabase } from './database.ts';
+import { temporalAddress } from './servers.ts';
 import { workRows } from './work-rows.ts';
 
 export interface Scene {
@@ -41,6 +55,30 @@ export const sceneOptions = (blobs: BlobStore = createMemoryBlobStore()) => ({
   jobs: [report, anything],
   blobs,
 });
+
+/** A schedule 'newsletter' in the run's Temporal, for a server of this database. `close` removes it. */
+export async function openSceneSchedules({ pool, db }: TestDatabase): Promise<{ schedules: Schedules; close(): Promise<void> }> {
+  const temporal = { address: temporalAddress(), namespace: 'default' };
+  const { schedules, client, close } = connectSchedules({ pool, schema: 'tidemark', temporal });
+  const newsletter = defineSchedule({
+    name: 'newsletter',
+    cron: '0 10 * * *',
+    timezone: 'Europe/Berlin',
+    job: report,
+    overlap: 'allow',
+    input: { month: '1' },
+  });
+  const apply = async (wanted: AnySchedule[]) =>
+    reconcileSchedules({ client: await client(), db, ...appSchedules(new Map(wanted.map((one) => [one.name, one]))) });
+  await apply([newsletter]);
+  return {
+    schedules,
+    async close() {
+      await apply([]);
+      await close();
+    },
+  };
+}
 
 /** The same for a process, as an app file. */
 export function sceneApp(): string {

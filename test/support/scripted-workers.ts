@@ -14,7 +14,7 @@ const task = z.object({
   takesMs: z.number().optional(),
   /** Fails in so many attempts. */
   fails: z.number().optional(),
-  /** Kills its process in its first attempt, once it has done everything but end. */
+  /** Kills its process once it has done everything but end: the first attempt that gets there. */
   kills: z.boolean().optional(),
 });
 
@@ -36,10 +36,13 @@ export const DELIVERY_TABLES = `
     number bigint generated always as identity, subscription text, n integer, attempt integer, pid integer,
     began timestamptz default clock_timestamp(), ended timestamptz);
   create table public.delivered (number bigint generated always as identity, subscription text, n integer, ordering_key text, attempt integer);
-  grant all on public.attempted, public.delivered to tidemark_app`;
+  create table public.killed (subscription text, n integer, primary key (subscription, n));
+  grant all on public.attempted, public.delivered, public.killed to tidemark_app`;
 
 /** `pool`: a worker's own, beside the transaction of a delivery. */
 export function scriptedWorkers(pool: Queryable): AnyWorker[] {
+  const isFirst = async (subscription: string, n: number) =>
+    (await pool.query('insert into public.killed values ($1, $2) on conflict do nothing returning n', [subscription, n])).rows.length > 0;
   return Object.entries(SUBSCRIPTIONS).map(([subscription, options]) =>
     defineWorker(scriptedTopics, {
       subscription,
@@ -61,7 +64,7 @@ export function scriptedWorkers(pool: Queryable): AnyWorker[] {
             orderingKey ?? null,
             attempt,
           ]);
-          if (data.kills && attempt === 1) process.kill(process.pid, 'SIGKILL');
+          if (data.kills && (await isFirst(subscription, data.n))) process.kill(process.pid, 'SIGKILL');
         } finally {
           await ends();
         }

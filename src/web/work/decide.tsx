@@ -73,17 +73,19 @@ export function Decide({ selection, units, what, onDone }: DecideProps) {
   );
 }
 
-interface ConfirmDialogProps {
+export interface ConfirmDialogProps {
   title: string;
   text: string;
   confirm: string;
+  /** Of the button that changes nothing. */
+  back?: string;
   isDanger: boolean;
   isDoing: boolean;
   onConfirm: () => void;
   onCancel: () => void;
 }
 
-function ConfirmDialog({ title, text, confirm, isDanger, isDoing, onConfirm, onCancel }: ConfirmDialogProps) {
+export function ConfirmDialog({ title, text, confirm, back = 'Cancel', isDanger, isDoing, onConfirm, onCancel }: ConfirmDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
@@ -92,7 +94,7 @@ function ConfirmDialog({ title, text, confirm, isDanger, isDoing, onConfirm, onC
       <p id="dialog-text">{text}</p>
       <div className="row row--end">
         <button type="button" className="button" onClick={onCancel}>
-          Cancel
+          {back}
         </button>
         <button
           type="button"

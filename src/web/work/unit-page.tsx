@@ -1,10 +1,10 @@
 /** One unit: the chain it belongs to, how far it is, and why it failed. */
 import './work.css';
-import type { ReactNode } from 'react';
 import type { UnitDetails } from '../api-types.ts';
 import { client } from '../client.ts';
 import { CodeBlock } from '../code-block.tsx';
-import { formatCount, formatDuration, formatJson } from '../format.ts';
+import { Cause, Execution, Figure, Json } from '../details.tsx';
+import { formatCount, formatDuration } from '../format.ts';
 import { Delivery } from '../messages/delivery.tsx';
 import { Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
@@ -121,42 +121,7 @@ function Chain({ unit }: { unit: UnitDetails }) {
           {unit.workflow} <StateChip state={unit.state} />
         </span>
       </li>
-      <li>
-        <span className="chain-kind">Execution</span>
-        {unit.execution === undefined ? (
-          <span className="muted">not started yet</span>
-        ) : unit.uiUrl ? (
-          <a href={unit.uiUrl} target="_blank" rel="noreferrer">
-            {unit.execution} in Temporal ↗
-          </a>
-        ) : (
-          <span className="mono">{unit.execution}</span>
-        )}
-      </li>
+      <Execution of={unit} />
     </ol>
-  );
-}
-
-/** A unit where it looks like one: what else an application gives is its own. */
-function Cause({ id }: { id: string }) {
-  return /^[a-z][a-z0-9-]*\/./.test(id) ? <a href={links.unit(id)}>{id}</a> : id;
-}
-
-function Figure({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-function Json({ title, value }: { title: string; value: unknown }) {
-  if (value === undefined || value === null) return null;
-  return (
-    <section aria-label={title}>
-      <h2>{title}</h2>
-      <CodeBlock text={formatJson(value)} label={title} />
-    </section>
   );
 }

@@ -1,7 +1,8 @@
 /** Units by state, group, workflow, log and error, newest first, a page at a time. The first page is kept fresh; those after it stand still. */
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { type Unit, WORK_STATES } from '../api-types.ts';
 import { client, filled } from '../client.ts';
+import { Choice, Typed } from '../filters.tsx';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { goInPlace, links } from '../router.ts';
 import { usePolled } from '../use-polled.ts';
@@ -9,7 +10,6 @@ import { UnitTable } from './unit-table.tsx';
 
 const EVERY_MS = 3_000;
 const PAGE = 50;
-const TYPING_MS = 300;
 
 export const FILTERS = ['state', 'group', 'workflow', 'log', 'error', 'fingerprint'] as const;
 /** The state is one of a list, or a person's own doing in the address: the server says so. */
@@ -68,47 +68,5 @@ export function Units({ filters, groups }: { filters: Filters; groups: readonly 
         </button>
       )}
     </>
-  );
-}
-
-interface FieldProps {
-  label: string;
-  value: string;
-  onChange: (value: string) => void;
-}
-
-function Choice({ label, value, values, onChange }: FieldProps & { values: readonly string[] }) {
-  const offered = value === '' || values.includes(value) ? values : [...values, value];
-  return (
-    <label className="field">
-      <span>{label}</span>
-      <select value={value} onChange={(event) => onChange(event.target.value)}>
-        <option value="">any</option>
-        {offered.map((one) => (
-          <option key={one}>{one}</option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
-/** Takes effect when a person stops typing. */
-function Typed({ label, value, onChange }: FieldProps) {
-  const [text, setText] = useState(value);
-  const [shown, setShown] = useState(value);
-  if (value !== shown) {
-    setShown(value);
-    setText(value);
-  }
-  useEffect(() => {
-    if (text === value) return;
-    const timer = setTimeout(() => onChange(text.trim()), TYPING_MS);
-    return () => clearTimeout(timer);
-  });
-  return (
-    <label className="field">
-      <span>{label}</span>
-      <input type="search" value={text} onChange={(event) => setText(event.target.value)} spellCheck={false} />
-    </label>
   );
 }

@@ -63,11 +63,12 @@ export async function checkLog({ client, blobsDir, log, records, collected, find
     const acknowledged = wanted.get(entry.sequenceId);
     wanted.delete(entry.sequenceId);
     if (acknowledged) checkContent(place, entry, acknowledged, erasures.erase, find);
-    if (entry.snapshot !== null) {
-      const difference = await fold.compare(entry.snapshot, entry.sequenceId).catch((error: Error) => error.message);
-      const isLetGo = collected && entry.isRemoved && difference === missingBlob(entry.snapshot);
+    const snapshot = (entry.isRemoved ? history.snapshotOf(entry.sequenceId) : undefined) ?? entry.snapshot;
+    if (snapshot !== null) {
+      const difference = await fold.compare(snapshot, entry.sequenceId).catch((error: Error) => error.message);
+      const isLetGo = collected && entry.isRemoved && difference === missingBlob(snapshot);
       checked.snapshots += isLetGo ? 0 : 1;
-      if (difference !== undefined && !isLetGo) find(`snapshot ${entry.snapshot} of ${place}: ${difference}`);
+      if (difference !== undefined && !isLetGo) find(`snapshot ${snapshot} of ${place}: ${difference}`);
     }
     fold.apply(entry.type, erased);
   }

@@ -6,6 +6,8 @@ import type { StoredEntry } from './stored-entries.ts';
 
 export interface HistoryCheck {
   see(entry: StoredEntry): void;
+  /** The snapshot that an archived entry has by now: an erasure writes another one than it had in the log. */
+  snapshotOf(sequenceId: bigint): string | undefined;
   /** @returns how many entries are archived */
   finish(): number;
 }
@@ -26,14 +28,15 @@ export async function createHistoryCheck(
   );
   const { at, by_hand: isCutByHand } = rows[0] as { at: string | null; by_hand: boolean };
   const archived = new Map<bigint, Row>();
+  const snapshots = new Map<bigint, string>();
   let start = BigInt(log.first);
   if (at !== null) {
     const name = (await client.query('select history from tidemark.entries where log_id = $1 and sequence_id = $2', [log.id, at])).rows[0];
     try {
-      start = await readHistory(blobs, name.history, at, archived);
+      start = await readHistory(blobs, name.history, at, archived, snapshots);
     } catch (error) {
       find(`history ${name.history} of entry ${log.id}/${at}: ${(error as Error).message}`);
-      return { see: () => {}, finish: () => 0 };
+      return { see: () => {}, snapshotOf: () => undefined, finish: () => 0 };
     }
   }
   if (!isCutByHand && start > 0n) {
@@ -53,6 +56,7 @@ export async function createHistoryCheck(
         find(`entry ${log.id}/${sequenceId} is archived as ${JSON.stringify(row).slice(0, 200)}, which it is not`);
       }
     },
+    snapshotOf: (sequenceId) => snapshots.get(sequenceId),
     finish() {
       for (const sequenceId of archived.keys()) find(`entry ${log.id}/${sequenceId} is archived, and the log never had it`);
       return count;
@@ -61,12 +65,19 @@ export async function createHistoryCheck(
 }
 
 /** @returns the first sequence id */
-async function readHistory(blobs: BlobReader, name: string, end: string, archived: Map<bigint, Row>): Promise<bigint> {
+async function readHistory(
+  blobs: BlobReader,
+  name: string,
+  end: string,
+  archived: Map<bigint, Row>,
+  snapshots: Map<bigint, string>,
+): Promise<bigint> {
   const root = await blobs.read(name);
   demand('the root', root, { format: 'tidemark-history', formatVersion: 1, end });
   const previous = root.previous as [name: string, end: string] | null;
   let position = previous ? previous[1] : (root.start as string);
-  if (previous) await readHistory(blobs, previous[0], previous[1], archived);
+  if (previous) await readHistory(blobs, previous[0], previous[1], archived, snapshots);
+  for (const [sequenceId, snapshot] of root.snapshots as [string, string][]) snapshots.set(BigInt(sequenceId), snapshot);
   for (const [start, last, , segment] of root.segments as [string, string, number, string][]) {
     const content = await blobs.read(segment);
     demand(`segment ${segment}`, content, { format: 'tidemark-history-segment', formatVersion: 1, start, end: last });

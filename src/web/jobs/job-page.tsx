@@ -1,0 +1,122 @@
+/** One job: how far it is, what it has said and returned, and what a person can do about it. */
+import '../work/work.css';
+import './jobs.css';
+import { useState } from 'react';
+import type { JobDetails } from '../api-types.ts';
+import { client } from '../client.ts';
+import { CodeBlock } from '../code-block.tsx';
+import { Cause, Execution, Figure, Json } from '../details.tsx';
+import { formatCount, formatDuration } from '../format.ts';
+import { Failure, Loading } from '../notice.tsx';
+import { links } from '../router.ts';
+import { StateChip } from '../state-chip.tsx';
+import { Time } from '../time.tsx';
+import { usePolled } from '../use-polled.ts';
+import { Attempts } from './attempts.tsx';
+import { JobActions } from './job-actions.tsx';
+import { Lines } from './lines.tsx';
+import { Progress } from './progress.tsx';
+import { useFollowedJob } from './use-followed-job.ts';
+
+const EVERY_MS = 2_000;
+
+export default function JobPage({ jobId }: { jobId: string }) {
+  const [decisions, setDecisions] = useState(0);
+  const followed = useFollowedJob(jobId, decisions);
+  // Its lines and attempts are not in the stream: read again when its state says so, and now and then.
+  const { data, error, reload } = usePolled(
+    (signal) => client.jobs.get(jobId, { signal }),
+    EVERY_MS,
+    `${jobId} ${followed?.state} ${followed?.attempt} ${decisions}`,
+  );
+  const [last, setLast] = useState<JobDetails>();
+  if (data && data !== last) setLast(data);
+  const details = data ?? last;
+  const job = details && { ...details, ...(followed && isNewer(followed, details) ? followed : {}) };
+  const decided = () => {
+    setDecisions(decisions + 1);
+    reload();
+  };
+  return (
+    <div className="page">
+      <nav aria-label="Place" className="crumbs">
+        <a href={links.jobs()}>Jobs</a> <span aria-hidden="true">/</span>
+      </nav>
+      <div className="page-head">
+        <h1 className="unit-title">{jobId}</h1>
+        {job && <StateChip state={job.state} />}
+      </div>
+      {error && <Failure what="The job could not be read." error={error} retry={reload} />}
+      {job === undefined ? !error && <Loading what="the job" /> : <Details job={job} onDone={decided} />}
+    </div>
+  );
+}
+
+/** Both come by themselves: a stream that is ahead of the last answer, or has ended before a redrive. */
+function isNewer(followed: { attempt: number; state: string }, details: JobDetails): boolean {
+  return followed.attempt >= details.attempt && details.finishedAt === undefined;
+}
+
+function Details({ job, onDone }: { job: JobDetails; onDone: () => void }) {
+  const { error, enqueuedAt, begunAt, finishedAt, notBefore, position } = job;
+  const isLater = notBefore !== undefined && Date.parse(notBefore) > Date.now();
+  return (
+    <>
+      <section className="job-head" aria-label="Progress">
+        <Progress job={job} />
+        <JobActions job={job} onDone={onDone} />
+      </section>
+      <ol className="chain" aria-label="Where it comes from and where it runs">
+        {job.causationId && (
+          <li>
+            <span className="chain-kind">Caused by</span>
+            <Cause id={job.causationId} />
+          </li>
+        )}
+        <li>
+          <span className="chain-kind">Unit</span>
+          <a href={links.unit(job.workId)}>{job.workId}</a>
+        </li>
+        <Execution of={job} />
+      </ol>
+      <dl className="figures">
+        <Figure name="Name">
+          <a href={links.jobs({ name: job.name })}>{job.name}</a>
+        </Figure>
+        {job.actor && <Figure name="Enqueued by">{job.actor}</Figure>}
+        <Figure name="Enqueued">
+          <Time at={enqueuedAt} />
+        </Figure>
+        {isLater && (
+          <Figure name="Not before">
+            <Time at={notBefore} />
+          </Figure>
+        )}
+        {position !== undefined && !isLater && <Figure name="Before it">{formatCount(position)}</Figure>}
+        <Figure name="Attempt">{formatCount(job.attempt)}</Figure>
+        <Figure name="Last begun">
+          <Time at={begunAt} />
+        </Figure>
+        <Figure name="Ended">
+          <Time at={finishedAt} />
+        </Figure>
+        {finishedAt && <Figure name="Took">{formatDuration(Math.max(0, Date.parse(finishedAt) - Date.parse(enqueuedAt)))}</Figure>}
+        {job.priority !== 0 && <Figure name="Priority">{job.priority}</Figure>}
+        {job.correlationId && <Figure name="Correlation">{job.correlationId}</Figure>}
+      </dl>
+      {error && job.state !== 'done' && (
+        <section aria-labelledby="error">
+          <h2 id="error">Error</h2>
+          <p>
+            <code>{error.code}</code> {error.message}
+          </p>
+          {error.stack && <CodeBlock text={error.stack} label="Stack" />}
+        </section>
+      )}
+      <Json title="Result" value={job.result} />
+      <Lines lines={job.output} />
+      <Attempts attempts={job.attempts} />
+      <Json title="Input" value={job.input} />
+    </>
+  );
+}

@@ -1,0 +1,77 @@
+/** Jobs, newest first: how far each is, and which have failed. The first page is kept fresh; those after it stand still. */
+import '../work/work.css';
+import './jobs.css';
+import { useState } from 'react';
+import { type Job, WORK_STATES } from '../api-types.ts';
+import { client, filled } from '../client.ts';
+import { Choice, Typed } from '../filters.tsx';
+import { Empty, Failure, Loading } from '../notice.tsx';
+import { goInPlace, links } from '../router.ts';
+import { usePolled } from '../use-polled.ts';
+import { JobTable } from './job-table.tsx';
+
+const EVERY_MS = 3_000;
+/** While something on it moves. */
+const MOVING_MS = 1_000;
+const PAGE = 50;
+
+const FILTERS = ['state', 'name', 'actor'] as const;
+type Filters = Record<(typeof FILTERS)[number], string>;
+/** The state is one of a list, or a person's own doing in the address: the server says so. */
+type JobsQuery = Parameters<typeof client.jobs.list>[0];
+
+export default function JobsPage({ query }: { query: URLSearchParams }) {
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ''])) as Filters;
+  const key = JSON.stringify(filters);
+  const [moves, setMoves] = useState(false);
+  const { data, error, reload } = usePolled(
+    async (signal) => {
+      const page = await client.jobs.list({ ...filled(filters), limit: PAGE, signal } as JobsQuery);
+      setMoves(page.jobs.some(({ state }) => state === 'running'));
+      return page;
+    },
+    moves ? MOVING_MS : EVERY_MS,
+    key,
+  );
+  const [further, setFurther] = useState<{ key: string; jobs: Job[]; next?: string | undefined }>();
+  const [problem, setProblem] = useState<Error>();
+  const after = further?.key === key ? further : undefined;
+  const next = after ? after.next : data?.next;
+  const set = (change: Partial<Filters>) => goInPlace(links.jobs({ ...filters, ...change }));
+
+  const more = async () => {
+    try {
+      const page = await client.jobs.list({ ...filled(filters), limit: PAGE, ...(next ? { before: next } : {}) } as JobsQuery);
+      setFurther({ key, jobs: [...(after?.jobs ?? []), ...page.jobs], next: page.next });
+      setProblem(undefined);
+    } catch (failure) {
+      setProblem(failure as Error);
+    }
+  };
+
+  const fresh = data?.jobs ?? [];
+  const seen = new Set(fresh.map(({ id }) => id));
+  const jobs = [...fresh, ...(after?.jobs.filter(({ id }) => !seen.has(id)) ?? [])];
+  const isFiltered = Object.values(filters).some((value) => value !== '');
+  return (
+    <div className="page page--wide">
+      <h1>Jobs</h1>
+      <fieldset className="filters">
+        <legend className="visually-hidden">Which jobs</legend>
+        <Choice label="State" value={filters.state} values={WORK_STATES} onChange={(state) => set({ state })} />
+        <Typed label="Name" value={filters.name} onChange={(name) => set({ name })} />
+        <Typed label="Enqueued by" value={filters.actor} onChange={(actor) => set({ actor })} />
+      </fieldset>
+      {error && <Failure what="The jobs could not be listed." error={error} retry={reload} />}
+      {data === undefined && !error && <Loading what="jobs" />}
+      {data && jobs.length === 0 && <Empty>{isFiltered ? 'No job is like that.' : 'No job has been enqueued yet.'}</Empty>}
+      {jobs.length > 0 && <JobTable jobs={jobs} />}
+      {problem && <Failure what="The next page could not be read." error={problem} />}
+      {next !== undefined && (
+        <button type="button" className="button" onClick={more}>
+          More jobs
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,168 @@
+/** A burst goes on with the ready units of its group beyond those that were claimed for it, and keeps to what a claim would keep to. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type BurstOptions, runBurst } from '../../src/work/run-burst.ts';
+import type { Unit } from '../../src/work/unit.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
+import { type WorkRows, workRows } from '../support/work-rows.ts';
+
+let database: TestDatabase;
+let work: WorkRows;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ poolSize: 30 });
+  work = workRows(database);
+  await work.register('mail', 'note');
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  await work.clear();
+  await work.group('g', {});
+});
+
+/** Claimed as a burst: the first 100 of what is ready. */
+async function claimBurst(): Promise<string> {
+  const claim = await work.claim({ maxInFlight: 0, burstThreshold: 0, maxBursts: 1 });
+  await work.markAll(claim);
+  return claim.executions[0]?.burst?.id as string;
+}
+
+const run = (burstId: string, handle: (unit: Unit) => unknown, options: Partial<BurstOptions> = {}) =>
+  runBurst(burstId, {
+    pool: database.pool,
+    schema: 'tidemark',
+    handlerOf: () => ({
+      workflow: 'mail',
+      deadlineMs: 20_000,
+      maxAttempts: 3,
+      async run(unit) {
+        await handle(unit);
+        return {};
+      },
+    }),
+    signal: new AbortController().signal,
+    width: 8,
+    unitBudgetMs: 5_000,
+    goesOnForMs: 60_000,
+    ...options,
+  });
+
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+test('does all of its backlog, each unit once, in one execution, no more at once than its width', async () => {
+  await work.addMany(250);
+  const burstId = await claimBurst();
+  await work.addMany(30, { workflow: 'note' });
+  await work.addMany(30, { group: 'other' });
+  await work.add({ id: 'mail/later', notBefore: new Date(Date.now() + 3_600_000) });
+  await work.add({ id: 'mail/late', expiresAt: new Date(Date.now() - 1_000) });
+  const handled: string[] = [];
+  let atOnce = 0;
+  let peak = 0;
+  const counts = await run(burstId, async (unit) => {
+    peak = Math.max(peak, ++atOnce);
+    handled.push(unit.id);
+    await new Promise(setImmediate);
+    atOnce -= 1;
+  });
+  expect(counts).toEqual({ finished: 250, released: 0 });
+  expect(new Set(handled).size).toBe(250);
+  expect(peak).toBe(8);
+  expect(await work.count('done', `execution like '%/burst/mail/${burstId}' and burst_id is null`)).toBe(250);
+  // Of another workflow, another group, not due, and expired.
+  expect(await work.count('ready')).toBe(62);
+});
+
+test('takes what is urgent before what has waited longer', async () => {
+  await work.addMany(100);
+  const burstId = await claimBurst();
+  await work.addMany(20, { workflow: 'mail', group: 'g' });
+  await database.pool.query(`update tidemark.work set priority = 1 where state = 'ready'`);
+  await work.add({ id: 'mail/urgent', priority: -1 });
+  const handled: string[] = [];
+  await run(burstId, (unit) => handled.push(unit.id));
+  expect(handled.slice(100).indexOf('mail/urgent')).toBeLessThan(8);
+});
+
+test('ends what it was claimed for and nothing more, where its time is over', async () => {
+  await work.addMany(150);
+  expect(await run(await claimBurst(), () => {}, { goesOnForMs: 0 })).toEqual({ finished: 100, released: 0 });
+  expect(await work.count('ready')).toBe(50);
+});
+
+test.each([
+  ['is paused', `update tidemark.work_group set paused = true where name = 'g'`],
+  ['has got a rate', `update tidemark.work_group set rate_units = 1, rate_per = '1 minute' where name = 'g'`],
+])('begins nothing more once its group %s', async (_, change) => {
+  await work.addMany(1_000);
+  const burstId = await claimBurst();
+  let handled = 0;
+  let changedAt = 0;
+  await run(burstId, async () => {
+    handled += 1;
+    // The last of its own.
+    if (handled === 100) {
+      await database.ownerPool.query(change);
+      changedAt = handled;
+    }
+  });
+  // What had begun by then, or was about to.
+  expect(handled - changedAt).toBeLessThan(3 * 8);
+  await database.ownerPool.query(`update tidemark.work_group set rate_units = null, rate_per = null where name = 'g'`);
+});
+
+test('of a group with a cap, does not go on beside units that run alone: both together would be too many', async () => {
+  await work.group('g', { cap: 8 });
+  await work.addMany(150);
+  const burstId = await claimBurst();
+  await database.pool.query(`update tidemark.work set state = 'claimed' where id = 'mail/g-00150'`);
+  const counts = await run(burstId, () => {});
+  expect(counts).toEqual({ finished: 100, released: 0 });
+  expect(await work.count('ready')).toBe(49);
+});
+
+test('keeps its places while it is open: a claim gives none of them away, however few units it has at the moment', async () => {
+  await work.group('g', { cap: 8 });
+  await work.addMany(103);
+  const burstId = await claimBurst();
+  const { open, opened } = gate();
+  let handled = 0;
+  const running = run(burstId, async () => {
+    handled += 1;
+    if (handled > 100) await opened;
+  });
+  await until('three units are left', async () => (await work.count('started')) === 3);
+  await work.addMany(1, { workflow: 'note' });
+  expect((await work.claim()).units).toBe(0);
+  open();
+  expect(await running).toEqual({ finished: 103, released: 0 });
+  expect((await work.claim()).units).toBe(1);
+});
+
+test('goes on where the one before died: what that one had begun beyond its own runs alone', async () => {
+  await work.addMany(120);
+  const burstId = await claimBurst();
+  const { open, opened } = gate();
+  let handled = 0;
+  const zombie = run(burstId, async () => {
+    handled += 1;
+    if (handled > 100) await opened;
+  });
+  await until('the dying attempt holds eight beyond its own', () => handled === 108);
+  await until('the ends before are recorded', async () => (await work.count('done')) === 100);
+  await until('the next slice is in line', async () => (await work.count('started')) === 16);
+  // Nothing is left that was claimed for it: the next attempt holds no unit, and takes none.
+  expect(await run(burstId, () => {})).toEqual({ finished: 0, released: 0 });
+  expect(await work.count('ready', 'alone and unended = 1')).toBe(16);
+  open();
+  expect(await zombie).toEqual({ finished: 100, released: 0 });
+  // Taken over, it has begun nothing more.
+  expect(await work.count('done')).toBe(100);
+  expect(await work.count('ready', 'not alone')).toBe(4);
+});
