@@ -11,7 +11,7 @@ import { createNewsletter } from '../../examples/newsletter/send-newsletter.ts';
 import { topics } from '../../examples/newsletter/topics.ts';
 import { applySubscriptions } from '../../src/messages/apply-subscriptions.ts';
 import { createTidemark } from '../../src/tidemark.ts';
-import { createFolder, type RunningCli, startCli } from '../support/cli.ts';
+import { createFolder, distFile, type RunningCli, startCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { compileExamples } from '../support/examples.ts';
 import { type NewsletterSink, startNewsletterSink } from '../support/newsletter-sink.ts';
@@ -31,6 +31,8 @@ let worker: RunningCli | undefined;
 
 beforeAll(async () => {
   folder = createFolder();
+  // Built before anything is timed.
+  distFile('cli.js');
   [database, sink] = await Promise.all([createTestDatabase(), startNewsletterSink({ keepMails: false }), compileExamples(folder.path)]);
   const tables = fileURLToPath(new URL('../../examples/newsletter/tables.sql', import.meta.url));
   await database.ownerPool.query(`${readFileSync(tables, 'utf8')};
