@@ -1093,15 +1093,19 @@ begin
 end
 $$;
 
--- Keys without units. At most p_limit.
+-- Keys without units. At most p_limit. Not one that somebody has published to since this began to look: its position has moved.
 create function prune_work_keys(p_limit integer) returns bigint language sql set search_path from current as $$
-  with unused as (
-    select k.group_name, k.ordering_key from work_key k
+  with unused as materialized (
+    select k.group_name, k.ordering_key, k.next_position from work_key k
     where not exists (select 1 from work w where w.group_name = k.group_name and w.ordering_key = k.ordering_key
       and w.state in ('waiting', 'ready', 'claimed', 'started', 'dead'))
-    limit p_limit for update skip locked
+    limit p_limit
+  ), locked as (
+    select k.group_name, k.ordering_key from unused u
+    join work_key k on k.group_name = u.group_name and k.ordering_key = u.ordering_key and k.next_position = u.next_position
+    for update of k skip locked
   ), pruned as (
-    delete from work_key k using unused u where k.group_name = u.group_name and k.ordering_key = u.ordering_key returning 1
+    delete from work_key k using locked l where k.group_name = l.group_name and k.ordering_key = l.ordering_key returning 1
   )
   select count(*) from pruned
 $$;

@@ -173,8 +173,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     handleOf,
     settled: jobHintsSettled,
     ...jobsOfInstance
-    // What was redriven is to run: by a starter, or here.
-  } = openJobs({ db: database, schema, listener, hints: { work: () => void enqueuer.wake() }, provenance: defaultProvenance });
+  } = openJobs({ db: database, schema, listener, wake: enqueuer.wake, provenance: defaultProvenance });
 
   function sendHints(appended: readonly AppendHint[]): void {
     if (appended.length > 0) {
