@@ -37,6 +37,8 @@ const NAMES = [
   'sse-fanout',
   'page-open',
   'page-scroll',
+  'download-records',
+  'http-workbooks',
   'messages-throughput',
   'messages-latency',
   'messages-publish',

@@ -5,6 +5,7 @@ import type * as events from '../http/event-schemas.ts';
 import type * as jobs from '../http/job-schemas.ts';
 import type * as logs from '../http/logs.ts';
 import type * as messages from '../http/message-schemas.ts';
+import type * as schedules from '../http/schedule-schemas.ts';
 import type * as schemas from '../http/schemas.ts';
 import type * as session from '../http/session.ts';
 import type * as snapshots from '../http/snapshots.ts';
@@ -38,6 +39,9 @@ export type JobBody = z.output<typeof jobs.Job>;
 export type JobState = z.output<typeof jobs.JobNow>;
 export type JobDetails = z.output<typeof jobs.JobWithDetails>;
 export type EnqueuedBody = z.output<typeof jobs.Enqueued>;
+
+export type ScheduleBody = z.output<typeof schedules.Schedule>;
+export type FiredBody = z.output<typeof schedules.Fired>;
 
 export type SessionBody = z.output<typeof session.SessionBody>;
 

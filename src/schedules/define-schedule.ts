@@ -2,6 +2,7 @@
  * A schedule: a job that a clock asks for. Temporal says when; each time it does, one job is enqueued, whose id is made of the schedule's name and that
  * time. What is wrong with a definition is refused when the application is made, before anything runs.
  */
+import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { AnyJob, JobDefinition } from '../jobs/define-job.ts';
 import { encodeInput } from '../jobs/enqueue.ts';
@@ -56,6 +57,10 @@ export function defineSchedule<SentT>(schedule: ScheduleDefinition<SentT>): Sche
 /** So many firings of one schedule Temporal keeps when they cannot be carried out. */
 export const MOST_CAUGHT_UP = 1_000;
 export const DEFAULT_CATCH_UP_MS = 12 * 3_600_000;
+const OPTIONS = {
+  ...{ name: true, cron: true, timezone: true, everyMs: true, job: true, input: true },
+  ...{ overlap: true, catchUpMs: true, jitterMs: true, actor: true },
+} as const satisfies OptionNames<ScheduleDefinition<unknown>>;
 const SCHEDULE_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const YEAR_MS = 366 * 86_400_000;
 
@@ -68,6 +73,7 @@ export function checkSchedule(schedule: AnySchedule): void {
     );
   }
   const refuse = (problem: string) => new InvalidInputError(`Schedule '${name}': ${problem}.`);
+  checkOptionNames(`schedule '${name}'`, schedule, OPTIONS);
   if (SYSTEM_JOBS.includes(name)) {
     throw refuse("that name is Tidemark's own. Rename it");
   }

@@ -62,6 +62,7 @@ export async function runJob<OutputT, SentT>(
     const nothing = createJobHandle(inSchema(db), jobIdOf({ name: job.name, id: 'not-enqueued' }), 'created');
     return run(job, input, rest, {
       db,
+      schema: DEFAULT_SCHEMA,
       publish: async () => ({ messageId: '', deliveries: 0, isDuplicate: false }),
       enqueue: async () => nothing as never,
       inStep: (body) => body(db),
@@ -70,6 +71,7 @@ export async function runJob<OutputT, SentT>(
   return app.transaction(({ tx, publish, enqueue }) =>
     run(job, input, rest, {
       db: { query: (text, values) => tx.query(text, values) },
+      schema: app.schema,
       publish: publish as JobContext['publish'],
       enqueue,
       inStep: (body) => app.transaction((step) => body(step.tx)),

@@ -5,6 +5,7 @@ import type {
   JobBody,
   LogBody,
   MessageBody,
+  ScheduleBody,
   SessionBody,
   SnapshotItem,
   SubscriptionBody,
@@ -17,6 +18,7 @@ import type { WorkClient } from '../client/work-client.ts';
 
 export type {
   EntriesPage,
+  FiredBody,
   GroupStats,
   JobDetails,
   JobState,
@@ -28,6 +30,7 @@ export type {
 } from '../client/api-types.ts';
 
 export type Job = JobBody;
+export type Schedule = ScheduleBody;
 export type Session = SessionBody;
 export type Log = LogBody;
 export type Unit = UnitBody;

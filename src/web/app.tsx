@@ -20,6 +20,7 @@ const LogsPage = lazy(() => import('./logs/logs-page.tsx'));
 const LogPage = lazy(() => import('./logs/log-page.tsx'));
 const JobsPage = lazy(() => import('./jobs/jobs-page.tsx'));
 const JobPage = lazy(() => import('./jobs/job-page.tsx'));
+const SchedulesPage = lazy(() => import('./schedules/schedules-page.tsx'));
 const MessagesPage = lazy(() => import('./messages/messages-page.tsx'));
 const WorkPage = lazy(() => import('./work/work-page.tsx'));
 const UnitPage = lazy(() => import('./work/unit-page.tsx'));
@@ -98,6 +99,8 @@ function Page({ route }: { route: Route }) {
       return <JobsPage query={route.query} />;
     case 'job':
       return <JobPage key={route.id} jobId={route.id} />;
+    case 'schedules':
+      return <SchedulesPage />;
     case 'work':
       return <WorkPage query={route.query} />;
     case 'unit':
@@ -116,5 +119,13 @@ function Page({ route }: { route: Route }) {
 
 function placeOf(route: Route): string {
   if (route.page === 'sheet' || route.page === 'log' || route.page === 'unit' || route.page === 'job') return route.id;
-  return { sheets: 'Sheets', logs: 'Logs', messages: 'Messages', jobs: 'Jobs', work: 'Work', unknown: 'No such page' }[route.page];
+  return {
+    sheets: 'Sheets',
+    logs: 'Logs',
+    messages: 'Messages',
+    jobs: 'Jobs',
+    schedules: 'Schedules',
+    work: 'Work',
+    unknown: 'No such page',
+  }[route.page];
 }

@@ -11,7 +11,7 @@ const SECTIONS = [
   { name: 'Sheets', href: links.sheets, pages: ['sheets', 'sheet'] },
   { name: 'Logs', href: links.logs, pages: ['logs', 'log'] },
   { name: 'Messages', href: links.messages, pages: ['messages'] },
-  { name: 'Jobs', href: links.jobs(), pages: ['jobs', 'job'] },
+  { name: 'Jobs', href: links.jobs(), pages: ['jobs', 'job', 'schedules'] },
   { name: 'Work', href: links.work(), pages: ['work', 'unit'] },
 ];
 

@@ -11,6 +11,7 @@ export type Route =
   | { page: 'messages' }
   | { page: 'jobs'; query: URLSearchParams }
   | { page: 'job'; id: string }
+  | { page: 'schedules' }
   | { page: 'unknown' };
 
 export function parseRoute(hash: string): Route {
@@ -24,6 +25,7 @@ export function parseRoute(hash: string): Route {
   if (section === 'logs') return id ? { page: 'log', id } : { page: 'logs' };
   if (section === 'work') return id ? { page: 'unit', id } : { page: 'work', query };
   if (section === 'jobs') return id ? { page: 'job', id } : { page: 'jobs', query };
+  if (section === 'schedules') return { page: 'schedules' };
   if (section === 'messages') return { page: 'messages' };
   return { page: 'unknown' };
 }
@@ -36,6 +38,7 @@ export const links = {
   work: (filters: Readonly<Record<string, string>> = {}) => withQuery('#/work', filters),
   jobs: (filters: Readonly<Record<string, string>> = {}) => withQuery('#/jobs', filters),
   job: (id: string) => `#/jobs/${encodeURIComponent(id)}`,
+  schedules: '#/schedules',
   messages: '#/messages',
   unit: (id: string) => `#/work/${encodeURIComponent(id)}`,
 };

@@ -14,6 +14,7 @@ test.each<[string, Record<string, unknown>, string]>([
   ['a name that is none', { name: 'News letter' }, "'News letter' is not the name of a schedule"],
   ['one of Tidemark’s own', { name: 'collect-garbage' }, "that name is Tidemark's own. Rename it"],
   ['neither cron nor interval', { cron: undefined, timezone: undefined }, 'it needs cron or everyMs, and not both'],
+  ['a misspelt option', { timeZone: 'UTC' }, "'timeZone' is no option of schedule 'news'"],
   ['both', { everyMs: 60_000 }, 'it needs cron or everyMs, and not both'],
   ['a zone without a calendar', { cron: undefined, everyMs: 60_000 }, 'timezone is of cron'],
   ['a cron of six fields', { cron: '0 0 10 * * *' }, 'it has 6 fields: use five'],

@@ -56,6 +56,9 @@ export default function JobsPage({ query }: { query: URLSearchParams }) {
   return (
     <div className="page page--wide">
       <h1>Jobs</h1>
+      <p>
+        What the clock enqueues, and when: <a href={links.schedules}>schedules</a>.
+      </p>
       <fieldset className="filters">
         <legend className="visually-hidden">Which jobs</legend>
         <Choice label="State" value={filters.state} values={WORK_STATES} onChange={(state) => set({ state })} />

@@ -1,0 +1,57 @@
+/** Trigger, pause, resume. */
+import { useState } from 'react';
+import type { Schedule } from '../api-types.ts';
+import { api } from '../client.ts';
+import { useMay } from '../session-context.ts';
+import { toast } from '../toasts.tsx';
+
+type Verb = 'trigger' | 'pause' | 'resume';
+
+const LABEL: Record<Verb, string> = { trigger: 'Trigger', pause: 'Pause', resume: 'Resume' };
+
+export function ScheduleActions({ schedule: { name, paused, deployed }, onDone }: { schedule: Schedule; onDone: () => void }) {
+  const may = useMay();
+  const [isDoing, setIsDoing] = useState(false);
+  if (!deployed) return null;
+
+  const act = async (verb: Verb) => {
+    setIsDoing(true);
+    try {
+      toast(await done(verb, name));
+      onDone();
+    } catch (error) {
+      toast(`${LABEL[verb]}: ${(error as Error).message}`, 'danger');
+    }
+    setIsDoing(false);
+  };
+  const verbs: Verb[] = [
+    ...(may.jobs ? (['trigger'] as const) : []),
+    ...(may.admin ? [paused ? ('resume' as const) : ('pause' as const)] : []),
+  ];
+  return (
+    <span className="row">
+      {verbs.map((verb) => (
+        <button
+          key={verb}
+          type="button"
+          className="button"
+          disabled={isDoing}
+          onClick={() => act(verb)}
+          aria-label={`${LABEL[verb]} ${name}`}
+        >
+          {LABEL[verb]}
+        </button>
+      ))}
+    </span>
+  );
+}
+
+/** @returns what to say of it */
+async function done(verb: Verb, name: string): Promise<string> {
+  if (verb === 'trigger') {
+    const { answer, jobId } = await api.schedules.trigger(name);
+    return answer === 'created' ? `${name} is enqueued now.` : `Skipped: ${jobId} has not ended.`;
+  }
+  await api.schedules[verb](name);
+  return verb === 'pause' ? `${name} is paused.` : `${name} fires again, from its next time on.`;
+}
