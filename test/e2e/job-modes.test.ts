@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { findFreePort } from '../../src/embedded/ports.ts';
 import { applySubscriptions, createTidemark, defineTopics, defineWorker, type Tidemark } from '../../src/index.ts';
-import { createFolder, type RunningCli, runCli, runCliHere, startCli } from '../support/cli.ts';
+import { createFolder, distFile, type RunningCli, runCli, runCliHere, startCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { describeJobBehaviour, type Mode } from '../support/job-behaviour.ts';
 import { temporalAddress } from '../support/servers.ts';
@@ -21,7 +21,9 @@ const TABLES = `
 let folder: ReturnType<typeof createFolder>;
 beforeAll(() => {
   folder = createFolder();
-});
+  // Builds it, where that is due.
+  distFile('cli.js');
+}, 180_000);
 afterAll(() => folder.remove());
 
 interface Running extends Mode {
