@@ -42,6 +42,16 @@ comment on column workbook_sheet.ended_at is 'Another one is shown in its place,
 comment on column workbook_sheet.removed_at is 'Its log is gone. What is left of its blobs goes with the next collection.';
 create index workbook_sheet_hidden on workbook_sheet (created_at) where shown_at is null or ended_at is not null;
 
+-- Rows at the end of a sheet that is being written, counted: one round trip of each page's transaction. False: the sheet is gone.
+create function append_records(p_sheet text, p_types text[], p_data text[], p_records integer, p_actor text, p_causation_id text)
+returns boolean language plpgsql set search_path from current as $$
+begin
+  update workbook_sheet s set records = s.records + p_records where s.sheet = p_sheet and s.removed_at is null;
+  return found and (cardinality(p_types) = 0 or exists (
+    select 1 from append_entries(p_sheet, null, p_types, p_data, p_actor => p_actor, p_causation_id => p_causation_id) a where a.status = 'appended'));
+end
+$$;
+
 -- The tables of these sheets show them, all at once. Of two downloads that ran side by side the one that began later is what is shown.
 create function show_sheets(p_sheets text[]) returns void language plpgsql set search_path from current as $$
 begin

@@ -173,7 +173,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     handleOf,
     settled: jobHintsSettled,
     ...jobsOfInstance
-  } = openJobs({ db: database, schema, listener, hints, provenance: defaultProvenance });
+  } = openJobs({ db: database, schema, listener, wake: enqueuer.wake, provenance: defaultProvenance });
 
   function sendHints(appended: readonly AppendHint[]): void {
     if (appended.length > 0) {

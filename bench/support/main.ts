@@ -37,11 +37,16 @@ const NAMES = [
   'sse-fanout',
   'page-open',
   'page-scroll',
+  'download-records',
+  'http-workbooks',
   'messages-throughput',
   'messages-latency',
   'messages-publish',
   'messages-neighbour',
   'messages-memory',
+  'jobs-enqueue',
+  'jobs-throughput',
+  'jobs-latency',
 ];
 
 interface FigureFile {

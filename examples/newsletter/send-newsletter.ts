@@ -9,7 +9,7 @@
 import { defineJob, defineSchedule } from 'tidemark';
 import { z } from 'zod';
 
-const DEFAULT_PAGE = 500;
+const DEFAULT_PAGE = 1_000;
 const id = z.string().regex(/^\d+$/);
 
 export function createNewsletter({ page = DEFAULT_PAGE }: { page?: number } = {}) {

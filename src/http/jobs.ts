@@ -31,7 +31,11 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
       params: z.object({ job: JobName }),
       headers: idempotencyHeaders('7 days'),
       body: NewJob,
-      response: { 202: Enqueued, ...problems(404, 422) },
+      response: {
+        200: Enqueued.describe('Jobs run where they are enqueued here: it is done'),
+        202: Enqueued.describe('It waits; Location is where it is looked at'),
+        ...problems(404, 422),
+      },
     },
     async handler(request, reply) {
       requireAllLogs(request.caller);
@@ -59,9 +63,11 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
         await requireSame(handle.id, input, actor, key);
         reply.header('idempotent-replayed', 'true');
       }
+      // Where jobs run in whoever enqueues them it has ended by now, well or not.
+      const isDone = !tidemark.useJobs && (await handle.status()).state === 'done';
       const href = `${basePath}/jobs/${encodeURIComponent(handle.id)}`;
       return reply
-        .code(202)
+        .code(isDone ? 200 : 202)
         .header('location', href)
         .send({ id: handle.id, answer: handle.answer ?? 'created', href });
     },

@@ -7,6 +7,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { InvalidInputError } from '../errors.ts';
+import { createJobHintSender } from '../postgres/job-hints.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { Registry } from '../registry.ts';
 import { loadJobSettings } from '../settings/job-settings.ts';
@@ -42,6 +43,7 @@ export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: Inli
   const { defaults: jobDefaults } = loadJobSettings();
   const stop = new AbortController();
   const watch = watchFences(db);
+  const changes = createJobHintSender(db, schema);
   /** Of the call that is being carried out, from within its handlers: what comes after the job that runs. */
   const running = new AsyncLocalStorage<Asked[]>();
   const handlers = new Map<string, UnitHandler>();
@@ -65,6 +67,7 @@ export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: Inli
     const handler = jobHandler(job, registry.topics, {
       ...{ schema, blobs, jobDefaults },
       pool: pool.open(),
+      onJobChange: changes.changed,
       // It is committed with the job that enqueues it, or never: then there is nothing to claim.
       async enqueueJob(tx, next, input, options) {
         const enqueued = await enqueueNow(tx, next, input, options);
@@ -94,6 +97,7 @@ export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: Inli
       const patience = wait === 'ended' && outer ? 'time' : wait;
       const outcome = await running.run(queue, () => runInline({ workId, handler, wait: patience }, options));
       ended += outcome === 'ended' ? 1 : 0;
+      changes.changed(workId);
       if (outcome === 'later' && wait === 'ended') outer?.push(next);
     }
     return ended;
@@ -155,6 +159,7 @@ export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: Inli
       stop.abort(new Error('The process is stopping.'));
       clearInterval(timer);
       await Promise.allSettled(inHand);
+      await changes.settled();
       await pool.close();
     },
   };

@@ -27,6 +27,7 @@ import { createJobSteps } from './job-steps.ts';
 
 /** An attempt that took longer: the next one is taken for long, too. */
 const SHORT_ATTEMPT_MS = 5_000;
+const SHOWN_AFTER_MS = 100;
 
 export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
   const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob, onJobChange } = dependencies;
@@ -85,7 +86,8 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     async run(unit, context) {
       const input = readInput(job, unit);
       const { jobContext, progress, output } = contextOf(unit, context);
-      onJobChange?.(unit.id);
+      // Of one that is about to end, its end is news enough.
+      const begun = setTimeout(() => onJobChange?.(unit.id), SHOWN_AFTER_MS);
       const beganAt = performance.now();
       try {
         await authorize(job, unit, input, jobContext);
@@ -95,6 +97,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
       } catch (error) {
         throw errors.own(error);
       } finally {
+        clearTimeout(begun);
         lastTookMs = performance.now() - beganAt;
         await output.flush();
       }

@@ -1,7 +1,6 @@
 /** The jobs of an installation, for an application: one by its id, or many at once. What was decided is told to starters and to whoever waits. */
 import type { Provenance } from '../event-log/provenance.ts';
 import type { HintListener } from '../postgres/hint-listener.ts';
-import type { HintSender } from '../postgres/hints.ts';
 import { createJobHintSender, jobHint } from '../postgres/job-hints.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { cancelJobs } from './cancel-jobs.ts';
@@ -41,19 +40,22 @@ export interface JobsOptions {
   /** Unquoted. */
   schema: string;
   listener: HintListener;
-  hints: Pick<HintSender, 'work'>;
+  /** Something may be claimable: tells whoever runs it. */
+  wake: () => Promise<void>;
   /** Who decides, where nobody says. */
   provenance: () => Provenance;
 }
 
-export function openJobs({ db, schema, listener, hints, provenance }: JobsOptions): OpenJobs {
+export function openJobs({ db, schema, listener, wake, provenance }: JobsOptions): OpenJobs {
   const sender = createJobHintSender(db, schema);
+  // What is not heard, a poll finds.
+  const wakeSoon = () => void wake().catch(() => {});
   const subscribeJob = (jobId: string, onChange: () => void) => listener.subscribe(jobHint(workIdOf(parseJobId(jobId))), onChange);
   const ofHandles: JobHints = {
     ...(listener.listens ? { subscribe: subscribeJob } : {}),
     changed(jobId) {
       sender.changed(workIdOf(parseJobId(jobId)));
-      hints.work();
+      wakeSoon();
     },
     provenance,
   };
@@ -61,7 +63,7 @@ export function openJobs({ db, schema, listener, hints, provenance }: JobsOption
 
   async function wakeFor(counted: Promise<number>): Promise<number> {
     const count = await counted;
-    if (count > 0) hints.work();
+    if (count > 0) wakeSoon();
     return count;
   }
 

@@ -1,12 +1,13 @@
 /**
  * Downloads one table into its sheet, page by page. A page's rows, and where to go on after it, commit together as a step of the job: an attempt that comes later
- * has the steps that finished, and goes on with the page after them. While a page is written the next one is fetched.
+ * has the steps that finished, and goes on with the page after them. While pages are written the next ones are fetched; those that have come by then are one step.
  */
 import type { JobContext } from '../jobs/job-context.ts';
-import type { AnySource, SourcePage } from './define-source.ts';
+import type { AnySource } from './define-source.ts';
+import { readAhead } from './read-ahead.ts';
 import { recordRows } from './record-rows.ts';
 import type { SheetsOfDownload } from './sheets-of-downloads.ts';
-import { type SourceSettings, sourceContext } from './source-context.ts';
+import type { SourceSettings } from './source-context.ts';
 import { SourceChangedError, SourceRefusedError } from './source-errors.ts';
 
 export interface TableToDownload {
@@ -48,7 +49,9 @@ export async function downloadTable(
   let total: number | undefined;
   let columns: string[] = [];
   let cursor: unknown;
-  const reading = openReader(table, context, settings, (waiting) => onProgress({ ...countsOf(), waiting }));
+  const { signal, logger } = context;
+  const onWait = (waiting: string) => onProgress({ ...countsOf(), waiting });
+  const reading = readAhead(table, { settings, signal, logger, onWait });
   const countsOf = () => ({ records, ...(total === undefined ? {} : { total }) });
   try {
     for (let place = 0, restarts = 0; ; place += 1) {
@@ -106,56 +109,4 @@ function given(error: unknown, tableId: string): unknown {
         `${error.message} Table '${tableId}' has begun anew ${MAX_RESTARTS} times: download it when its source is at rest.`,
       )
     : error;
-}
-
-interface Reader {
-  /** @param cursor where to begin, where it has not begun. @returns undefined after the last page */
-  next(cursor: unknown): Promise<SourcePage | undefined>;
-  /** The next page is the first one again. */
-  restart(): void;
-  /** What is under way is aborted. */
-  close(): void;
-}
-
-/** One page ahead of whoever reads. */
-function openReader(
-  { source, options }: TableToDownload,
-  context: JobContext,
-  settings: SourceSettings,
-  onWait: (text: string) => Promise<void>,
-): Reader {
-  let pages: AsyncIterator<SourcePage> | undefined;
-  let ahead: Promise<IteratorResult<SourcePage>> | undefined;
-  let over = new AbortController();
-
-  function end(): void {
-    over.abort(new Error('Nobody reads this source any more.'));
-    ahead?.catch(() => {});
-    void pages?.return?.()?.catch(() => {});
-    ahead = undefined;
-    pages = undefined;
-  }
-
-  return {
-    async next(cursor) {
-      if (pages === undefined) {
-        const signal = AbortSignal.any([context.signal, over.signal]);
-        pages = source.read(options, sourceContext({ cursor, signal, settings, onWait, logger: context.logger }))[Symbol.asyncIterator]();
-      }
-      const { done, value } = await (ahead ?? pages.next());
-      ahead = undefined;
-      if (done) {
-        return undefined;
-      }
-      ahead = pages.next();
-      // It is asked for with the next page; until then nobody has to hear of it.
-      ahead.catch(() => {});
-      return value;
-    },
-    restart() {
-      end();
-      over = new AbortController();
-    },
-    close: end,
-  };
 }

@@ -2,8 +2,9 @@
  * The sheets that a download writes. One is made for each table and each download, so that what is there stays as it is until the new content is whole; then the
  * tables show the new ones, all at once, in the transaction that ends the job.
  */
-import { appendEntries } from '../event-log/append.ts';
 import { createLogOfType } from '../event-log/create-log.ts';
+import { encodeEntries } from '../event-log/entry-data.ts';
+import { NonRetryableError } from '../messages/retry-policy.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { sheet as sheetType } from '../spreadsheet/sheet.ts';
@@ -49,10 +50,14 @@ export function sheetsOfDownload(
     },
     async append(tx, sheet, entries, records) {
       const db = inSchema(tx, schema);
-      if (entries.length > 0) {
-        await appendEntries(db, entries, { logId: sheet, sequenceId: 'any', actor, causationId: workId });
+      const encoded = encodeEntries(entries);
+      const { rows } = await db.query(
+        `select ${db.schema}.append_records($1::text, $2::text[], $3::text[], $4::integer, $5::text, $6::text) as appended`,
+        [sheet, encoded.map(({ type }) => type), encoded.map(({ data }) => data), records, actor, workId],
+      );
+      if (!rows[0].appended) {
+        throw new NonRetryableError(`Sheet '${sheet}' is gone: somebody has removed it. Download the workbook anew.`);
       }
-      await db.query(`update ${db.schema}.workbook_sheet set records = records + $2::integer where sheet = $1::text`, [sheet, records]);
     },
     async show(tx, sheets) {
       const db = inSchema(tx, schema);

@@ -27,7 +27,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { expectedRows, RECORD_COLUMNS, type RecordsServer, startRecordsServer } from '../support/records-server.ts';
 import { until } from '../support/until.ts';
 
-const SIZE = 1_600;
+const SIZE = 1_000;
 const blobs = createMemoryBlobStore();
 let database: TestDatabase;
 let server: RecordsServer;
@@ -241,6 +241,7 @@ describe('a download', () => {
 
   test('begins a table anew where its source has changed since it was begun', async () => {
     const { id } = await createWorkbook([csv('items')]);
+    server.sizes = { items: 1_600 };
     const recordsSoFar = async () => {
       const { rows } = await database.pool.query('select records from tidemark.workbook_sheet where workbook_id = $1', [id]);
       return Number(rows[0].records);

@@ -149,6 +149,17 @@ test('of two processes one runs it, and both wait for its end', async () => {
   await other.close();
 });
 
+test('one that is redriven runs here, too', async () => {
+  handle = () => {
+    throw new Error('broken');
+  };
+  const { id } = await tidemark.enqueue(note, { what: 'x' });
+  expect(await stateOf(id)).toBe('dead');
+  handle = () => 'mended';
+  await tidemark.redriveJobs({ name: 'note' });
+  await until('it is done', async () => (await stateOf(id)) === 'done');
+});
+
 describe('what a process leaves behind when it dies', () => {
   const leave = async (sql: string, values: unknown[] = []) => database.ownerPool.query(sql, values);
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { applySubscriptions, defineTopics, defineWorker } from '../../src/index.ts';
+import { applySubscriptions, defineJob, defineTopics, defineWorker } from '../../src/index.ts';
 import type { Scope } from '../../src/tokens/scopes.ts';
 import { failWork } from '../../src/work/end.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -21,6 +21,7 @@ const examples = [...guide.matchAll(/```sh\n(.*?)```\n(?:\n```(?:json|text)\n(.*
 
 const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }) });
 const mail = defineWorker(topics, { topic: 'order-placed', subscription: 'order-placed-mail', handler: () => {} });
+const report = defineJob({ name: 'report', input: z.object({ month: z.string() }), handler: () => {} });
 
 let database: TestDatabase;
 let server: TestServer;
@@ -28,7 +29,7 @@ let server: TestServer;
 beforeAll(async () => {
   database = await createTestDatabase();
   await applySubscriptions(database.db, [mail]);
-  server = await startTestServer(database, { ...askForTokens(database), topics, workers: [mail] });
+  server = await startTestServer(database, { ...askForTokens(database), topics, workers: [mail], jobs: [report] });
 });
 afterAll(async () => {
   await server?.close();

@@ -203,6 +203,7 @@ export const documentedRequests = ({
     404: { at: '/subscriptions/nobody/resume', code: 'subscription_not_found' },
   },
   'POST /jobs/{job}': {
+    200: { at: '/jobs/report', body: { input: { month: '1' }, id: 'inline' }, isInline: true },
     202: { at: '/jobs/report', body: { input: { month: '1' }, id: 'documented' } },
     400: { at: '/jobs/report', body: { input: { month: 1 } } },
     404: { at: '/jobs/nothing', body: {}, code: 'unknown_job' },

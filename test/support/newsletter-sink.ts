@@ -10,7 +10,7 @@ export interface NewsletterSink {
   readonly accepted: Map<string, number>;
   /** Of the newest mail of each. */
   readonly mails: Map<string, string>;
-  /** Answers that are held back: to addresses that begin with 'held', as long as `holds`. */
+  /** An answer that is held back: one at a time, to an address that begins with 'held', as long as `holds`. */
   readonly held: Map<string, () => void>;
   holds: boolean;
   close(): Promise<void>;
@@ -45,7 +45,7 @@ export async function startNewsletterSink({ keepMails = true } = {}): Promise<Ne
             for (const connection of server.connections as unknown as Set<{ id: string; _socket: { destroy(): void } }>) {
               if (connection.id === session.id) connection._socket.destroy();
             }
-          } else if (sink.holds && address.startsWith('held')) held.set(address, callback);
+          } else if (sink.holds && held.size === 0 && address.startsWith('held')) held.set(address, callback);
           else callback();
         },
         () => {},

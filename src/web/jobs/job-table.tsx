@@ -21,7 +21,7 @@ export function JobTable({ jobs }: { jobs: readonly Job[] }) {
             <th scope="col" className="wide">
               Enqueued
             </th>
-            <th scope="col" className="number">
+            <th scope="col" className="number wide">
               Took
             </th>
           </tr>
@@ -29,7 +29,7 @@ export function JobTable({ jobs }: { jobs: readonly Job[] }) {
         <tbody>
           {jobs.map((job) => (
             <tr key={job.id}>
-              <th scope="row" className="unit-id">
+              <th scope="row" className="unit-id job-id">
                 <a href={links.job(job.id)}>{job.id}</a>
                 {job.error && job.state !== 'done' && (
                   <span className="unit-error">{shorten(`${job.error.code}: ${job.error.message}`, 120)}</span>
@@ -45,7 +45,7 @@ export function JobTable({ jobs }: { jobs: readonly Job[] }) {
               <td className="wide">
                 <Time at={job.enqueuedAt} />
               </td>
-              <td className="number time">{took(job)}</td>
+              <td className="number time wide">{took(job)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,5 +1,4 @@
 import type { JobDetails } from '../api-types.ts';
-import { formatJson } from '../format.ts';
 import { Time } from '../time.tsx';
 
 /** What its handler has logged. */
@@ -17,7 +16,7 @@ export function Lines({ lines }: { lines: JobDetails['output'] }) {
             <span className="job-text">
               {level === 'info' ? '' : `${level} `}
               {text}
-              {fields === undefined ? '' : ` ${formatJson(fields)}`}
+              {fields === undefined ? '' : ` ${JSON.stringify(fields)}`}
             </span>
           </li>
         ))}

@@ -91,6 +91,7 @@ function Details({ unit, onDone }: { unit: UnitDetails; onDone: () => void }) {
 /** entry → unit → execution; of a delivery what published it → message → unit → execution. */
 function Chain({ unit }: { unit: UnitDetails }) {
   const { entry, message } = unit;
+  const job = jobOf(unit);
   return (
     <ol className="chain" aria-label="Where it comes from and where it runs">
       {entry && (
@@ -121,7 +122,20 @@ function Chain({ unit }: { unit: UnitDetails }) {
           {unit.workflow} <StateChip state={unit.state} />
         </span>
       </li>
+      {job !== undefined && (
+        <li>
+          <span className="chain-kind">Job</span>
+          <a href={links.job(job)}>{job}</a>
+        </li>
+      )}
       <Execution of={unit} />
     </ol>
   );
+}
+
+/** The id of a job that somebody enqueued; those of Tidemark's own are units alone. */
+function jobOf({ id, workflow, group }: UnitDetails): string | undefined {
+  const prefix = `job/${group}/`;
+  const isOurs = group === 'on-dead' || group === 'collect-garbage';
+  return workflow === 'job' && !isOurs && id.startsWith(prefix) ? `${group}:${decodeURIComponent(id.slice(prefix.length))}` : undefined;
 }
