@@ -8,7 +8,6 @@ import { z } from 'zod';
 import { blobLocationProblem } from '../blob-store/blob-location.ts';
 import { durationMs } from '../duration.ts';
 import { webhookSecretProblem } from '../jobs/webhook-signature.ts';
-import { allowedHostProblem } from '../workbooks/allowed-hosts.ts';
 import { JOB_VARIABLES } from './job-settings.ts';
 import { setting, whole } from './setting.ts';
 import { SOURCE_VARIABLES } from './source-settings.ts';
@@ -179,18 +178,6 @@ export const VARIABLES = z.object({
       })
       .optional(),
     'signs what it is told: 16 characters or more, or `whsec_` and base64 of 24 bytes or more',
-  ),
-  TIDEMARK_SOURCE_HOSTS: setting(
-    z
-      .string()
-      .transform((text) => text.split(',').map((host) => host.trim().toLowerCase()))
-      .superRefine((hosts, context) => {
-        const message = hosts.map(allowedHostProblem).find((problem) => problem !== undefined);
-        if (message !== undefined) context.addIssue({ code: 'custom', message });
-      })
-      .optional(),
-    'hosts that downloads of workbooks may reach: `api.example.com`, `*.example.com`, `localhost:8080`, with commas between',
-    'none',
   ),
   TEMPORAL_CLI: setting(z.string().optional(), 'path of the `temporal` program, for `tidemark dev`', 'found or fetched'),
   LOG_LEVEL: setting(
