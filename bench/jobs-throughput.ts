@@ -9,7 +9,7 @@ const ROUNDS = 3;
 
 const BASELINES = {
   'graphile-worker': 'graphile-worker with a local queue of 500, completions batched',
-  'pg-boss': 'pg-boss, 8 workers, 50 jobs a fetch, ended together',
+  'pg-boss': 'pg-boss, 8 workers, 500 jobs a fetch, ended together',
   bullmq: 'BullMQ on Redis',
 };
 
