@@ -69,7 +69,7 @@ test('every command that the documents show is one, with the options it has', ()
   expect(shown.length).toBeGreaterThan(20);
   for (const line of new Set(shown)) {
     const words = line.split(/\s+/);
-    const name = /^(work (redrive|discard)|(tokens|dlq|subscriptions|schedules|cdc) [a-z]+)$/.test(words.slice(0, 2).join(' '))
+    const name = /^(work (redrive|discard)|(tokens|dlq|subscriptions|schedules|jobs|cdc) [a-z]+)$/.test(words.slice(0, 2).join(' '))
       ? words.slice(0, 2)
       : words[0] === 'demo'
         ? ['demo', 'kill']
