@@ -2,7 +2,9 @@
  * A job as it goes on: all there is to know of it, at once or when it has ended, and a stream of its states. A stream ends with the job; it needs no place to
  * resume from, because each event says all.
  */
+
 import { z } from 'zod';
+import { deadlineSignal } from '../deadline-signal.ts';
 import { JobNotFoundError } from '../errors.ts';
 import { hasEnded } from '../jobs/job-handle.ts';
 import { type JobState, readJob, readJobStates } from '../jobs/read-job.ts';
@@ -39,9 +41,8 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
   }
 
   /** Resolves when it has ended, or is gone, or the time is over. */
-  function untilEnded(first: JobState, signals: AbortSignal[]): Promise<void> {
+  function untilEnded(first: JobState, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const signal = AbortSignal.any(signals);
       const done = () => {
         stop();
         signal.removeEventListener('abort', done);
@@ -82,7 +83,7 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
         try {
           const state = await readState(id);
           const over = untilOver(request.raw, reply.raw);
-          if (!hasEnded(state)) await untilEnded(state, [AbortSignal.timeout(waitMs), over, closing]);
+          if (!hasEnded(state)) await untilEnded(state, deadlineSignal(waitMs, over, closing));
         } finally {
           end();
         }

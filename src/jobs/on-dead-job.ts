@@ -5,6 +5,7 @@
  *
  * What the error says is read when it is told: an erasure meanwhile has taken it away, a redrive that was done has nothing to say any more.
  */
+import { deadlineSignal } from '../deadline-signal.ts';
 import { errorMessage, UnavailableError } from '../errors.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import { readVersion } from '../version.ts';
@@ -78,7 +79,7 @@ async function post({ url, secret }: OnDead, { id, body, signal }: { id: string;
     },
     body,
     redirect: 'manual',
-    signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
+    signal: deadlineSignal(DEADLINE_MS, signal),
   }).catch((error: Error) => {
     signal.throwIfAborted();
     // The address may hold a secret: what is kept and shown names its host alone.

@@ -1,6 +1,8 @@
 /** A worker's handler, called by a test as a delivery would. */
+
 import { AssertionError } from 'node:assert';
 import { randomInt } from 'node:crypto';
+import { deadlineSignal } from '../deadline-signal.ts';
 import { errorMessage } from '../errors.ts';
 import { type AnyWorker, type BatchWorkerDefinition, DEFAULT_ACK_DEADLINE_MS, type WorkerDefinition } from '../messages/define-worker.ts';
 import { handledAlone } from '../messages/handled-alone.ts';
@@ -92,7 +94,7 @@ async function run(
 ): Promise<DeliverValue> {
   const { subscription, topic, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS } = worker;
   const value: DeliverValue = { result: undefined, published: [], logs: [], heartbeats: 0 };
-  const attemptSignal = AbortSignal.any([AbortSignal.timeout(ackDeadlineMs), ...(signal ? [signal] : [])]);
+  const attemptSignal = deadlineSignal(ackDeadlineMs, ...(signal ? [signal] : []));
   const at =
     (level: keyof MessageLogger) =>
     (text: string, fields: Record<string, unknown> = {}) =>

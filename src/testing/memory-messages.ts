@@ -2,6 +2,7 @@
  * Messages of a memory application: as on Postgres, but that a failed attempt is followed by the next one at once, and that what a handler writes elsewhere
  * has no transaction. What it publishes is published when it has ended. Workers that take batches get arrays of one.
  */
+import { deadlineSignal } from '../deadline-signal.ts';
 import { mergeProvenance, type Provenance } from '../event-log/provenance.ts';
 import { type AnyWorker, DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS } from '../messages/define-worker.ts';
 import { handledAlone } from '../messages/handled-alone.ts';
@@ -143,7 +144,7 @@ export function createMemoryMessages({ registry, db, defaults, add }: MemoryMess
       published.push(() => publish(topicName, payload, { actor, correlationId, causationId: unit.id, ...options }));
       return { messageId: '', deliveries: 0, isDuplicate: false };
     };
-    const attemptSignal = AbortSignal.any([signal, AbortSignal.timeout(ackDeadlineMs)]);
+    const attemptSignal = deadlineSignal(ackDeadlineMs, signal);
     const context: MessageContext = {
       db: ownDb,
       publish: publishLater,

@@ -1,5 +1,7 @@
 /** A job's handler, called by a test as an attempt would. */
+
 import { randomUUID } from 'node:crypto';
+import { deadlineSignal } from '../deadline-signal.ts';
 import { InvalidInputError } from '../errors.ts';
 import { type AnyJob, DEFAULT_JOB_DEADLINE_MS, type JobDefinition } from '../jobs/define-job.ts';
 import type { EnqueueOptions } from '../jobs/enqueue.ts';
@@ -100,7 +102,7 @@ async function run<OutputT>(
     logs: [],
     heartbeats: 0,
   };
-  const attemptSignal = AbortSignal.any([AbortSignal.timeout(deadlineMs), ...(signal ? [signal] : [])]);
+  const attemptSignal = deadlineSignal(deadlineMs, ...(signal ? [signal] : []));
   const recorder = createProgressRecorder({}, async (progress) => {
     value.progress = progress;
   });

@@ -381,7 +381,7 @@ describe('the page', () => {
     const focused = () => page.evaluate(`(document.activeElement.textContent || document.activeElement.tagName).trim()`);
     await page.keyboard.press('Tab');
     expect(await focused()).toBe('Skip to the content');
-    for (const expected of ['Tidemark', 'Sheets', 'Logs', 'Messages', 'Work']) {
+    for (const expected of ['Tidemark', 'Sheets', 'Logs', 'Messages', 'Jobs', 'Work']) {
       await page.keyboard.press('Tab');
       expect(await focused()).toBe(expected);
     }
