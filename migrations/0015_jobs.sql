@@ -94,13 +94,13 @@ end
 $$;
 create trigger job_gone after delete on work for each row when (old.workflow = 'job') execute function forget_job_of();
 
--- Enqueues a job. With an id of the caller's or a key it may be one that is there already:
+-- Adds a job. With an id of the caller's or a key it may be one that is there already:
 --   created   a new one
 --   ignored   one that is there; nothing was written
 --   replaced  one that waits; it has this input now
 --   full      its actor has p_max_waiting that wait; nothing was written
 -- What has been claimed has its input: for 'replace' and 'debounce' it is running, and what comes then is a new one.
-create function enqueue_job(
+create function add_job(
   p_name text, p_id text, p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null,
   p_fairness_key text default null, p_key text default null, p_mode text default null, p_window interval default null,
   p_max_wait interval default null, p_max_waiting integer default null,
@@ -113,9 +113,6 @@ declare
   v_known job_dedupe;
   v_state text;
 begin
-  if p_name in ('collect-garbage', 'on-dead') then
-    raise exception 'Job ''%'' is one of Tidemark''s own: it is not enqueued.', p_name using errcode = 'insufficient_privilege';
-  end if;
   id := p_id;
   if p_mode = 'debounce' then
     v_not_before := v_now + p_window;
@@ -181,6 +178,24 @@ begin
     -- One of that id may have ended longer ago than its window.
     perform forget_job('job/' || p_name || '/' || p_id);
   end if;
+end
+$$;
+
+-- Enqueues a job that an application has defined: see add_job.
+create function enqueue_job(
+  p_name text, p_id text, p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null,
+  p_fairness_key text default null, p_key text default null, p_mode text default null, p_window interval default null,
+  p_max_wait interval default null, p_max_waiting integer default null,
+  p_actor text default null, p_correlation_id text default null, p_causation_id text default null, p_ordering_key text default null,
+  out answer text, out id text
+) language plpgsql set search_path from current as $$
+begin
+  if p_name in ('collect-garbage', 'on-dead') then
+    raise exception 'Job ''%'' is one of Tidemark''s own: it is not enqueued.', p_name using errcode = 'insufficient_privilege';
+  end if;
+  select a.answer, a.id into answer, id from add_job(
+    p_name, p_id, p_input, p_priority, p_not_before, p_fairness_key, p_key, p_mode, p_window, p_max_wait, p_max_waiting,
+    p_actor, p_correlation_id, p_causation_id, p_ordering_key) a;
 end
 $$;
 

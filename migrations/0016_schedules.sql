@@ -65,7 +65,7 @@ begin
   if answer is null then
     -- The same for each attempt: between its time and the jitter after it.
     v_not_before := p_due_at + p_jitter * ((hashtextextended(p_schedule || '/' || p_firing, 0) & 1048575) / 1048576.0);
-    select e.answer into answer from enqueue_job(
+    select e.answer into answer from add_job(
       p_job, p_id, p_input, p_not_before => v_not_before, p_max_waiting => p_max_waiting, p_actor => p_actor,
       p_causation_id => 'schedule/' || p_schedule,
       p_ordering_key => case when p_overlap = 'buffer' then 'schedule/' || p_schedule end) e;

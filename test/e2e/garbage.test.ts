@@ -23,7 +23,7 @@ afterAll(() => fixture.close());
 const store = () => createDirectoryBlobStore({ path: fixture.blobsPath });
 const garbage: GarbageSchedule = { everyMs: 24 * 3_600_000, graceMs: 0 };
 const HOUR_MS = 3_600_000;
-const collect = (id: string) => fixture.work.db.query(`select tidemark.enqueue_job('collect-garbage', $1, '{"graceMs":0}')`, [id]);
+const collect = (id: string) => fixture.work.db.query(`select tidemark.add_job('collect-garbage', $1, '{"graceMs":0}')`, [id]);
 
 /** A sheet with a snapshot that it does not keep. */
 async function sheetWithGarbage(id: string) {
