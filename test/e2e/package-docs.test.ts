@@ -1,10 +1,10 @@
 /** What the documents say about files, settings and commands is so. */
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { settingsTable } from '../../src/settings/settings-table.ts';
+import { runCliHere } from '../support/cli.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const documents = [
@@ -60,7 +60,7 @@ test('every decision is in the list of decisions', () => {
   for (const name of decisions) expect(text('docs/decisions/README.md')).toContain(`](${name})`);
 });
 
-test('every command that the documents show is one, with the options it has', () => {
+test('every command that the documents show is one, with the options it has', async () => {
   const shown = documents.flatMap((path) =>
     [...text(path).matchAll(/(?:npx tidemark|^\s*tidemark|`tidemark|--rm (?:--no-TTY )?cli) ([a-z][^\n`#|<>→]*)/gm)].map(([, line = '']) =>
       line.trim(),
@@ -74,20 +74,20 @@ test('every command that the documents show is one, with the options it has', ()
       : words[0] === 'demo'
         ? ['demo', 'kill']
         : words.slice(0, 1);
-    const help = helpOf(name);
+    const help = await helpOf(name);
     for (const option of words.filter((word) => /^--[a-z]/.test(word))) {
       expect(help, `tidemark ${line}`).toContain(option.replace(/[.,;:]$/, ''));
     }
   }
-}, 90_000);
+});
 
 const helps = new Map<string, string>();
-function helpOf(name: string[]): string {
+async function helpOf(name: string[]): Promise<string> {
   const key = name.join(' ');
-  const { status, stdout, stderr } = helps.has(key)
-    ? { status: 0, stdout: helps.get(key) ?? '', stderr: '' }
-    : spawnSync(process.execPath, [join(repository, 'dist/cli.js'), ...name, '--help'], { encoding: 'utf8' });
-  expect(status, `tidemark ${key} --help: ${stderr}`).toBe(0);
+  const known = helps.get(key);
+  if (known !== undefined) return known;
+  const { code, stdout, stderr } = await runCliHere([...name, '--help']);
+  expect(code, `tidemark ${key} --help: ${stderr}`).toBe(0);
   helps.set(key, stdout);
   return stdout;
 }
