@@ -109,7 +109,7 @@ test('killed on the way it goes on with the next page: no record twice, none mis
     },
     30_000,
   );
-  expect(stoppedAt - cancelledAt).toBeLessThan(2_000);
+  expect(stoppedAt - cancelledAt).toBeLessThan(5_000);
   const { rows } = await fixture.database.pool.query('select array_agg(sheet order by id) as sheets from tidemark.workbook_table');
   expect(rows[0].sheets).toEqual([`${id}.items.1`, `${id}.orders.1`, `${id}.people.1`]);
 });
