@@ -12,7 +12,7 @@ export interface SourcePage {
   readonly records: readonly Readonly<Record<string, unknown>>[];
   /** Names of columns in their order. Default: keys as they are met. */
   readonly columns?: readonly string[] | undefined;
-  /** Where to go on after this page: JSON, given to `read` again. */
+  /** Where to go on after this page: JSON, given to `read` again. Null: it is the last one. */
   readonly cursor: unknown;
   /** Of the whole table, where it is known: for its progress. */
   readonly total?: number | undefined;

@@ -56,7 +56,9 @@ export async function downloadTable(
   try {
     for (let place = 0, restarts = 0; ; place += 1) {
       const page = await context.step(`${sheet}/${place}`, async ({ db }): Promise<PageStep> => {
-        const read = await reading.next(cursor).catch((error: unknown) => {
+        // Whoever died behind the last page has said where to go on: nowhere.
+        const next = cursor === null ? Promise.resolve(undefined) : reading.next(cursor);
+        const read = await next.catch((error: unknown) => {
           if (!(error instanceof SourceChangedError) || restarts === MAX_RESTARTS) throw given(error, table.id);
           return error;
         });

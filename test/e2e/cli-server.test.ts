@@ -77,7 +77,7 @@ test('a token opens the server until it is revoked, and is in no log', { timeout
   const { code, stdout, stderr } = await (server as RunningCli).ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toContain('"route":"/logs"');
-  expect(stdout).not.toContain(token.split('_')[2]);
+  expect(stdout).not.toContain(token.slice(-30));
 });
 
 test('what cannot be is refused in a line', async () => {

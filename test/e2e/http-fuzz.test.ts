@@ -18,8 +18,9 @@ const SELDOM_ACCEPTED = new Set([
   'POST /logs/{logId}/import',
   // Nor are two times that it makes up in order, past and near each other.
   'POST /schedules/{schedule}/backfill',
-  // Nor is an address of HTTP that it makes up one of a table.
+  // Nor is an address of HTTP that it makes up one of a table, or a name one of its tables.
   'POST /workbooks',
+  'POST /workbooks/{workbookId}/download',
 ]);
 const TIMEOUT_MS = (SECONDS ?? 0) * 1_000 + 600_000;
 

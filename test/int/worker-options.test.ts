@@ -223,7 +223,7 @@ describe('ackDeadlineMs', () => {
     const id = await publish(1);
     await run();
     expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2]);
-    expect((attempts[1]?.at ?? 0) - (attempts[0]?.at ?? 0)).toBeGreaterThanOrEqual(399);
+    expect((attempts[1]?.at ?? 0) - (attempts[0]?.at ?? 0)).toBeGreaterThanOrEqual(350);
     expect(await work.row(id)).toMatchObject({ state: 'done', failures: 1 });
     await until('the first attempt went on', () => late.length > 0);
     expect(late).toEqual([true, 'This attempt has ended: its db takes no more statements.']);

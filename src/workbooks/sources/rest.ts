@@ -45,7 +45,7 @@ export const restSource = defineSource({
     const client = http({ timeoutMs: options.timeoutMs, requestsPerSecond: options.requestsPerSecond });
     const { credentials, parameter: secretParameter } = credentialsOf(options.auth, secret);
     const first = new URL(options.url);
-    for (let place = (cursor ?? {}) as Place; place !== null; ) {
+    for (let place = (cursor === undefined ? {} : cursor) as Place; place !== null; ) {
       const url = addressOf(options, place);
       // A link may lead elsewhere, where nobody needs to know who asks.
       const isSame = url.origin === first.origin;
