@@ -2,8 +2,8 @@
  * Records of a CSV file over HTTP: UTF-8, also in gzip. A download that goes on reads the file from its beginning and leaves out what it has, after comparing
  * it: the ETag, and a hash of all those records. Another file in its place is a table that begins anew.
  */
+
 import { createHash, type Hash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { errorMessage, InvalidInputError } from '../../errors.ts';
 import type { CsvRecord } from '../../spreadsheet/csv-parser.ts';
@@ -13,6 +13,7 @@ import { DEFAULT_UNPACK_LIMITS } from '../../spreadsheet/unpack-limits.ts';
 import { defineSource, type SourceContext, type SourcePage } from '../define-source.ts';
 import { SourceChangedError, SourceRefusedError, SourceUnavailableError } from '../source-errors.ts';
 import { credentialsOf, httpOptions } from './http-options.ts';
+import { readAgain } from './read-again.ts';
 
 const csvOptions = z.strictObject({
   ...httpOptions,
@@ -37,30 +38,16 @@ interface Place {
 }
 
 const PAGE_RECORDS = 1_000;
-const ATTEMPTS = 8;
-const FIRST_WAIT_MS = 200;
 
 export const csvSource = defineSource({
   kind: 'csv',
   options: csvOptions,
-  async *read(options, context): AsyncGenerator<SourcePage> {
-    let place = context.cursor as Place | undefined;
-    for (let failures = 0; ; ) {
-      try {
-        for await (const page of readFrom(place, options, context)) {
-          yield page;
-          place = page.cursor as Place;
-          failures = 0;
-        }
-        return;
-      } catch (error) {
-        failures += 1;
-        if (!(error instanceof SourceUnavailableError) || failures >= ATTEMPTS) throw error;
-        context.logger.warn(`${error.message} Reading it again from record ${(place?.records ?? 0) + 1} on.`);
-        await delay(FIRST_WAIT_MS * 2 ** failures, undefined, { signal: context.signal });
-      }
-    }
-  },
+  read: (options, context) =>
+    readAgain<Place>(
+      context,
+      (place) => readFrom(place, options, context),
+      (place) => `Reading it again from record ${(place?.records ?? 0) + 1} on.`,
+    ),
 });
 
 async function* readFrom(place: Place | undefined, options: CsvOptions, { http, secret }: SourceContext): AsyncGenerator<SourcePage> {

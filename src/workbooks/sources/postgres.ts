@@ -2,13 +2,14 @@
  * Records of a table of a Postgres database, in the order of its key: each page is what comes after the last one's key, by an index, however far it is. The
  * connection is a secret of the workers, and cannot write. A row that gets a key before the place that has been reached is not in the download.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+
 import { z } from 'zod';
 import { errorMessage } from '../../errors.ts';
 import { openReadConnection, quoteName, type ReadConnection, type TableColumn } from '../../postgres/read-table.ts';
 import { classifyError } from '../../work/classify-error.ts';
 import { defineSource, type SourceContext, type SourcePage, secretName } from '../define-source.ts';
 import { SourceRefusedError, SourceUnavailableError } from '../source-errors.ts';
+import { readAgain } from './read-again.ts';
 
 const name = z.string().min(1).max(63);
 
@@ -30,8 +31,6 @@ interface Place {
   key: string[];
 }
 
-const ATTEMPTS = 8;
-const FIRST_WAIT_MS = 200;
 const INT8 = 20;
 const NUMERIC = 1700;
 /** int2, int4, float4, float8 */
@@ -41,24 +40,12 @@ const BOOLEAN = 16;
 export const postgresSource = defineSource({
   kind: 'postgres',
   options: postgresOptions,
-  async *read(options, context): AsyncGenerator<SourcePage> {
-    let place = context.cursor as Place | undefined;
-    for (let failures = 0; ; ) {
-      try {
-        for await (const page of readFrom(place, options, context)) {
-          yield page;
-          place = page.cursor as Place;
-          failures = 0;
-        }
-        return;
-      } catch (error) {
-        failures += 1;
-        if (!(error instanceof SourceUnavailableError) || failures >= ATTEMPTS) throw error;
-        context.logger.warn(`${error.message} Trying again.`);
-        await delay(FIRST_WAIT_MS * 2 ** failures, undefined, { signal: context.signal });
-      }
-    }
-  },
+  read: (options, context) =>
+    readAgain<Place>(
+      context,
+      (place) => readFrom(place, options, context),
+      () => 'Trying again.',
+    ),
 });
 
 async function* readFrom(
