@@ -131,7 +131,6 @@ export {
 } from './messages/notification-worker.ts';
 export type { Publisher, PublishOptions, PublishValue } from './messages/publish.ts';
 export type { DeliveredData, PublishedData, Register, TopicName } from './messages/register.ts';
-export { NonRetryableError, RetryAfterError, type RetryPolicy } from './messages/retry-policy.ts';
 // Messages.
 export {
   type DataOf,
@@ -167,6 +166,7 @@ export { sheet } from './spreadsheet/sheet.ts';
 export type { UnpackLimits } from './spreadsheet/unpack-limits.ts';
 export type { WorkbookLimits } from './spreadsheet/xlsx/limits.ts';
 export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
+export { NonRetryableError, RetryAfterError, type RetryPolicy } from './work/retry-policy.ts';
 // Workbooks, and downloads of their records.
 export {
   type AnySource,

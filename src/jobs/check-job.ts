@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
-import { checkRetry } from '../messages/retry-policy.ts';
+import { checkRetry } from '../work/retry-policy.ts';
 import type { AnyJob, JobDefinition, JobRetry } from './define-job.ts';
 
 const OPTIONS = {

@@ -3,8 +3,8 @@
  * application is made, before anything runs.
  */
 import type { z } from 'zod';
-import type { RetryPolicy } from '../messages/retry-policy.ts';
 import type { Queryable } from '../postgres/queryable.ts';
+import type { RetryPolicy } from '../work/retry-policy.ts';
 import { checkJob } from './check-job.ts';
 import type { JobContext } from './job-context.ts';
 

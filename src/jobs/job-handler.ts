@@ -6,15 +6,14 @@
  */
 import { describeIssues } from '../describe-issues.ts';
 import { InvalidInputError } from '../errors.ts';
-import { createHeartbeat } from '../messages/create-heartbeat.ts';
-import { createHandlerErrors } from '../messages/handler-errors.ts';
-import { publishMessage } from '../messages/publish.ts';
-import { NonRetryableError, type RetryPolicy } from '../messages/retry-policy.ts';
+import { publishingDatabase } from '../messages/publishing-database.ts';
 import type { Topics } from '../messages/topic.ts';
-import { rememberPublisher } from '../messages/trigger-typed-event.ts';
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { inSchema } from '../postgres/queryable.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
+import { createHeartbeat } from '../work/create-heartbeat.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
+import { createHandlerErrors } from '../work/handler-errors.ts';
+import { NonRetryableError, type RetryPolicy } from '../work/retry-policy.ts';
 import type { Unit, UnitContext, UnitHandler } from '../work/unit.ts';
 import { type AnyJob, DEFAULT_JOB_ATTEMPTS, DEFAULT_JOB_DEADLINE_MS, type JobRetry } from './define-job.ts';
 import { enqueueJob } from './enqueue.ts';
@@ -45,11 +44,8 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
       await errors.watch(context.recordProgress(Object.keys(value).length === 0 ? null : value));
       onJobChange?.(unit.id);
     });
-    const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
     const provenance = { actor, correlationId, causationId: unit.id };
-    const publish: JobContext['publish'] = (topic, payload, options = {}) =>
-      publishMessage(inSchema(db, schema), topics, topic, payload, { ...provenance, ...options });
-    rememberPublisher(db, publish);
+    const { db, publish } = publishingDatabase({ db: context.db, schema, topics, errors, provenance });
     const jobContext: JobContext = {
       jobId,
       db,

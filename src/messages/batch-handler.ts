@@ -3,23 +3,22 @@
  * A payload that its topic cannot read fails alone, and is dead. One that has left its batch is delivered in an array of one.
  */
 import { errorMessage, InvalidInputError } from '../errors.ts';
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { inSchema } from '../postgres/queryable.ts';
+import { createHeartbeat } from '../work/create-heartbeat.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
+import { createHandlerErrors } from '../work/handler-errors.ts';
 import type { BatchUnitContext, ErrorVerdict, Unit, UnitHandler } from '../work/unit.ts';
-import { createHeartbeat } from './create-heartbeat.ts';
 import type { BatchWorkerDefinition } from './define-worker.ts';
 import { deliveryHandler, messageIdOf } from './delivery-handler.ts';
 import { handledAlone } from './handled-alone.ts';
-import { createHandlerErrors } from './handler-errors.ts';
 import type { BatchContext, BatchMessage } from './message.ts';
 import { createLogger } from './message-context.ts';
 import { openMessage } from './open-message.ts';
 import { markProcessed } from './processed.ts';
-import { publishMessage } from './publish.ts';
+import { publishingDatabase } from './publishing-database.ts';
 import { readMessages, type StoredMessage } from './read-message.ts';
 import type { Topics } from './topic.ts';
 import { traceBatch } from './tracing.ts';
-import { rememberPublisher } from './trigger-typed-event.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
 type AnyBatchWorker = BatchWorkerDefinition<any>;
@@ -90,10 +89,7 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
   }
 
   function batchContext(context: BatchUnitContext, messages: number, fail: BatchContext['fail']): BatchContext {
-    const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
-    const publish: BatchContext['publish'] = (topic, payload, options) =>
-      publishMessage(inSchema(db, dependencies.schema), topics, topic, payload, options);
-    rememberPublisher(db, publish);
+    const { db, publish } = publishingDatabase({ db: context.db, schema: dependencies.schema, topics, errors });
     return {
       db,
       publish,

@@ -1,8 +1,8 @@
 /** What is wrong with the definition of a worker, before anything of it runs. An option that nobody reads is wrong: it would be ignored. */
 import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
+import { checkRetry, type RetryPolicy } from '../work/retry-policy.ts';
 import type { AnyWorker, BatchOptions, WorkerDefinition } from './define-worker.ts';
-import { checkRetry, type RetryPolicy } from './retry-policy.ts';
 import type { Topics } from './topic.ts';
 
 const OPTIONS = {

@@ -2,11 +2,12 @@
  * A worker of a subscription: what a message of its topic makes happen, and how it is delivered. What is wrong with a definition is refused when the
  * application is made, before anything runs.
  */
+
+import type { RetryPolicy } from '../work/retry-policy.ts';
 import type { IsUnread } from './binary.ts';
 import { checkWorker } from './check-worker.ts';
 import type { BatchContext, BatchMessage, Message, MessageContext } from './message.ts';
 import type { DeliveredData, TopicName } from './register.ts';
-import type { RetryPolicy } from './retry-policy.ts';
 import type { DataOf, Topics } from './topic.ts';
 
 interface SubscriptionOptions<DataT, NameT extends string> {

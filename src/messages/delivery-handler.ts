@@ -7,9 +7,9 @@
  */
 import { inSchema } from '../postgres/queryable.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
+import { createHandlerErrors, type HandlerErrors } from '../work/handler-errors.ts';
 import type { Unit, UnitHandler } from '../work/unit.ts';
 import { DEFAULT_ACK_DEADLINE_MS, DEFAULT_MAX_DELIVERY_ATTEMPTS, type WorkerDefinition } from './define-worker.ts';
-import { createHandlerErrors, type HandlerErrors } from './handler-errors.ts';
 import { logFailedAttempt } from './log-failed-attempt.ts';
 import { createMessageContext } from './message-context.ts';
 import { openMessage } from './open-message.ts';

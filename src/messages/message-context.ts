@@ -1,14 +1,12 @@
 /** What a handler gets beside its message. */
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { createHeartbeat } from '../work/create-heartbeat.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
+import type { HandlerErrors } from '../work/handler-errors.ts';
 import type { Unit, UnitContext } from '../work/unit.ts';
-import { createHeartbeat } from './create-heartbeat.ts';
-import type { HandlerErrors } from './handler-errors.ts';
 import type { Message, MessageContext, MessageLogger } from './message.ts';
 import { markProcessed } from './processed.ts';
-import { publishMessage } from './publish.ts';
+import { publishingDatabase } from './publishing-database.ts';
 import type { Topics } from './topic.ts';
-import { rememberPublisher } from './trigger-typed-event.ts';
 
 export interface MessageContextOptions {
   unit: Unit;
@@ -33,16 +31,8 @@ export function createMessageContext({
 }: MessageContextOptions): MessageContext {
   const { messageId, correlationId, actor, traceparent } = message;
   const subscription = unit.group;
-  const db: Queryable = { query: (text, values) => errors.watch(context.db.query(text, values)) };
-  const publish: MessageContext['publish'] = (topic, payload, options = {}) =>
-    publishMessage(inSchema(db, schema), topics, topic, payload, {
-      correlationId,
-      actor,
-      causationId: unit.id,
-      traceparent,
-      ...options,
-    });
-  rememberPublisher(db, publish);
+  const provenance = { correlationId, actor, causationId: unit.id, traceparent };
+  const { db, publish } = publishingDatabase({ db: context.db, schema, topics, errors, provenance });
   return {
     db,
     publish,

@@ -9,12 +9,12 @@ import { handledAlone } from '../messages/handled-alone.ts';
 import type { Message, MessageContext } from '../messages/message.ts';
 import { encodeMessage, type Publisher, type PublishOptions, type PublishValue } from '../messages/publish.ts';
 import { readData } from '../messages/read-data.ts';
-import { retryInMs } from '../messages/retry-policy.ts';
 import type { AnyTopic } from '../messages/topic.ts';
 import { rememberPublisher } from '../messages/trigger-typed-event.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import type { Registry } from '../registry.ts';
 import { unitError } from '../work/classify-error.ts';
+import { retryInMs } from '../work/retry-policy.ts';
 import type { MemoryUnit } from './memory-work.ts';
 import { orAborted } from './or-aborted.ts';
 

@@ -4,10 +4,10 @@
  */
 import { createLogOfType } from '../event-log/create-log.ts';
 import { encodeEntries } from '../event-log/entry-data.ts';
-import { NonRetryableError } from '../messages/retry-policy.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { sheet as sheetType } from '../spreadsheet/sheet.ts';
+import { NonRetryableError } from '../work/retry-policy.ts';
 
 export interface SheetsOfDownload {
   /** A new sheet for the table, which nobody sees yet. @returns the id of its log */

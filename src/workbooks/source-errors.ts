@@ -1,6 +1,6 @@
 /** What can be wrong with a source. Messages name its host, and nothing that was sent to it. */
 import { TidemarkError } from '../errors.ts';
-import { NonRetryableError } from '../messages/retry-policy.ts';
+import { NonRetryableError } from '../work/retry-policy.ts';
 
 /** It did not answer, or not with what it should: another attempt may succeed. */
 export class SourceUnavailableError extends TidemarkError {

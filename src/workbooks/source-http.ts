@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '../errors.ts';
-import { RetryAfterError } from '../messages/retry-policy.ts';
+import { RetryAfterError } from '../work/retry-policy.ts';
 import { requireAllowed } from './allowed-hosts.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { SourceRefusedError, SourceUnavailableError } from './source-errors.ts';

@@ -7,10 +7,10 @@ import { z } from 'zod';
 import type { AnyWorker } from '../../src/messages/define-worker.ts';
 import { defineWorker } from '../../src/messages/define-worker.ts';
 import type { Message, MessageContext } from '../../src/messages/message.ts';
-import { NonRetryableError } from '../../src/messages/retry-policy.ts';
 import { defineTopics, type MessageType } from '../../src/messages/topic.ts';
 import type { Pool } from '../../src/postgres/pool.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
+import { NonRetryableError } from '../../src/work/retry-policy.ts';
 
 const task = z.object({
   /** Of this message alone. */

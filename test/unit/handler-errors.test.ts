@@ -1,8 +1,8 @@
 /** Whose fault an error of a handler is, alone and in a batch. */
 import { expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors.ts';
-import { createHandlerErrors } from '../../src/messages/handler-errors.ts';
-import { NonRetryableError } from '../../src/messages/retry-policy.ts';
+import { createHandlerErrors } from '../../src/work/handler-errors.ts';
+import { NonRetryableError } from '../../src/work/retry-policy.ts';
 import type { Unit } from '../../src/work/unit.ts';
 
 const unit = { failures: 0 } as Unit;

@@ -4,10 +4,10 @@
  * outage: it counts as any other error, but for one in a burst (run-unit.ts), where it may be of what runs beside it.
  */
 import { errorMessage } from '../errors.ts';
-import { classifyError, isContention } from '../work/classify-error.ts';
-import type { HandlerDependencies } from '../work/handler-dependencies.ts';
-import type { ErrorVerdict, Unit } from '../work/unit.ts';
+import { classifyError, isContention } from './classify-error.ts';
+import type { HandlerDependencies } from './handler-dependencies.ts';
 import { type RetryPolicy, retryInMs } from './retry-policy.ts';
+import type { ErrorVerdict, Unit } from './unit.ts';
 
 /** Whose handler it is: `subscription 'mail'`, and when it is tried again. */
 export interface ErrorsOwner {

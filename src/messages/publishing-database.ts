@@ -1,0 +1,27 @@
+/** The database of an attempt, for its handler: its errors are watched, and what is published in it commits with it. */
+import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import type { HandlerErrors } from '../work/handler-errors.ts';
+import { type Publisher, type PublishInContext, publishMessage } from './publish.ts';
+import type { Topics } from './topic.ts';
+import { rememberPublisher } from './trigger-typed-event.ts';
+
+export interface PublishingDatabaseOptions {
+  /** The attempt's. */
+  db: Queryable;
+  schema: string;
+  topics: Topics;
+  errors: HandlerErrors;
+  /** What is published has, where it does not say otherwise. */
+  provenance?: PublishInContext;
+}
+
+export function publishingDatabase({ db: own, schema, topics, errors, provenance }: PublishingDatabaseOptions): {
+  db: Queryable;
+  publish: Publisher['publish'];
+} {
+  const db: Queryable = { query: (text, values) => errors.watch(own.query(text, values)) };
+  const publish: Publisher['publish'] = (topic, payload, options = {}) =>
+    publishMessage(inSchema(db, schema), topics, topic, payload, { ...provenance, ...options });
+  rememberPublisher(db, publish);
+  return { db, publish };
+}
