@@ -447,6 +447,7 @@ describe('looking at jobs', () => {
     const following = (async () => {
       for await (const { state } of job.follow({ pollMs: 5 })) states.push(state);
     })();
+    await until('it has been looked at where it waits', () => states.length > 0);
     await runUntilIdle(tidemark);
     await following;
     expect(states.at(0)).toBe('waiting');
