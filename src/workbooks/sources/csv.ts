@@ -11,7 +11,7 @@ import { readCsv } from '../../spreadsheet/read-csv.ts';
 import { recogniseField } from '../../spreadsheet/recognise-field.ts';
 import { DEFAULT_UNPACK_LIMITS } from '../../spreadsheet/unpack-limits.ts';
 import { defineSource, type SourceContext, type SourcePage } from '../define-source.ts';
-import { SourceChangedError, SourceRefusedError, SourceUnavailableError } from '../source-errors.ts';
+import { SourceChangedError, SourceRefusedError } from '../source-errors.ts';
 import { credentialsOf, httpOptions } from './http-options.ts';
 import { readAgain } from './read-again.ts';
 
