@@ -76,7 +76,7 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
       response: { 200: JobWithDetails, ...problems(404) },
     },
     async handler(request, reply) {
-      const id = requireJob(request.caller, request.params.job);
+      const id = await requireJob(db, request.caller, request.params.job);
       const { waitMs } = request.query;
       if (waitMs > 0) {
         const end = streams.begin(request);
@@ -111,7 +111,7 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
       },
     },
     async handler(request, reply) {
-      const id = requireJob(request.caller, request.params.job);
+      const id = await requireJob(db, request.caller, request.params.job);
       const end = streams.begin(request);
       const over = untilOver(request.raw, reply.raw);
       const first = await readState(id).catch((error) => {
