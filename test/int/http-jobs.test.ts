@@ -128,6 +128,15 @@ describe('enqueueing', () => {
   });
 });
 
+test('a list goes on where its page ended, and nowhere else', async () => {
+  for (const id of ["o'brien", 'b', 'c']) await client.jobs.enqueue('report', { month: '1' }, { id });
+  const first = await client.jobs.list({ limit: 2 });
+  const rest = await client.jobs.list({ limit: 2, before: first.next as string });
+  expect([first, rest].map(({ jobs }) => jobs.map(({ id }) => id))).toEqual([['report:c', 'report:b'], ["report:o'brien"]]);
+  expect(rest.next).toBeUndefined();
+  await expect(client.jobs.list({ before: '2026-99-01 00:00:00+00 job/x' })).rejects.toThrow('is not the place where a page ended');
+});
+
 test('what is enqueued is counted by name, and once', async () => {
   const { token: ofReader } = await makeToken(database, { scopes: ['read'] });
   const enqueued = async () =>
