@@ -69,7 +69,8 @@ begin
     state = v_state, position = v_position, epoch = v_epoch, input = excluded.input, priority = excluded.priority,
     not_before = excluded.not_before, expires_at = excluded.expires_at, actor = excluded.actor,
     correlation_id = excluded.correlation_id, causation_id = excluded.causation_id, attempt = 0, unended = 0, failures = 0, fence = null,
-    claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null, finished_at = null
+    claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null,
+    created_at = now(), begun_at = null, finished_at = null
   where w.state in ('done', 'dead', 'cancelled', 'expired');
   if not found then
     return 'exists';

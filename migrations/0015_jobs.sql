@@ -97,7 +97,7 @@ create trigger job_gone after delete on work for each row when (old.workflow = '
 -- Adds a job. With an id of the caller's or a key it may be one that is there already:
 --   created   a new one
 --   ignored   one that is there; nothing was written
---   replaced  one that waits; it has this input now
+--   replaced  one that waits; it has this input now, and begins from its beginning
 --   full      its actor has p_max_waiting that wait; nothing was written
 -- What has been claimed has its input: for 'replace' and 'debounce' it is running, and what comes then is a new one.
 create function add_job(
@@ -112,6 +112,7 @@ declare
   v_not_before timestamptz := p_not_before;
   v_known job_dedupe;
   v_state text;
+  v_had_begun boolean;
 begin
   id := p_id;
   if p_mode = 'debounce' then
@@ -137,13 +138,20 @@ begin
     end if;
     if p_mode <> 'ignore' and v_state in ('waiting', 'ready') then
       if p_mode = 'debounce' then
-        v_not_before := least(v_not_before, greatest(v_known.first_at + p_max_wait, v_now));
+        v_not_before := least(v_not_before, case when p_max_wait is not null then greatest(v_known.first_at + p_max_wait, v_now) end);
       end if;
+      -- Where it has begun before it begins anew, in an epoch of its own: what was done for the earlier input is nothing to go on from.
       update work w set input = p_input, priority = p_priority, not_before = coalesce(v_not_before, w.not_before), actor = p_actor,
-        correlation_id = p_correlation_id, causation_id = p_causation_id
-      where w.id = 'job/' || p_name || '/' || v_known.job_id and w.state in ('waiting', 'ready');
+        correlation_id = p_correlation_id, causation_id = p_causation_id,
+        epoch = case when w.epoch = w.first_epoch then w.epoch else nextval('work_epoch') end,
+        attempt = 0, failures = 0, unended = 0, progress = null, error = null, begun_at = null
+      where w.id = 'job/' || p_name || '/' || v_known.job_id and w.state in ('waiting', 'ready')
+      returning w.epoch <> w.first_epoch into v_had_begun;
       -- It may have been claimed meanwhile.
       if found then
+        if v_had_begun then
+          perform forget_job('job/' || p_name || '/' || v_known.job_id);
+        end if;
         answer := 'replaced';
         id := v_known.job_id;
         return;
@@ -174,8 +182,9 @@ begin
   end if;
   answer := case add_work('job/' || p_name || '/' || p_id, 'job', p_name, p_ordering_key, p_input => p_input, p_priority => p_priority, p_not_before => v_not_before,
     p_actor => p_actor, p_correlation_id => p_correlation_id, p_causation_id => p_causation_id) when 'added' then 'created' else 'ignored' end;
-  if answer = 'created' and p_key is not null then
-    -- One of that id may have ended longer ago than its window.
+  -- One of that id had ended, and was still kept.
+  if answer = 'created' and exists (
+    select 1 from work w where w.id = 'job/' || p_name || '/' || p_id and w.epoch <> w.first_epoch) then
     perform forget_job('job/' || p_name || '/' || p_id);
   end if;
 end

@@ -20,7 +20,8 @@ export interface JobDedupe {
   key: string;
   /**
    * 'ignore': while one of the key waits or runs, and for `windowMs` after it was enqueued, that one is the answer.
-   * 'replace': one that waits gets this input, priority and actor. One that runs goes on, and this one is new.
+   * 'replace': one that waits, also for another attempt, gets this input, priority and actor, and begins from its beginning. One that runs goes on, and this
+   * one is new.
    * 'debounce': the same, and it begins `windowMs` after the last one was enqueued, at most `maxWaitMs` after the first.
    */
   mode: 'ignore' | 'replace' | 'debounce';

@@ -1,0 +1,80 @@
+/** What a job keeps and what it forgets: put off, given another input, enqueued again over one that has ended. With its database, without Temporal. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createTidemark, defineJob, type EnqueueOptions, type JobContext } from '../../src/index.ts';
+import { runUntilIdle } from '../../src/testing.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+let database: TestDatabase;
+let tidemark: ReturnType<typeof create>;
+let handle: (month: string, context: JobContext) => unknown = () => undefined;
+const report = defineJob({
+  name: 'report',
+  input: z.object({ month: z.string() }),
+  handler: ({ month }, context) => handle(month, context),
+  retry: { attempts: 3, initialMs: 0 },
+});
+const create = () => createTidemark({ db: database.pool, jobs: [report] });
+const enqueue = (options: EnqueueOptions, month = '1') => tidemark.enqueue(report, { month }, options);
+const sql = async (statement: string) => (await database.ownerPool.query(statement)).rows;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  tidemark = create();
+});
+beforeEach(async () => {
+  await sql('delete from tidemark.work; truncate tidemark.job_dedupe');
+});
+afterAll(async () => {
+  await tidemark?.close();
+  await database?.drop();
+});
+
+test('one that may be put off for ever begins a window after the last, however often it is asked for', async () => {
+  const dedupe = { key: 'k', mode: 'debounce', windowMs: 60_000 } as const;
+  const first = await enqueue({ dedupe });
+  for (let again = 0; again < 3; again += 1) {
+    expect(await enqueue({ dedupe })).toMatchObject({ answer: 'replaced', id: first.id });
+    expect(Number((await first.status()).notBefore) - Date.now()).toBeGreaterThan(50_000);
+  }
+});
+
+test('one that has failed and waits for another try begins anew with the input that replaces its own: no step, no attempt, no progress of before', async () => {
+  const dedupe = { key: 'k', mode: 'replace' } as const;
+
+  handle = async (month, { step, progress, attempt }) => {
+    const read = await step('read', () => `rows of ${month}`);
+    if (month === '2') return [read, attempt];
+    await progress(0.9);
+    throw new Error('not yet');
+  };
+  const first = await enqueue({ dedupe });
+  // Between two attempts, as a minute of backoff would show it.
+  await sql(`update tidemark.work set state = 'claimed'; update tidemark.work set state = 'started', attempt = 1, fence = gen_random_uuid(), begun_at = now();
+    insert into tidemark.job_step (work_id, name, result) select id, 'read', '"rows of 1"' from tidemark.work`);
+  await sql(`select tidemark.record_progress(id, epoch, 1, fence, '{"fraction":0.9}') from tidemark.work`);
+  await sql(`select tidemark.release_work(id, epoch, 1, fence, '{"code":"unexpected","message":"not yet"}') from tidemark.work`);
+  expect(await first.status()).toMatchObject({ state: 'waiting', attempt: 1, progress: { fraction: 0.9 } });
+
+  const replaced = await enqueue({ dedupe }, '2');
+  expect(replaced).toMatchObject({ answer: 'replaced', id: first.id });
+  const status = await first.status();
+  expect(status).toMatchObject({ state: 'waiting', attempt: 0, attempts: [] });
+  expect([status.progress, status.error, status.begunAt]).toEqual([undefined, undefined, undefined]);
+  await runUntilIdle(tidemark);
+  expect(await first.result()).toEqual(['rows of 2', 1]);
+});
+
+test('one that is enqueued again over one that has ended begins anew, from now', async () => {
+  handle = async (month, { step }) => step('read', () => `rows of ${month}`);
+  await sql(`select tidemark.enqueue_job('report', 'nightly', '{"month":"1"}')`);
+  await runUntilIdle(tidemark);
+  await sql(`update tidemark.work set created_at = created_at - interval '8 days', begun_at = begun_at - interval '8 days'`);
+  await sql(`select tidemark.enqueue_job('report', 'nightly', '{"month":"2"}')`);
+  const job = tidemark.job('report:nightly');
+  const { enqueuedAt, begunAt } = await job.status();
+  expect(Date.now() - Number(enqueuedAt)).toBeLessThan(60_000);
+  expect(begunAt).toBeUndefined();
+  await runUntilIdle(tidemark);
+  expect(await job.result()).toBe('rows of 2');
+});
