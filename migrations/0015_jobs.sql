@@ -219,23 +219,28 @@ create trigger job_attempt_failed after update of failures, state on work
   for each row when (new.workflow = 'job' and new.error is not null and (new.failures > old.failures or new.state = 'dead' and old.state <> 'dead'))
   execute function keep_failed_attempt();
 
--- A job has ended: whoever subscribes to that is told, in the same transaction.
+-- A job has ended: whoever subscribes to that is told, in the same transaction. Written as text, so that its result arrives as it is kept: its nulls, and what
+-- no text of Postgres holds.
 create function publish_job_end() returns trigger language plpgsql set search_path from current as $$
 declare
   v_topic text := case new.state when 'done' then 'job.completed' else 'job.failed' end;
 begin
   if exists (select 1 from subscription s where s.topic = v_topic and s.enabled) then
     perform publish_message(v_topic,
-      json_strip_nulls(json_build_object(
-        'name', new.group_name, 'id', substr(new.id, length('job/' || new.group_name || '/') + 1), 'actor', new.actor, 'attempts', new.attempt,
-        'result', new.result, 'error', case when new.state = 'dead' then json_build_object('code', new.error ->> 'code', 'message', new.error ->> 'message') end)),
+      ('{' || concat_ws(', ',
+        '"name": ' || to_json(new.group_name), '"id": ' || to_json(substr(new.id, length('job/' || new.group_name || '/') + 1)),
+        '"actor": ' || to_json(new.actor), '"attempts": ' || new.attempt, '"result": ' || new.result,
+        case when new.state = 'dead' then
+          '"error": ' || json_build_object('code', new.error ->> 'code', 'message', new.error ->> 'message') end) || '}')::json,
       p_actor => new.actor, p_correlation_id => new.correlation_id, p_causation_id => new.id);
   end if;
   return null;
 end
 $$;
+-- Not of Tidemark's own: nobody has asked for them, and a subscriber that fails at being told of a death would be told of that for ever.
 create trigger job_ended after update of state on work
-  for each row when (new.workflow = 'job' and new.state in ('done', 'dead') and old.state <> new.state) execute function publish_job_end();
+  for each row when (new.workflow = 'job' and new.state in ('done', 'dead') and old.state <> new.state and new.group_name not in ('collect-garbage', 'on-dead'))
+  execute function publish_job_end();
 
 -- Cancels a job wherever it is; a running attempt changes nothing from here on. The state that it had; null: it had ended, or there is none.
 create function cancel_job(p_work_id text) returns text language plpgsql set search_path from current as $$

@@ -1,7 +1,16 @@
 /** What a job keeps and what it forgets: put off, given another input, enqueued again over one that has ended. With its database, without Temporal. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createTidemark, defineJob, type EnqueueOptions, type JobContext } from '../../src/index.ts';
+import {
+  applySubscriptions,
+  createTidemark,
+  defineJob,
+  defineWorker,
+  type EnqueueOptions,
+  type JobContext,
+  jobTopics,
+  NonRetryableError,
+} from '../../src/index.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -14,15 +23,21 @@ const report = defineJob({
   handler: ({ month }, context) => handle(month, context),
   retry: { attempts: 3, initialMs: 0 },
 });
-const create = () => createTidemark({ db: database.pool, jobs: [report] });
+const told: { topic: string; data: { name: string; result?: unknown } }[] = [];
+const workers = (['job.completed', 'job.failed'] as const).map((topic) =>
+  defineWorker(jobTopics, { topic, subscription: `told-${topic}`, handler: ({ data }) => void told.push({ topic, data }) }),
+);
+const create = () => createTidemark({ db: database.pool, jobs: [report], workers });
 const enqueue = (options: EnqueueOptions, month = '1') => tidemark.enqueue(report, { month }, options);
 const sql = async (statement: string) => (await database.ownerPool.query(statement)).rows;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   tidemark = create();
+  await applySubscriptions(database.db, workers);
 });
 beforeEach(async () => {
+  told.length = 0;
   await sql('delete from tidemark.work; truncate tidemark.job_dedupe');
 });
 afterAll(async () => {
@@ -77,4 +92,38 @@ test('one that is enqueued again over one that has ended begins anew, from now',
   expect(begunAt).toBeUndefined();
   await runUntilIdle(tidemark);
   expect(await job.result()).toBe('rows of 2');
+});
+
+test.each([{ total: null, rows: 3 }, null, { text: 'a\0b', half: '\ud800' }])(
+  'whoever is told of an end has the result as it is kept: %j',
+  async (result) => {
+    handle = () => result;
+    const job = await enqueue({ actor: 'ann' });
+    await runUntilIdle(tidemark);
+    expect(await job.result()).toEqual(result ?? undefined);
+    expect(told).toEqual([
+      { topic: 'job.completed', data: { name: 'report', id: job.id.slice('report:'.length), actor: 'ann', attempts: 1, result } },
+    ]);
+  },
+);
+
+test('an end without a result, and one that is a death, are told without what they do not have', async () => {
+  handle = (month) => {
+    if (month === 'bad') throw new NonRetryableError('broken');
+  };
+  await enqueue({});
+  await enqueue({}, 'bad');
+  await runUntilIdle(tidemark);
+  const data = told.map(({ data }) => Object.keys(data).sort().join(' '));
+  expect(data.sort()).toEqual(['attempts error id name', 'attempts id name']);
+});
+
+test('nobody is told of the ends of what Tidemark does for itself', async () => {
+  for (const group of ['on-dead', 'collect-garbage']) {
+    await sql(`insert into tidemark.work_group (name) values ('${group}') on conflict do nothing;
+      select tidemark.add_work('job/${group}/1', 'job', '${group}'), tidemark.add_work('job/${group}/2', 'job', '${group}')`);
+  }
+  await sql(`update tidemark.work set state = 'claimed'; update tidemark.work set state = 'started';
+    update tidemark.work set state = case when id like '%/1' then 'done' else 'dead' end, error = '{"code":"x","message":"x"}', finished_at = now()`);
+  expect(await sql(`select 1 from tidemark.message where data::text ~ '"(on-dead|collect-garbage)"'`)).toEqual([]);
 });
