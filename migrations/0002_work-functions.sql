@@ -38,7 +38,8 @@ $$;
 create function add_work(
   p_id text, p_workflow text, p_group text, p_key text default null, p_log_id text default null, p_sequence_id bigint default null,
   p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null, p_expires_at timestamptz default null,
-  p_actor text default null, p_correlation_id text default null, p_causation_id text default null
+  p_actor text default null, p_correlation_id text default null, p_causation_id text default null,
+  p_fairness_key text default null, p_turn timestamptz default null
 ) returns text language plpgsql set search_path from current as $$
 declare
   v_epoch bigint := nextval('work_epoch');
@@ -61,14 +62,14 @@ begin
   end if;
   insert into work as w (
     id, workflow, log_id, sequence_id, input, state, group_name, ordering_key, position, priority, not_before, expires_at,
-    epoch, first_epoch, actor, correlation_id, causation_id)
+    epoch, first_epoch, actor, correlation_id, causation_id, fairness_key, turn)
   values (
     p_id, p_workflow, p_log_id, p_sequence_id, p_input, v_state, p_group, p_key, v_position, p_priority, coalesce(p_not_before, now()), p_expires_at,
-    v_epoch, v_epoch, p_actor, p_correlation_id, p_causation_id)
+    v_epoch, v_epoch, p_actor, p_correlation_id, p_causation_id, p_fairness_key, p_turn)
   on conflict (id) do update set
     state = v_state, position = v_position, epoch = v_epoch, input = excluded.input, priority = excluded.priority,
     not_before = excluded.not_before, expires_at = excluded.expires_at, actor = excluded.actor,
-    correlation_id = excluded.correlation_id, causation_id = excluded.causation_id, attempt = 0, unended = 0, failures = 0, fence = null,
+    correlation_id = excluded.correlation_id, causation_id = excluded.causation_id, fairness_key = excluded.fairness_key, turn = excluded.turn, attempt = 0, unended = 0, failures = 0, fence = null,
     claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null,
     created_at = now(), begun_at = null, finished_at = null
   where w.state in ('done', 'dead', 'cancelled', 'expired');

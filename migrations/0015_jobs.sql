@@ -4,8 +4,60 @@
 alter table work_group add column keep_dead integer check (keep_dead >= 0);
 comment on column work_group.keep_dead is 'Dead units beyond the newest so many are pruned. Null: they stay until redriven or discarded.';
 
-create index work_job on work (group_name, created_at, id) where workflow = 'job';
 create index work_job_actor on work (group_name, actor) where workflow = 'job' and state in ('waiting', 'ready');
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- Turns: docs/decisions/0029-jobs-take-turns.md
+-- ---------------------------------------------------------------------------------------------------------------
+
+create index work_turn on work (group_name, priority, fairness_key, turn) where state = 'ready' and turn is not null;
+-- What has come back, was redriven or put off: few.
+create index work_turn_due on work (not_before) where state = 'ready' and fairness_key is not null and turn is distinct from not_before;
+
+-- Where the next job of a key stands: right behind the first that waits, or right behind the last of its own that waits. So keys take turns however
+-- many jobs each has. Null: none with a key waits, first come first served. Locks nothing: what two transactions enqueue at once may stand at one place.
+create function next_job_turn(p_group text, p_key text, p_priority smallint) returns timestamptz language plpgsql set search_path from current as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_first timestamptz;
+  v_last timestamptz;
+begin
+  if p_key = '' and not exists (
+    select 1 from work w where w.state = 'ready' and w.turn is not null and w.group_name = p_group and w.priority = p_priority and w.fairness_key > '') then
+    return null;
+  end if;
+  select w.not_before into v_first from work w
+  where w.state = 'ready' and w.group_name = p_group and w.priority = p_priority order by w.not_before limit 1;
+  select w.turn into v_last from work w
+  where w.state = 'ready' and w.turn is not null and w.group_name = p_group and w.priority = p_priority and w.fairness_key = p_key
+  order by w.turn desc limit 1;
+  return least(greatest(least(v_first, v_now), v_last + interval '1 microsecond'), v_now);
+end
+$$;
+
+-- Jobs whose time has come by the clock (another attempt, redriven, put off) take their turn as if they were enqueued now: by the clock they would stand
+-- behind all that is enqueued after them for as long as there is a backlog. At most p_limit.
+create function take_job_turns(p_limit integer) returns bigint language plpgsql set search_path from current as $$
+declare
+  v record;
+  v_count bigint := 0;
+begin
+  for v in
+    select w.id, w.group_name, w.fairness_key, w.priority, w.not_before from work w
+    where w.state = 'ready' and w.fairness_key is not null and w.turn is distinct from w.not_before and w.not_before <= clock_timestamp()
+    order by w.not_before limit p_limit for update skip locked
+  loop
+    update work w set turn = t.turn, not_before = t.turn
+    from (select coalesce(next_job_turn(v.group_name, v.fairness_key, v.priority), v.not_before) as turn) t where w.id = v.id;
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end
+$$;
+
+-- ---------------------------------------------------------------------------------------------------------------
+-- What is kept beside a job's unit
+-- ---------------------------------------------------------------------------------------------------------------
 
 create table job_attempt (
   id bigint generated always as identity primary key,
@@ -51,34 +103,6 @@ comment on table job_dedupe is 'What was enqueued under a key, or with an id of 
 comment on column job_dedupe.first_at is 'When the one that waits was enqueued: what is put off is put off from here.';
 create index job_dedupe_until on job_dedupe (until);
 
-create table job_turn (
-  group_name text not null,
-  fairness_key text not null,
-  turn timestamptz not null,
-  primary key (group_name, fairness_key)
-);
-comment on table job_turn is 'The place that the newest job of each fairness key has in the order of its group. Empty for groups whose jobs have no keys.';
-
--- Where the next job of a key stands: right behind the first that waits, or right behind the key's own last one. So keys take turns however many
--- jobs each has. Those without a key share one. Null: the group has no keys, first come first served.
-create function take_job_turn(p_group text, p_key text, p_priority smallint) returns timestamptz language plpgsql set search_path from current as $$
-declare
-  v_first timestamptz;
-  v_turn timestamptz;
-begin
-  if p_key is null and not exists (select 1 from job_turn t where t.group_name = p_group) then
-    return null;
-  end if;
-  select least(w.not_before, clock_timestamp()) into v_first from work w
-  where w.group_name = p_group and w.priority = p_priority and w.state = 'ready' order by w.not_before limit 1;
-  v_first := coalesce(v_first, clock_timestamp());
-  insert into job_turn as t (group_name, fairness_key, turn) values (p_group, coalesce(p_key, ''), v_first)
-  on conflict (group_name, fairness_key) do update set turn = greatest(t.turn + interval '1 microsecond', v_first)
-  returning turn into v_turn;
-  return least(v_turn, clock_timestamp());
-end
-$$;
-
 -- What is known of an earlier life goes: the job begins from its beginning.
 create function forget_job(p_work_id text) returns void language sql set search_path from current as $$
   delete from job_attempt where work_id = p_work_id;
@@ -113,6 +137,7 @@ declare
   v_known job_dedupe;
   v_state text;
   v_had_begun boolean;
+  v_turn timestamptz;
 begin
   id := p_id;
   if p_mode = 'debounce' then
@@ -178,10 +203,12 @@ begin
     insert into work_group (name) values (p_name) on conflict do nothing;
   end if;
   if v_not_before is null or v_not_before <= v_now then
-    v_not_before := coalesce(take_job_turn(p_name, p_fairness_key, p_priority), v_not_before);
+    v_turn := coalesce(next_job_turn(p_name, coalesce(p_fairness_key, ''), p_priority), v_not_before, now());
+    v_not_before := v_turn;
   end if;
   answer := case add_work('job/' || p_name || '/' || p_id, 'job', p_name, p_ordering_key, p_input => p_input, p_priority => p_priority, p_not_before => v_not_before,
-    p_actor => p_actor, p_correlation_id => p_correlation_id, p_causation_id => p_causation_id) when 'added' then 'created' else 'ignored' end;
+    p_actor => p_actor, p_correlation_id => p_correlation_id, p_causation_id => p_causation_id, p_fairness_key => coalesce(p_fairness_key, ''), p_turn => v_turn)
+    when 'added' then 'created' else 'ignored' end;
   -- One of that id had ended, and was still kept.
   if answer = 'created' and exists (
     select 1 from work w where w.id = 'job/' || p_name || '/' || p_id and w.epoch <> w.first_epoch) then
@@ -354,7 +381,7 @@ begin
 end
 $$;
 
--- Dead units beyond the newest keep_dead of their group, keys whose window is over, turns that are past. At most p_limit of each.
+-- Dead units beyond the newest keep_dead of their group, keys whose window is over. At most p_limit of each.
 create function prune_jobs(p_limit integer) returns bigint language plpgsql set search_path from current as $$
 declare
   v_count bigint;
@@ -374,10 +401,6 @@ begin
     select d.name, d.key from job_dedupe d where d.until < clock_timestamp() and not exists (
       select 1 from work w where w.id = 'job/' || d.name || '/' || d.job_id and w.state in ('waiting', 'ready', 'claimed', 'started'))
     limit p_limit for update of d skip locked);
-  delete from job_turn where (group_name, fairness_key) in (
-    select t.group_name, t.fairness_key from job_turn t where t.turn < clock_timestamp() - interval '1 day' and not exists (
-      select 1 from work w where w.group_name = t.group_name and w.state = 'ready')
-    limit p_limit for update of t skip locked);
   return v_count;
 end
 $$;

@@ -1,4 +1,5 @@
 /** What a job keeps and what it forgets: put off, given another input, enqueued again over one that has ended. With its database, without Temporal. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -13,6 +14,7 @@ import {
 } from '../../src/index.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
 
 let database: TestDatabase;
 let tidemark: ReturnType<typeof create>;
@@ -126,4 +128,76 @@ test('nobody is told of the ends of what Tidemark does for itself', async () => 
   await sql(`update tidemark.work set state = 'claimed'; update tidemark.work set state = 'started';
     update tidemark.work set state = case when id like '%/1' then 'done' else 'dead' end, error = '{"code":"x","message":"x"}', finished_at = now()`);
   expect(await sql(`select 1 from tidemark.message where data::text ~ '"(on-dead|collect-garbage)"'`)).toEqual([]);
+});
+
+const take = () => sql('select tidemark.take_job_turns(5000)');
+const ask = async (key: string | undefined, options: EnqueueOptions = {}) =>
+  enqueue({ ...(key === undefined ? {} : { fairnessKey: key }), ...options });
+const positionOf = async (job: { status(): Promise<{ position?: number }> }) => (await job.status()).position ?? Number.NaN;
+async function backlogOf(key: string, jobs = 200, priority = 0): Promise<void> {
+  await sql(`select count(tidemark.enqueue_job('report', '${key}-' || ${priority + 200} || '-' || n, '{"month":"1"}', ${priority}::smallint, p_fairness_key => '${key}'))
+    from generate_series(1, ${jobs}) n`);
+}
+/** What a worker does to it: another attempt, now. */
+async function failOnce(job: { id: string }): Promise<void> {
+  const id = `job/${job.id.replace(':', '/')}`;
+  await sql(`update tidemark.work set state = 'claimed' where id = '${id}';
+    update tidemark.work set state = 'started', attempt = 1, fence = gen_random_uuid() where id = '${id}';
+    select tidemark.release_work(id, epoch, 1, fence, '{"code":"x","message":"x"}') from tidemark.work where id = '${id}'`);
+}
+
+test('one that is tried again, was redriven, or whose time has come takes its turn; it does not stand behind all of another key', async () => {
+  await backlogOf('ann');
+  const failed = await ask('bob');
+  await failOnce(failed);
+  const dead = await ask('cat', { id: 'dead' });
+  await sql(`update tidemark.work set state = 'claimed' where id = 'job/report/dead'; update tidemark.work set state = 'started' where id = 'job/report/dead';
+    update tidemark.work set state = 'dead', error = '{"code":"x","message":"x"}', finished_at = now() where id = 'job/report/dead'`);
+  expect(await dead.redrive()).toBe(true);
+  const notBefore = new Date(Date.now() + 300);
+  const [soon, keyless] = [await ask('dan', { notBefore }), await ask(undefined, { notBefore })];
+  const later = await ask('eve', { notBefore: new Date(Date.now() + 3_600_000) });
+  await until('their time', () => Date.now() > Number(notBefore) + 5);
+  await take();
+  for (const job of [failed, dead, soon, keyless]) expect(await positionOf(job)).toBeLessThan(8);
+  expect(Number((await later.status()).notBefore)).toBeGreaterThan(Date.now() + 3_000_000);
+});
+
+test('many of one key that come back take their turn behind the waiting ones of their own, one behind the other', async () => {
+  await backlogOf('ann', 100);
+  const failed = [await ask('ann'), await ask('ann')];
+  const of = await ask('bob');
+  for (const job of failed) await failOnce(job);
+  await take();
+  expect(await positionOf(of)).toBeLessThan(3);
+  expect(await Promise.all(failed.map(positionOf))).toEqual([101, 102]);
+});
+
+test('keys take turns within each priority: a backlog of one does not put a key behind in another', async () => {
+  await backlogOf('ann', 50, 5);
+  await ask('bob', { priority: 0 });
+  const late = await ask('bob', { priority: 5 });
+  await backlogOf('ann', 50, 5);
+  expect(await positionOf(late)).toBeLessThan(4);
+});
+
+test('what has no key is first come, first served, also after another attempt', async () => {
+  const [first, second] = [await ask(undefined), await ask(undefined)];
+  await failOnce(first);
+  const third = await ask(undefined);
+  await take();
+  expect(await Promise.all([second, first, third].map(positionOf))).toEqual([0, 1, 2]);
+  expect(await second.runNow()).toBe(true);
+  expect(await third.runNow()).toBe(true);
+  await take();
+  expect(await Promise.all([second, third, first].map(positionOf))).toEqual([0, 1, 2]);
+});
+
+test('enqueueing waits for nobody who enqueues of the same key and has not committed', async () => {
+  await backlogOf('ann', 3);
+  await tidemark.transaction(async ({ enqueue: enqueueHere }) => {
+    for (const fairnessKey of ['ann', 'bob']) await enqueueHere(report, { month: '1' }, { fairnessKey });
+    const elsewhere = Promise.all([ask('bob'), ask('ann'), ask(undefined)]);
+    expect(await Promise.race([elsewhere.then(() => 'enqueued'), delay(5_000, 'waits')])).toBe('enqueued');
+  });
 });

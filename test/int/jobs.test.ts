@@ -56,7 +56,7 @@ beforeEach(async () => {
   told.length = 0;
   handle = () => undefined;
   await database.ownerPool.query(
-    'truncate public.effect, tidemark.work_decision; delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.job_turn',
+    'truncate public.effect, tidemark.work_decision; delete from tidemark.work; truncate tidemark.job_dedupe',
   );
 });
 afterAll(async () => {
