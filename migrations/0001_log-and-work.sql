@@ -80,6 +80,9 @@ comment on column logs.snapshot_mark is 'Newest entry that has, or was asked for
 comment on column logs.compact_every is 'Entries held at which a snapshot by policy becomes a compaction.';
 comment on column logs.compact_mark is 'Newest entry that was asked for a compaction, or had one. The policy counts from here, or from the first entry held.';
 
+-- Whether a name is one of a log type.
+create index logs_type on logs (type);
+
 create function log_group() returns trigger language plpgsql set search_path from current as $$
 begin
   insert into work_group (name) values (new.type) on conflict do nothing;

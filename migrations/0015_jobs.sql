@@ -217,21 +217,73 @@ begin
 end
 $$;
 
--- Enqueues a job that an application has defined: see add_job.
+-- Whether it is as encodeURIComponent writes an id: each id has one such text, and none of Tidemark's lists stumbles over it.
+create function is_job_id(p_id text) returns boolean immutable language plpgsql as $$
+begin
+  if p_id !~ '^([A-Za-z0-9_.!~*''()-]|%(0[1-9A-F]|1[0-9A-F]|2[02-6BCF]|3[A-F]|40|5[B-E]|60|7[BCDF]|[89A-F][0-9A-F]))+$' then
+    return false;
+  end if;
+  if p_id ~ '%[89A-F]' then
+    perform convert_from(decode(string_agg(case when c[1] like '\%%' then substr(c[1], 2) else to_hex(ascii(c[1])) end, '' order by n), 'hex'), 'utf8')
+    from regexp_matches(p_id, '%..|.', 'g') with ordinality m (c, n);
+  end if;
+  return true;
+exception when character_not_in_repertoire then
+  return false;
+end
+$$;
+
+-- Enqueues a job that an application has defined: see add_job. For services that may do that and nothing else, in any language, so what they give is checked.
+--   p_id     percent-encoded as encodeURIComponent does
+--   p_input  as the job's schema takes it; what it refuses is dead at its first attempt
+--   p_key    'key/' and a dedupe key; or 'id/' and p_id, with p_mode 'ignore': the id names this job for p_window, however long it is kept
 create function enqueue_job(
   p_name text, p_id text, p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null,
   p_fairness_key text default null, p_key text default null, p_mode text default null, p_window interval default null,
   p_max_wait interval default null, p_max_waiting integer default null,
-  p_actor text default null, p_correlation_id text default null, p_causation_id text default null, p_ordering_key text default null,
+  p_actor text default null, p_correlation_id text default null, p_causation_id text default null,
   out answer text, out id text
 ) language plpgsql set search_path from current as $$
+declare
+  v_wrong text;
 begin
+  v_wrong := case
+    when p_name is null or p_name !~ '^[a-z0-9][a-z0-9._-]{0,99}$' then
+      format('Job %L has no name that can be used: give [a-z0-9][a-z0-9._-]{0,99}', p_name)
+    when p_id is null or not is_job_id(p_id) then
+      format('The id %L of a job %L cannot be used: write it as encodeURIComponent does, all but A-Z a-z 0-9 - _ . ! ~ * '' ( ) percent-encoded', left(p_id, 60), p_name)
+    when octet_length('job/' || p_name || '/' || p_id) > 500 then
+      format('The id %L of a job cannot be used: job/<name>/<id> is at most 500 bytes', left(p_id, 60))
+    when octet_length(p_input::text) > 262144 then
+      format('The input of a job is %s bytes; the limit is 262144. Write it to a table and give its id', octet_length(p_input::text))
+    when p_priority not between -100 and 100 then format('priority %s cannot be used: give -100 to 100', p_priority)
+    when not isfinite(p_not_before) then format('p_not_before %s cannot be used: give a time', p_not_before)
+    when length(p_fairness_key) > 200 then format('A fairness key of %s characters cannot be used: give at most 200', length(p_fairness_key))
+    when p_key is null and (p_mode is not null or p_window is not null or p_max_wait is not null) then
+      'p_mode without p_key says nothing, nor do p_window and p_max_wait: give p_key'
+    when p_key is null then null
+    when not (p_key like 'key/_%' and length(p_key) <= 504 or p_key = 'id/' || p_id and p_mode is not distinct from 'ignore') then
+      format('p_key %L cannot be used: give ''key/'' and 1 to 500 characters, or ''id/'' and the id with p_mode ''ignore''', left(p_key, 60))
+    when p_mode is null or p_mode not in ('ignore', 'replace', 'debounce') then
+      format('p_mode %L cannot be used: give ignore, replace or debounce', p_mode)
+    when p_mode = 'debounce' and p_window is null then 'p_mode ''debounce'' needs p_window'
+    when p_window not between interval '1 millisecond' and interval '366 days' then
+      format('p_window %s cannot be used: give 1 ms to 366 days', p_window)
+    when p_max_wait not between interval '1 millisecond' and interval '366 days' then
+      format('p_max_wait %s cannot be used: give 1 ms to 366 days', p_max_wait)
+  end;
+  if v_wrong is not null then
+    raise exception '%.', v_wrong using errcode = 'invalid_parameter_value';
+  end if;
   if p_name in ('collect-garbage', 'on-dead') then
     raise exception 'Job ''%'' is one of Tidemark''s own: it is not enqueued.', p_name using errcode = 'insufficient_privilege';
   end if;
+  if exists (select 1 from subscription s where s.name = p_name) or exists (select 1 from logs l where l.type = p_name) then
+    raise exception '''%'' is a subscription or a log type: no job has its name.', p_name using errcode = 'insufficient_privilege';
+  end if;
   select a.answer, a.id into answer, id from add_job(
     p_name, p_id, p_input, p_priority, p_not_before, p_fairness_key, p_key, p_mode, p_window, p_max_wait, p_max_waiting,
-    p_actor, p_correlation_id, p_causation_id, p_ordering_key) a;
+    p_actor, p_correlation_id, p_causation_id) a;
 end
 $$;
 
