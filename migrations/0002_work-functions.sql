@@ -1065,17 +1065,26 @@ begin
 end
 $$;
 
--- Finished units beyond the newest keep_finished of their group, oldest first; dead ones stay until discarded. At most p_limit.
--- How many ended when is kept for a day (work_tally).
+-- Finished units beyond the newest keep_finished of their group; dead ones stay until discarded. At most p_limit. Somebody may wait for a job: of those
+-- (keep_dead is set) none goes within a minute of its end. How many ended when is kept for a day (work_tally).
 create function prune_work(p_limit integer) returns bigint language plpgsql set search_path from current as $$
 declare
   v_count bigint;
 begin
   with old as (
-    select o.id from work_group g cross join lateral (
+    select o.id from (
+      select g.name, g.keep_finished, case when g.keep_dead is null then 'infinity' else clock_timestamp() - interval '1 minute' end as ended_before
+      from work_group g
+    ) g
+    cross join lateral (
+      select count(*) as units from (
+        select 1 from work w where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired') and w.finished_at >= g.ended_before
+        limit g.keep_finished) y
+    ) young
+    cross join lateral (
       select w.id from work w
-      where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired')
-      order by w.finished_at desc offset g.keep_finished limit p_limit
+      where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired') and w.finished_at < g.ended_before
+      order by w.finished_at desc offset g.keep_finished - young.units limit p_limit
     ) o limit p_limit
   ), locked as (
     select w.id from work w join old o on o.id = w.id where w.state in ('done', 'cancelled', 'expired') for update of w skip locked

@@ -4,6 +4,8 @@
 alter table work_group add column keep_dead integer check (keep_dead >= 0);
 comment on column work_group.keep_dead is 'Dead units beyond the newest so many are pruned. Null: they stay until redriven or discarded.';
 
+-- The newest of them are kept, and counted by when they ended.
+create index work_dead_finished on work (group_name, finished_at) where state = 'dead';
 create index work_job_actor on work (group_name, actor) where workflow = 'job' and state in ('waiting', 'ready');
 
 -- ---------------------------------------------------------------------------------------------------------------
@@ -97,11 +99,13 @@ create table job_dedupe (
   job_id text not null,
   first_at timestamptz not null default clock_timestamp(),
   until timestamptz not null,
+  prune_after timestamptz not null,
   primary key (name, key)
 );
 comment on table job_dedupe is 'What was enqueued under a key, or with an id of the caller''s: within its window it is the same job, however long the finished one is kept.';
 comment on column job_dedupe.first_at is 'When the one that waits was enqueued: what is put off is put off from here.';
-create index job_dedupe_until on job_dedupe (until);
+comment on column job_dedupe.prune_after is 'A minute after until, so that who has just moved it is seen. Looked at then: while its job waits or runs it is put off.';
+create index job_dedupe_prune_after on job_dedupe (prune_after);
 
 -- What is known of an earlier life goes: the job begins from its beginning.
 create function forget_job(p_work_id text) returns void language sql set search_path from current as $$
@@ -133,6 +137,7 @@ create function add_job(
 ) language plpgsql set search_path from current as $$
 declare
   v_now timestamptz := clock_timestamp();
+  v_until timestamptz := v_now + coalesce(p_window, interval '0');
   v_not_before timestamptz := p_not_before;
   v_known job_dedupe;
   v_state text;
@@ -145,8 +150,8 @@ begin
   end if;
   if p_key is not null then
     loop
-      insert into job_dedupe as d (name, key, job_id, until)
-      values (p_name, p_key, p_id, v_now + coalesce(p_window, interval '0'))
+      insert into job_dedupe as d (name, key, job_id, until, prune_after)
+      values (p_name, p_key, p_id, v_until, v_until + interval '1 minute')
       on conflict do nothing;
       exit when found;
       select * into v_known from job_dedupe d where d.name = p_name and d.key = p_key for update;
@@ -196,7 +201,7 @@ begin
     return;
   end if;
   if v_known.job_id is not null then
-    update job_dedupe d set job_id = p_id, first_at = v_now, until = v_now + coalesce(p_window, interval '0')
+    update job_dedupe d set job_id = p_id, first_at = v_now, until = v_until, prune_after = v_until + interval '1 minute'
     where d.name = p_name and d.key = p_key;
   end if;
   if not exists (select 1 from work_group g where g.name = p_name) then
@@ -433,26 +438,45 @@ begin
 end
 $$;
 
--- Dead units beyond the newest keep_dead of their group, keys whose window is over. At most p_limit of each.
+-- Dead units beyond the newest keep_dead of their group that ended more than a minute ago, and keys whose window is over. At most p_limit of each.
 create function prune_jobs(p_limit integer) returns bigint language plpgsql set search_path from current as $$
 declare
   v_count bigint;
+  v_before timestamptz := clock_timestamp() - interval '1 minute';
 begin
   with old as (
-    select o.id from work_group g cross join lateral (
-      select w.id from work w where w.group_name = g.name and w.state = 'dead' order by w.finished_at desc offset g.keep_dead limit p_limit
+    select o.id from work_group g
+    cross join lateral (
+      select count(*) as units from (
+        select 1 from work w where w.group_name = g.name and w.state = 'dead' and w.finished_at >= v_before limit g.keep_dead) y
+    ) young
+    cross join lateral (
+      select w.id from work w where w.group_name = g.name and w.state = 'dead' and w.finished_at < v_before
+      order by w.finished_at desc offset g.keep_dead - young.units limit p_limit
     ) o where g.keep_dead is not null limit p_limit
   ), locked as (
     select w.id from work w join old o on o.id = w.id where w.state = 'dead' for update of w skip locked
   ), pruned as (
-    delete from work w using locked l where w.id = l.id returning 1
+    delete from work w using locked l where w.id = l.id returning w.group_name, w.state, w.created_at, w.finished_at
+  ), tallied as (
+    insert into work_tally as t (minute, group_name, state, bucket, units)
+    select date_trunc('minute', p.finished_at), p.group_name, p.state, duration_bucket(p.created_at, p.finished_at), count(*)
+    from pruned p where p.finished_at > clock_timestamp() - interval '1 day'
+    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+    on conflict (minute, group_name, state, bucket, part) do update set units = t.units + excluded.units
   )
   select count(*) into v_count from pruned;
   perform prune_schedule_firings(p_limit);
-  delete from job_dedupe where (name, key) in (
-    select d.name, d.key from job_dedupe d where d.until < clock_timestamp() and not exists (
-      select 1 from work w where w.id = 'job/' || d.name || '/' || d.job_id and w.state in ('waiting', 'ready', 'claimed', 'started'))
-    limit p_limit for update of d skip locked);
+  with due as materialized (
+    select d.name, d.key, d.job_id from job_dedupe d where d.prune_after < clock_timestamp()
+    order by d.prune_after limit p_limit for update skip locked
+  ), live as materialized (
+    select d.name, d.key from due d join work w on w.id = 'job/' || d.name || '/' || d.job_id and w.state in ('waiting', 'ready', 'claimed', 'started')
+  ), put_off as (
+    update job_dedupe d set prune_after = clock_timestamp() + interval '10 minutes' from live l where d.name = l.name and d.key = l.key
+  )
+  delete from job_dedupe d using due u
+  where d.name = u.name and d.key = u.key and not exists (select 1 from live l where l.name = d.name and l.key = d.key);
   return v_count;
 end
 $$;

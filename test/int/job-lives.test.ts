@@ -13,6 +13,7 @@ import {
   NonRetryableError,
 } from '../../src/index.ts';
 import { runUntilIdle } from '../../src/testing.ts';
+import { workThroughput } from '../../src/work/throughput.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
@@ -200,4 +201,70 @@ test('enqueueing waits for nobody who enqueues of the same key and has not commi
     const elsewhere = Promise.all([ask('bob'), ask('ann'), ask(undefined)]);
     expect(await Promise.race([elsewhere.then(() => 'enqueued'), delay(5_000, 'waits')])).toBe('enqueued');
   });
+});
+
+/** Jobs that have ended, `ageMs` ago. */
+async function ended(state: 'done' | 'dead', jobs: number, ageMs = 0): Promise<void> {
+  await sql(`select count(tidemark.enqueue_job('report', gen_random_uuid()::text, '{"month":"1"}')) from generate_series(1, ${jobs});
+    update tidemark.work set state = 'claimed' where state = 'ready' and workflow = 'job';
+    update tidemark.work set state = 'started' where state = 'claimed';
+    update tidemark.work set state = '${state}', error = case when '${state}' = 'dead' then json_build_object('code', 'x', 'message', 'x') end,
+      finished_at = clock_timestamp() - interval '${ageMs} ms' where state = 'started'`);
+}
+const prune = (most = 100) => sql(`select tidemark.prune_work(${most}), tidemark.prune_jobs(${most})`);
+const statesOf = async () =>
+  (await sql(`select state from tidemark.work where workflow = 'job' order by 1`)).map(({ state }) => state).join(' ');
+
+test('one that ended within a minute is there for whoever waits for it, however few are kept', async () => {
+  await sql(`insert into tidemark.work_group (name, keep_finished, keep_dead) values ('report', 2, 1)
+    on conflict (name) do update set keep_finished = 2, keep_dead = 1`);
+  for (const state of ['done', 'dead'] as const) await ended(state, 3, 61_000);
+  await prune();
+  expect(await statesOf()).toBe('dead done done');
+  for (const state of ['done', 'dead'] as const) await ended(state, 3);
+  await prune();
+  // Those of a minute ago are not among the newest any more.
+  expect(await statesOf()).toBe('dead dead dead done done done');
+  await sql(`update tidemark.work set finished_at = finished_at - interval '61 seconds'`);
+  await prune();
+  expect(await statesOf()).toBe('dead done done');
+});
+
+test('many that have just ended do not keep older ones from being pruned, a few at a time', async () => {
+  await sql(`insert into tidemark.work_group (name, keep_finished, keep_dead) values ('report', 1, 1)
+    on conflict (name) do update set keep_finished = 1, keep_dead = 1`);
+  for (const state of ['done', 'dead'] as const) {
+    await ended(state, 4, 61_000);
+    await ended(state, 8);
+    for (let sweep = 0; sweep < 2; sweep += 1) await prune(2);
+    expect((await sql(`select count(*)::integer as jobs from tidemark.work where state = '${state}'`))[0].jobs).toBe(8);
+  }
+});
+
+test('dead ones that are pruned have died all the same: throughput counts them', async () => {
+  await sql(`insert into tidemark.work_group (name, keep_dead) values ('report', 1) on conflict (name) do update set keep_dead = 1;
+    truncate tidemark.work_tally`);
+  await ended('dead', 5, 61_000);
+  await prune();
+  const { buckets } = await workThroughput(database.db, { minutes: 60, group: 'report' });
+  expect(buckets.reduce((dead, bucket) => dead + bucket.dead, 0)).toBe(5);
+  expect(await statesOf()).toBe('dead');
+});
+
+test('a key goes when its window is over and its job has ended; not while it waits, nor within a minute', async () => {
+  const kept = async () => (await sql('select key from tidemark.job_dedupe order by 1')).map(({ key }) => key).join(' ');
+  const dedupe = (key: string, windowMs?: number) => ({ dedupe: { key, mode: 'ignore', ...(windowMs ? { windowMs } : {}) } }) as const;
+  for (const [key, windowMs] of [['a'], ['b'], ['window', 3_600_000]] as const) await enqueue(dedupe(key, windowMs));
+  handle = () => undefined;
+  await sql(`update tidemark.job_dedupe set prune_after = prune_after - interval '10 minutes'`);
+  await prune();
+  expect(await kept()).toBe('key/a key/b key/window');
+  await runUntilIdle(tidemark);
+  await prune();
+  expect(await kept()).toBe('key/a key/b key/window');
+  // A minute later; b is moved to another job.
+  await sql(`update tidemark.job_dedupe set prune_after = prune_after - interval '10 minutes'`);
+  expect((await enqueue(dedupe('b'))).answer).toBe('created');
+  await prune();
+  expect(await kept()).toBe('key/b key/window');
 });
