@@ -46,6 +46,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     });
     const provenance = { actor, correlationId, causationId: unit.id };
     const { db, publish } = publishingDatabase({ db: context.db, schema, topics, errors, provenance });
+    const steps = createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch });
     const jobContext: JobContext = {
       jobId,
       db,
@@ -57,7 +58,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
       },
       progress: (update) => progress.say(update),
       heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),
-      step: createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch }),
+      step: steps.step,
       signal: context.signal,
       logger: output.logger,
       attempt,
@@ -66,7 +67,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
       ...(correlationId === undefined ? {} : { correlationId }),
       ...(causationId === undefined ? {} : { causationId }),
     };
-    return { jobContext, progress, output };
+    return { jobContext, progress, output, steps };
   }
 
   return {
@@ -81,7 +82,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     maxAttempts: retry.attempts ?? jobDefaults.attempts ?? DEFAULT_JOB_ATTEMPTS,
     async run(unit, context) {
       const input = readInput(job, unit);
-      const { jobContext, progress, output } = contextOf(unit, context);
+      const { jobContext, progress, output, steps } = contextOf(unit, context);
       // Of one that is about to end, its end is news enough.
       const begun = setTimeout(() => onJobChange?.(unit.id), SHOWN_AFTER_MS);
       const beganAt = performance.now();
@@ -94,6 +95,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
         throw errors.own(error);
       } finally {
         clearTimeout(begun);
+        steps.end();
         lastTookMs = performance.now() - beganAt;
         await output.flush();
       }
