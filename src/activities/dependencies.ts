@@ -13,4 +13,6 @@ export interface ActivityDependencies {
   watch: WatchFence;
   /** Told of each end. */
   observe?: ObserveEnd | undefined;
+  /** Aborted when the worker has stopped: an attempt that no activity waits for ends then. */
+  stopped?: AbortSignal | undefined;
 }

@@ -2,7 +2,8 @@
  * Runs a job: checks its input and its actor again, runs the handler, and ends the unit with the result and what the handler has written. An input that the
  * job cannot read is dead at once. What the handler throws is a failed attempt, whatever its kind; only the worker's own database is not.
  *
- * Once an attempt of a job has taken longer than a few seconds, its next ones run in a heartbeating activity, which costs more to begin and less to hold.
+ * Once an attempt of a job has taken longer than a few seconds, its next ones begin in a heartbeating activity, which costs more to begin and less to hold.
+ * One that begins as short work and turns out long moves there by itself: activities/carry-out.ts.
  */
 import { describeIssues } from '../describe-issues.ts';
 import { InvalidInputError } from '../errors.ts';
@@ -24,7 +25,7 @@ import { createJobOutput } from './job-output.ts';
 import { createProgressRecorder, type JobProgress } from './job-progress.ts';
 import { createJobSteps } from './job-steps.ts';
 
-/** An attempt that took longer: the next one is taken for long, too. */
+/** An attempt that took longer: the next one is taken for long, too. Where it is not, it has begun in the cheaper place, and no more. */
 const SHORT_ATTEMPT_MS = 5_000;
 const SHOWN_AFTER_MS = 100;
 

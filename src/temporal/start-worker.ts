@@ -105,7 +105,15 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     if (end.workId?.startsWith('job/')) jobs.changed(end.workId);
     observe?.(end);
   };
-  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe: observeEnd, watch: watchFences(db) };
+  const stopped = new AbortController();
+  const dependencies = {
+    pool,
+    schema,
+    handlerOf: findHandlers(handlers),
+    observe: observeEnd,
+    watch: watchFences(db),
+    stopped: stopped.signal,
+  };
   let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
@@ -130,6 +138,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       ? async () => {}
       : keepSchedules({ client, db, ...appSchedules(registry.schedules) }, warn ?? (() => {}));
   const ended = ran.finally(async () => {
+    stopped.abort(new Error('The worker has stopped.'));
     await forgetSubscriptions();
     await Promise.all([loop?.stop(), stopScheduling()]);
     await connection.close();
