@@ -87,7 +87,7 @@ export interface UnitHandler {
   readonly workflow: string;
   /** Units of this group alone; absent: all of the workflow. The second part of their ids. */
   readonly group?: string;
-  /** Runs in a heartbeating activity from the start. */
+  /** Runs in a heartbeating activity from the start. Others move there once they have run for a minute. */
   readonly long?: boolean;
   /**
    * How long one attempt may go without an end or progress before it is aborted, in ms. Long ones get at least 15 minutes; in a burst a unit gets
