@@ -12,9 +12,9 @@ export interface SourcePage {
   readonly records: readonly Readonly<Record<string, unknown>>[];
   /** Names of columns in their order. Default: keys as they are met. */
   readonly columns?: readonly string[] | undefined;
-  /** Where to go on after this page: JSON, given to `read` again. Null: it is the last one. */
+  /** Where to go on after this page: JSON, given to `read` again. Null or undefined: it is the last one. */
   readonly cursor: unknown;
-  /** Of the whole table, where it is known: for its progress. */
+  /** Of the whole table, where it is known: for its progress. What is no number of records is left out. */
   readonly total?: number | undefined;
 }
 

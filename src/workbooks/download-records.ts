@@ -9,16 +9,16 @@ import { InvalidInputError, WorkbookNotFoundError } from '../errors.ts';
 import { defineJob, type JobDefinition } from '../jobs/define-job.ts';
 import type { JobContext } from '../jobs/job-context.ts';
 import { parseJobId, workIdOf } from '../jobs/job-id.ts';
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
 import { loadSourceSettings } from '../settings/source-settings.ts';
 import { NonRetryableError } from '../work/retry-policy.ts';
 import type { AnySource } from './define-source.ts';
 import { downloadProgress } from './download-progress.ts';
-import { downloadTable } from './download-table.ts';
-import { type SheetsOfDownload, sheetsOfDownload } from './sheets-of-downloads.ts';
+import { downloadTable, type TableSource, type TableToDownload } from './download-table.ts';
+import { sheetsOfDownload } from './sheets-of-downloads.ts';
 import type { SourceSettings } from './source-context.ts';
 import { createSources, type Sources } from './sources.ts';
-import { tableId, type WorkbookSource, workbookId } from './workbook.ts';
+import { tableId, type WorkbookTable, workbookId } from './workbook.ts';
 
 export const DOWNLOAD_RECORDS = 'download-records';
 
@@ -105,15 +105,33 @@ async function downloadRecords(
   settings: SourceSettings,
 ): Promise<DownloadRecordsOutput> {
   const sheets = sheetsOfDownload(context.schema, { workbookId: id, workId: workIdOf(parseJobId(context.jobId)), actor });
-  const begun = await context.step('sheets', ({ db }) => beginSheets(db, context.schema, { id, tableIds }, sheets));
-  const tables = begun.map(({ source, ...table }) => ({ ...table, ...readable(sources, table.id, source) }));
+  const read = (db: Queryable) => readTables(inSchema(db, context.schema), id);
+  const tables = await context.step('sheets', async ({ db }) => {
+    const begun: TableToDownload[] = [];
+    for (const table of chosen(await read(db), id, tableIds)) {
+      readable(sources, table);
+      begun.push({ id: table.id, sheet: await sheets.begin(db, table.id) });
+    }
+    return begun;
+  });
+  const sourceOf = async (db: Queryable, tableId: string) => {
+    const table = (await read(db)).find((one) => one.id === tableId);
+    if (table === undefined) throw new NonRetryableError(`Table '${tableId}' of workbook '${id}' is gone. Download the workbook anew.`);
+    return readable(sources, table);
+  };
   const progress = downloadProgress(
     tables.map((table) => table.id),
     context.progress,
   );
   const done: DownloadRecordsOutput['tables'] = [];
   for (const table of tables) {
-    const value = await downloadTable(table, { context, sheets, settings, onProgress: (update) => progress.say(table.id, update) });
+    const value = await downloadTable(table, {
+      context,
+      sourceOf,
+      sheets,
+      settings,
+      onProgress: (update) => progress.say(table.id, update),
+    });
     done.push({ id: table.id, ...value });
   }
   // With the end of the job, or not at all.
@@ -124,20 +142,10 @@ async function downloadRecords(
   return { records: done.reduce((sum, { records }) => sum + records, 0), tables: done };
 }
 
-interface BegunTable {
-  id: string;
-  source: WorkbookSource;
-  columns: string[] | undefined;
-  sheet: string;
-}
+type StoredTable = Pick<WorkbookTable, 'id' | 'source' | 'columns'>;
 
-async function beginSheets(
-  tx: Queryable,
-  schema: string,
-  { id, tableIds }: { id: string; tableIds: readonly string[] | undefined },
-  sheets: SheetsOfDownload,
-): Promise<BegunTable[]> {
-  const db = inSchema(tx, schema);
+/** In their order. @throws NonRetryableError where there is no such workbook */
+async function readTables(db: Database, id: string): Promise<StoredTable[]> {
   const { rows } = await db.query(
     `select t.id, t.source, t.columns from ${db.schema}.workbook b left join ${db.schema}.workbook_table t on t.workbook_id = b.id
      where b.id = $1::text order by t.place`,
@@ -146,21 +154,21 @@ async function beginSheets(
   if (rows.length === 0) {
     throw new NonRetryableError(new WorkbookNotFoundError(id).message);
   }
-  const unknown = tableIds?.find((wanted) => !rows.some((row) => row.id === wanted));
+  return rows.map(({ id: table, source, columns }) => ({ id: table, source, ...(columns === null ? {} : { columns }) }));
+}
+
+function chosen(tables: readonly StoredTable[], workbook: string, wanted: readonly string[] | undefined): readonly StoredTable[] {
+  const unknown = wanted?.find((table) => !tables.some(({ id }) => id === table));
   if (unknown !== undefined) {
-    throw new NonRetryableError(`Workbook '${id}' has no table '${unknown}'. It has ${rows.map((row) => row.id).join(', ')}.`);
+    throw new NonRetryableError(`Workbook '${workbook}' has no table '${unknown}'. It has ${tables.map(({ id }) => id).join(', ')}.`);
   }
-  const begun: BegunTable[] = [];
-  for (const { id: table, source, columns } of rows.filter((row) => tableIds?.includes(row.id) ?? true)) {
-    begun.push({ id: table, source, columns: columns ?? undefined, sheet: await sheets.begin(tx, table) });
-  }
-  return begun;
+  return tables.filter(({ id }) => wanted?.includes(id) ?? true);
 }
 
 /** A worker of another version, or without the application's own sources, may not know it. */
-function readable(sources: Sources, table: string, given: WorkbookSource) {
+function readable(sources: Sources, { id, source, columns }: StoredTable): TableSource {
   try {
-    return sources.check(table, given);
+    return { ...sources.check(id, source), columns };
   } catch (error) {
     throw error instanceof InvalidInputError ? new NonRetryableError(error.message, { cause: error }) : error;
   }

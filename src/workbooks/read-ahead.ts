@@ -16,9 +16,11 @@ export interface ReadAhead {
   close(): void;
 }
 
-/** Ahead, in all. */
+/** Ahead, in all; the page that passes one of them is still taken. */
 const MOST_PAGES = 8;
 const MOST_RECORDS = 5_000;
+/** Estimated. */
+const MOST_BYTES = 16 * 2 ** 20;
 
 export function readAhead(
   { source, options }: { source: AnySource; options: unknown },
@@ -45,6 +47,7 @@ type Reading = Pick<ReadAhead, 'close'> & { next(): Promise<SourcePage | undefin
 function startReading(read: (over: AbortSignal) => AsyncIterable<SourcePage>): Reading {
   const over = new AbortController();
   let ahead: SourcePage[] = [];
+  let bytesAhead = 0;
   let end: { error?: unknown } | undefined;
   let changed: Promise<void>;
   let change = () => {};
@@ -57,11 +60,13 @@ function startReading(read: (over: AbortSignal) => AsyncIterable<SourcePage>): R
     });
   };
   arm();
-  const isFull = () => ahead.length >= MOST_PAGES || ahead.reduce((sum, { records }) => sum + records.length, 0) >= MOST_RECORDS;
+  const isFull = () =>
+    ahead.length >= MOST_PAGES || bytesAhead >= MOST_BYTES || ahead.reduce((sum, { records }) => sum + records.length, 0) >= MOST_RECORDS;
 
   async function fetchAll(): Promise<void> {
     for await (const page of read(over.signal)) {
       ahead.push(page);
+      bytesAhead += bytesOf(page);
       change();
       while (isFull() && !over.signal.aborted) await changed;
       if (over.signal.aborted) return;
@@ -84,6 +89,7 @@ function startReading(read: (over: AbortSignal) => AsyncIterable<SourcePage>): R
       while (ahead.length === 0 && end === undefined) await changed;
       const pages = ahead;
       ahead = [];
+      bytesAhead = 0;
       change();
       if (pages.length > 0) return asOne(pages);
       if (end && 'error' in end) throw end.error;
@@ -105,4 +111,15 @@ function asOne(pages: readonly SourcePage[]): SourcePage {
     total: last.total,
     ...(columns.size === 0 ? {} : { columns: [...columns] }),
   };
+}
+
+function bytesOf({ records }: SourcePage): number {
+  let bytes = 0;
+  for (const record of records) {
+    for (const value of Object.values(record)) {
+      if (typeof value === 'string') bytes += value.length;
+      else bytes += typeof value === 'object' && value !== null ? (JSON.stringify(value)?.length ?? 0) : 8;
+    }
+  }
+  return bytes;
 }

@@ -173,12 +173,29 @@ describe('a download', () => {
     expect(await shown(id, 'numbers')).toEqual(numbersUpTo(60));
   });
 
-  test('ends behind the page that says it is the last one, and does not begin anew', async () => {
+  test('counts how often its source has changed anew after it was redriven', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    let changes = 6;
+    pages = async function* (cursor) {
+      yield* numbers(cursor, 1);
+      changes -= 1;
+      if (changes >= 0) throw new SourceChangedError('It changed.');
+    };
+    const job = await download(id);
+    expect((await job.status()).state).toBe('dead');
+    changes = 4;
+    await job.redrive();
+    await runUntilIdle(tidemark);
+    expect((await job.status()).state).toBe('done');
+    expect(await shown(id, 'numbers')).toEqual(numbersUpTo(10));
+  });
+
+  test.each([null, undefined])('ends behind the page whose cursor is %s, and does not begin anew', async (last) => {
     const { id } = await createWorkbook([scriptedTable]);
     let begun = 0;
     pages = async function* (cursor) {
       begun += 1;
-      for await (const page of numbers(cursor, 1)) yield { ...page, cursor: null };
+      for await (const page of numbers(cursor, 1)) yield { ...page, cursor: last };
       if (begun === 1) throw new Error('broken');
     };
     await download(id);
@@ -313,6 +330,26 @@ describe('a download', () => {
     const { id } = await createWorkbook([scriptedTable]);
     await download(id);
     expect(await shown(id, 'numbers')).toEqual([Object.keys(wide), Object.values(wide), Object.values(wide)]);
+  });
+
+  test('has as many columns, with names as long, as a sheet takes; they are found again by the attempt that goes on', async () => {
+    const names = (page: number) => Array.from({ length: 4_000 }, (_, index) => `column ${page} ${'x'.repeat(80)} ${index}`);
+    let begun = 0;
+    pages = async function* (cursor) {
+      begun += 1;
+      for (let page = cursor; page < 3; page += 1) {
+        if (page === begun) throw new Error('broken');
+        yield { records: [{ [names(page).at(-1) as string]: page }], columns: names(page), cursor: page + 1 };
+      }
+    };
+    const { id } = await createWorkbook([scriptedTable]);
+    await download(id);
+    const [header = [], ...rows] = await shown(id, 'numbers');
+    expect(begun).toBe(3);
+    expect(header).toEqual([0, 1, 2].flatMap(names));
+    expect(rows.map((row) => row.flatMap((value, column) => (value === null ? [] : [[header[column], value]])))).toEqual(
+      [0, 1, 2].map((page) => [[names(page).at(-1), page]]),
+    );
   });
 
   test('that somebody has made a log of its name for takes the next one', async () => {
