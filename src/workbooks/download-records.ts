@@ -12,13 +12,14 @@ import { parseJobId, workIdOf } from '../jobs/job-id.ts';
 import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
 import { loadSourceSettings } from '../settings/source-settings.ts';
 import { NonRetryableError } from '../work/retry-policy.ts';
+import { allowedHostProblem } from './allowed-hosts.ts';
 import type { AnySource } from './define-source.ts';
 import { downloadProgress } from './download-progress.ts';
-import { downloadTable, type TableSource, type TableToDownload } from './download-table.ts';
+import { downloadTable, type TableToDownload } from './download-table.ts';
 import { sheetsOfDownload } from './sheets-of-downloads.ts';
 import type { SourceSettings } from './source-context.ts';
 import { createSources, type Sources } from './sources.ts';
-import { tableId, type WorkbookTable, workbookId } from './workbook.ts';
+import { tableId, type WorkbookSource, workbookId } from './workbook.ts';
 
 export const DOWNLOAD_RECORDS = 'download-records';
 
@@ -52,6 +53,8 @@ export interface DownloadRecordsOptions
   authorize?: (actor: string, input: DownloadRecordsInput, context: { db: Queryable }) => boolean | Promise<boolean>;
   /** Hosts that sources may reach: `api.example.com`, `*.example.com`, `localhost:8080`. Default: TIDEMARK_SOURCE_HOSTS of the worker, without it none. */
   allowedHosts?: readonly string[];
+  /** Hosts that a secret may be sent to: `{ TIDEMARK_SECRET_SHOP: ['api.example.com'] }`. Default: TIDEMARK_SOURCE_SECRETS of the worker. */
+  secretHosts?: Readonly<Record<string, readonly string[]>>;
 }
 
 export type DownloadRecordsJob = JobDefinition<DownloadRecordsInput, DownloadRecordsOutput>;
@@ -78,9 +81,16 @@ export function downloadRecordsJob({
   sources: own = [],
   authorize,
   allowedHosts,
+  secretHosts,
   ...options
 }: DownloadRecordsOptions = {}): DownloadRecordsJob {
   const sources = createSources(own);
+  for (const host of [...(allowedHosts ?? []), ...Object.values(secretHosts ?? {}).flat()]) {
+    const problem = allowedHostProblem(host.toLowerCase());
+    if (problem !== undefined) {
+      throw new InvalidInputError(`The host '${host.slice(0, 100)}' of downloadRecordsJob is none: ${problem}.`);
+    }
+  }
   const job = defineJob({
     ...options,
     name: DOWNLOAD_RECORDS,
@@ -91,7 +101,11 @@ export function downloadRecordsJob({
       (actor === undefined || actor === input.actor) && (authorize === undefined || (await authorize(input.actor, input, context))),
     async handler(input, context) {
       const settings = loadSourceSettings();
-      return downloadRecords(input, context, sources, { ...settings, allowedHosts: allowedHosts ?? settings.allowedHosts });
+      return downloadRecords(input, context, sources, {
+        ...settings,
+        allowedHosts: allowedHosts ?? settings.allowedHosts,
+        secretHosts: secretHosts ?? settings.secretHosts,
+      });
     },
   });
   sourcesByJob.set(job, sources);
@@ -105,20 +119,16 @@ async function downloadRecords(
   settings: SourceSettings,
 ): Promise<DownloadRecordsOutput> {
   const sheets = sheetsOfDownload(context.schema, { workbookId: id, workId: workIdOf(parseJobId(context.jobId)), actor });
-  const read = (db: Queryable) => readTables(inSchema(db, context.schema), id);
-  const tables = await context.step('sheets', async ({ db }) => {
-    const begun: TableToDownload[] = [];
-    for (const table of chosen(await read(db), id, tableIds)) {
-      readable(sources, table);
-      begun.push({ id: table.id, sheet: await sheets.begin(db, table.id) });
-    }
-    return begun;
-  });
-  const sourceOf = async (db: Queryable, tableId: string) => {
-    const table = (await read(db)).find((one) => one.id === tableId);
-    if (table === undefined) throw new NonRetryableError(`Table '${tableId}' of workbook '${id}' is gone. Download the workbook anew.`);
-    return readable(sources, table);
-  };
+  const inTables = (db: Queryable) => inSchema(db, context.schema);
+  const ids = await context.step('tables', ({ db }) => chooseTables(inTables(db), id, tableIds));
+  const tables: TableToDownload[] = [];
+  for (const table of ids) {
+    const begun = await context.step(`table/${table}`, async ({ db }) => ({
+      ...(await readTable(inTables(db), id, table)),
+      sheet: await sheets.begin(db, table),
+    }));
+    tables.push({ id: table, sheet: begun.sheet, columns: begun.columns, ...readable(sources, table, begun.source) });
+  }
   const progress = downloadProgress(
     tables.map((table) => table.id),
     context.progress,
@@ -127,7 +137,6 @@ async function downloadRecords(
   for (const table of tables) {
     const value = await downloadTable(table, {
       context,
-      sourceOf,
       sheets,
       settings,
       onProgress: (update) => progress.say(table.id, update),
@@ -142,33 +151,40 @@ async function downloadRecords(
   return { records: done.reduce((sum, { records }) => sum + records, 0), tables: done };
 }
 
-type StoredTable = Pick<WorkbookTable, 'id' | 'source' | 'columns'>;
-
-/** In their order. @throws NonRetryableError where there is no such workbook */
-async function readTables(db: Database, id: string): Promise<StoredTable[]> {
+/** In their order. @throws NonRetryableError where there is no such workbook, or not one of these */
+async function chooseTables(db: Database, id: string, wanted: readonly string[] | undefined): Promise<string[]> {
   const { rows } = await db.query(
-    `select t.id, t.source, t.columns from ${db.schema}.workbook b left join ${db.schema}.workbook_table t on t.workbook_id = b.id
-     where b.id = $1::text order by t.place`,
+    `select (select array_agg(t.id order by t.place) from ${db.schema}.workbook_table t where t.workbook_id = b.id) as tables
+     from ${db.schema}.workbook b where b.id = $1::text`,
     [id],
   );
   if (rows.length === 0) {
     throw new NonRetryableError(new WorkbookNotFoundError(id).message);
   }
-  return rows.map(({ id: table, source, columns }) => ({ id: table, source, ...(columns === null ? {} : { columns }) }));
+  const tables: string[] = rows[0].tables ?? [];
+  const unknown = wanted?.find((table) => !tables.includes(table));
+  if (unknown !== undefined) {
+    throw new NonRetryableError(`Workbook '${id}' has no table '${unknown}'. It has ${tables.join(', ')}.`);
+  }
+  return tables.filter((table) => wanted?.includes(table) ?? true);
 }
 
-function chosen(tables: readonly StoredTable[], workbook: string, wanted: readonly string[] | undefined): readonly StoredTable[] {
-  const unknown = wanted?.find((table) => !tables.some(({ id }) => id === table));
-  if (unknown !== undefined) {
-    throw new NonRetryableError(`Workbook '${workbook}' has no table '${unknown}'. It has ${tables.map(({ id }) => id).join(', ')}.`);
+async function readTable(db: Database, id: string, table: string): Promise<{ source: WorkbookSource; columns?: string[] }> {
+  const { rows } = await db.query(
+    `select source, columns from ${db.schema}.workbook_table where workbook_id = $1::text and id = $2::text`,
+    [id, table],
+  );
+  if (rows.length === 0) {
+    throw new NonRetryableError(`Table '${table}' of workbook '${id}' is gone. Download the workbook anew.`);
   }
-  return tables.filter(({ id }) => wanted?.includes(id) ?? true);
+  const [{ source, columns }] = rows;
+  return { source, ...(columns === null ? {} : { columns }) };
 }
 
 /** A worker of another version, or without the application's own sources, may not know it. */
-function readable(sources: Sources, { id, source, columns }: StoredTable): TableSource {
+function readable(sources: Sources, table: string, given: WorkbookSource) {
   try {
-    return { ...sources.check(id, source), columns };
+    return sources.check(table, given);
   } catch (error) {
     throw error instanceof InvalidInputError ? new NonRetryableError(error.message, { cause: error }) : error;
   }

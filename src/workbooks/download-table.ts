@@ -4,26 +4,17 @@
  */
 import type { JobContext } from '../jobs/job-context.ts';
 import type { Queryable } from '../postgres/queryable.ts';
-import type { AnySource } from './define-source.ts';
-import { type ReadAhead, readAhead } from './read-ahead.ts';
+import { GotFurtherError, RetryAfterError } from '../work/retry-policy.ts';
+import { readAhead, type TableSource } from './read-ahead.ts';
 import { recordRows } from './record-rows.ts';
 import type { SheetsOfDownload } from './sheets-of-downloads.ts';
 import type { SourceSettings } from './source-context.ts';
-import { SourceChangedError, SourceRefusedError } from './source-errors.ts';
+import { SourceChangedError, SourceRefusedError, SourceUnavailableError } from './source-errors.ts';
 
-export interface TableToDownload {
+export interface TableToDownload extends TableSource {
   id: string;
   /** That it begins with. */
   sheet: string;
-}
-
-/** What it is made of. */
-export interface TableSource {
-  source: AnySource;
-  /** Of the source. */
-  options: unknown;
-  /** Those to take; undefined: all. */
-  columns: readonly string[] | undefined;
 }
 
 export interface TableProgress {
@@ -35,8 +26,6 @@ export interface TableProgress {
 
 export interface DownloadTableOptions {
   context: JobContext;
-  /** Asked for once there is something left to read. */
-  sourceOf(tx: Queryable, tableId: string): Promise<TableSource>;
   sheets: SheetsOfDownload;
   settings: SourceSettings;
   onProgress(progress: TableProgress): Promise<void>;
@@ -50,7 +39,7 @@ const MAX_RESTARTS = 5;
 
 export async function downloadTable(
   table: TableToDownload,
-  { context, sourceOf, sheets, settings, onProgress }: DownloadTableOptions,
+  { context, sheets, settings, onProgress }: DownloadTableOptions,
 ): Promise<{ sheet: string; records: number }> {
   let { sheet } = table;
   let records = 0;
@@ -60,24 +49,21 @@ export async function downloadTable(
   let columns: readonly string[] | undefined;
   /** Of this attempt. */
   let restarts = 0;
-  let from: { table: TableSource; reading: ReadAhead } | undefined;
-  const { signal, logger } = context;
+  let isWritten = false;
+  const { signal, logger, heartbeat } = context;
   const countsOf = () => ({ records, ...(total === undefined ? {} : { total }) });
   const onWait = (waiting: string) => onProgress({ ...countsOf(), waiting });
-  const open = async (tx: Queryable) => {
-    const found = await sourceOf(tx, table.id);
-    return { table: found, reading: readAhead(found, { settings, signal, logger, onWait }) };
-  };
+  const reading = readAhead(table, { settings, signal, logger, onWait, heartbeat });
 
   async function writePage(tx: Queryable): Promise<PageStep> {
     // Whoever died behind the last page has said where to go on: nowhere.
     if (cursor === null) {
       return { end: true };
     }
-    from ??= await open(tx);
-    const read = await from.reading.next(cursor).catch((error: unknown) => {
-      if (!(error instanceof SourceChangedError) || restarts === MAX_RESTARTS) throw given(error, table.id);
-      return error;
+    // Nothing of the database before there is a page: what is waited for may take long.
+    const read = await reading.next(cursor).catch((error: unknown) => {
+      if (error instanceof SourceChangedError && restarts < MAX_RESTARTS) return error;
+      throw isWritten && isOfTheMoment(error) ? new GotFurtherError(error) : given(error, table.id);
     });
     if (read instanceof SourceChangedError) {
       logger.warn(`${read.message} Table '${table.id}' begins anew.`, { tableId: table.id });
@@ -89,9 +75,10 @@ export async function downloadTable(
       return { end: true };
     }
     const known = columns ?? (await sheets.columns(tx, sheet));
-    const { entries, newColumns } = recordRows(read, { tableId: table.id, before: records, known, wanted: from.table.columns });
+    const { entries, newColumns } = recordRows(read, { tableId: table.id, before: records, known, wanted: table.columns });
     await sheets.append(tx, sheet, { entries, newColumns, records: read.records.length });
     columns = [...known, ...newColumns];
+    isWritten = true;
     return {
       records: read.records.length,
       cursor: read.cursor ?? null,
@@ -111,7 +98,7 @@ export async function downloadTable(
         records = 0;
         columns = undefined;
         cursor = undefined;
-        from?.reading.restart();
+        reading.restart();
         place = -1;
         continue;
       }
@@ -121,11 +108,14 @@ export async function downloadTable(
       await onProgress(countsOf());
     }
   } finally {
-    from?.reading.close();
+    reading.close();
   }
 }
 
 const isTotal = (total: number | undefined): total is number => total !== undefined && Number.isFinite(total) && total >= 0;
+
+/** It may answer later. With a page written in every attempt that is no reason to give up: a quota by the hour takes as many as it takes. */
+const isOfTheMoment = (error: unknown): error is Error => error instanceof RetryAfterError || error instanceof SourceUnavailableError;
 
 /** A source that goes on changing is not what this table can be made of. */
 function given(error: unknown, tableId: string): unknown {

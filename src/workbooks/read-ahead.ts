@@ -4,6 +4,15 @@
 import type { AnySource, SourcePage } from './define-source.ts';
 import { type SourceContextOptions, sourceContext } from './source-context.ts';
 
+/** What a table is made of. */
+export interface TableSource {
+  source: AnySource;
+  /** Of the source. */
+  options: unknown;
+  /** Those to take; undefined: all. */
+  columns: readonly string[] | undefined;
+}
+
 export interface ReadAhead {
   /**
    * What has come: one page, or several as one. What goes wrong is thrown after the pages before it.
@@ -23,14 +32,14 @@ const MOST_RECORDS = 5_000;
 const MOST_BYTES = 16 * 2 ** 20;
 
 export function readAhead(
-  { source, options }: { source: AnySource; options: unknown },
-  { signal, ...surroundings }: Omit<SourceContextOptions, 'cursor'>,
+  { source, options, columns }: TableSource,
+  { signal, ...surroundings }: Omit<SourceContextOptions, 'cursor' | 'columns'>,
 ): ReadAhead {
   let reading: Reading | undefined;
   return {
     next(cursor) {
       reading ??= startReading((over) =>
-        source.read(options, sourceContext({ ...surroundings, cursor, signal: AbortSignal.any([signal, over]) })),
+        source.read(options, sourceContext({ ...surroundings, cursor, columns, signal: AbortSignal.any([signal, over]) })),
       );
       return reading.next();
     },

@@ -52,6 +52,7 @@ const create = () =>
     jobs: [
       downloadRecordsJob({
         allowedHosts: [server.host, 'localhost:1'],
+        secretHosts: { TIDEMARK_SECRET_KEY: [server.host], TIDEMARK_SECRET_NONE: [server.host], TIDEMARK_SECRET_LINES: [server.host] },
         sources: [scripted],
         authorize: (actor) => allowed(actor),
         retry: { attempts: 3, initialMs: 0 },
@@ -62,7 +63,7 @@ const create = () =>
 beforeAll(async () => {
   process.env.TIDEMARK_SECRET_KEY = 'very-secret';
   database = await createTestDatabase();
-  process.env.TIDEMARK_SECRET_DATABASE = database.ownerUrl;
+  process.env.TIDEMARK_CONNECTION_DATABASE = database.ownerUrl;
   server = await startRecordsServer({ size: SIZE });
   tidemark = create();
 });
@@ -73,7 +74,7 @@ beforeEach(() => {
 });
 afterAll(async () => {
   delete process.env.TIDEMARK_SECRET_KEY;
-  delete process.env.TIDEMARK_SECRET_DATABASE;
+  delete process.env.TIDEMARK_CONNECTION_DATABASE;
   await tidemark?.close();
   await server?.close();
   await database?.drop();
@@ -441,7 +442,11 @@ describe('what proves who asks', () => {
   test('is not sent on to another host', async () => {
     const other = await startRecordsServer({ size: 1 });
     try {
-      const app = createTidemark({ db: database.pool, blobs, jobs: [downloadRecordsJob({ allowedHosts: [server.host, other.host] })] });
+      const app = createTidemark({
+        db: database.pool,
+        blobs,
+        jobs: [downloadRecordsJob({ allowedHosts: [server.host, other.host], secretHosts: { TIDEMARK_SECRET_KEY: [server.host] } })],
+      });
       const { id } = await createWorkbook([secret({ type: 'bearer' }, `/moved/x?to=${other.url}/secret/x`)]);
       await app.enqueueDownloadRecordsJob({ workbookId: id, actor: 'ann' });
       await runUntilIdle(app);
@@ -483,7 +488,7 @@ test('links to the next page are followed, at the pace that is asked for', async
 describe('a table of Postgres', () => {
   const table = (name: string, more: Record<string, unknown> = {}): NewTable => ({
     id: 'rows',
-    source: { kind: 'postgres', connection: 'TIDEMARK_SECRET_DATABASE', table: name, pageSize: 7, ...more },
+    source: { kind: 'postgres', connection: 'TIDEMARK_CONNECTION_DATABASE', table: name, pageSize: 7, ...more },
   });
 
   test('is read in the order of its key, with values that lose nothing', async () => {
@@ -563,8 +568,11 @@ describe('workbooks', () => {
       { tables: [{ id: 'a', source: { kind: 'csv', url: 'https://example.com', headers: { Authorization: 'x' } } }] },
       "the header 'Authorization' holds a secret",
     ],
-    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'DATABASE_URL' } }] }, 'begins with TIDEMARK_SECRET_'],
-    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'postgres://a:b@c/d' } }] }, 'begins with TIDEMARK_SECRET_'],
+    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'DATABASE_URL' } }] }, 'begins with TIDEMARK_CONNECTION_'],
+    [
+      { tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'postgres://a:b@c/d' } }] },
+      'begins with TIDEMARK_CONNECTION_',
+    ],
   ])('%j is refused', async (workbook, message) => {
     const refused = tidemark.createWorkbook(workbook as Parameters<typeof tidemark.createWorkbook>[0]);
     await expect(refused).rejects.toThrow(InvalidInputError);

@@ -1,6 +1,7 @@
 /** What a download holds in memory and sends at once is bounded by bytes, whatever its source gives. */
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { MAX_ENTRY_BYTES } from '../../src/event-log/entry-data.ts';
 import { defineSource, type SourcePage } from '../../src/workbooks/define-source.ts';
 import { readAhead } from '../../src/workbooks/read-ahead.ts';
 import { recordRows } from '../../src/workbooks/record-rows.ts';
@@ -8,10 +9,11 @@ import { sheetsOfDownload } from '../../src/workbooks/sheets-of-downloads.ts';
 
 const MB = 2 ** 20;
 const surroundings = {
-  settings: { allowedHosts: [], secret: () => undefined },
+  settings: { allowedHosts: [], secretHosts: {}, variable: () => undefined },
   signal: new AbortController().signal,
   logger: { debug() {}, info() {}, warn() {}, error() {} },
   onWait: async () => {},
+  heartbeat: async () => {},
 };
 
 test('pages that come while others are written are one step up to some megabytes, and no more', async () => {
@@ -27,7 +29,7 @@ test('pages that come while others are written are one step up to some megabytes
       }
     },
   });
-  const reading = readAhead({ source, options: {} }, surroundings);
+  const reading = readAhead({ source, options: {}, columns: undefined }, surroundings);
   await reading.next(undefined);
   // The source never waits: by now it is as far ahead as it may be.
   for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
@@ -37,23 +39,23 @@ test('pages that come while others are written are one step up to some megabytes
   reading.close();
 });
 
-test('a step of large entries is written in calls that each hold less than 64 MiB', async () => {
-  const calls: { bytes: number; records: number; columns: string[] }[] = [];
+test('a step is written in calls of so few entries that 64 MiB hold them, and its records are counted once', async () => {
+  const calls: { entries: number; records: number; columns: string[] }[] = [];
   const tx = {
     async query(_: string, values: unknown[] = []) {
-      const [, , data, columns, records] = values as [string, string[], string[], string[], number];
-      calls.push({ bytes: data.reduce((sum, text) => sum + text.length, 0), records, columns });
+      const [, types, , columns, records] = values as [string, string[], string[], string[], number];
+      calls.push({ entries: types.length, records, columns });
       return { rows: [{ appended: true }] };
     },
   };
-  const text = 'x'.repeat(32_000);
-  const columns = Array.from({ length: 30 }, (_, index) => `c${index}`);
-  const record = Object.fromEntries(columns.map((column) => [column, text]));
-  const page = { records: Array.from({ length: 80 }, () => record), cursor: 1 };
+  // An entry has 500 rows, one of its own the header.
+  const page = { records: Array.from({ length: 40 * 500 }, (_, n) => ({ n })), cursor: 1 };
   const { entries, newColumns } = recordRows(page, { tableId: 't', before: 0, known: [], wanted: undefined });
   const sheets = sheetsOfDownload('tidemark', { workbookId: 'w', workId: 'job/x/1', actor: 'ann' });
   await sheets.append(tx, 'w.t.1', { entries, newColumns, records: page.records.length });
-  expect(calls.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThan(64 * MB);
-  expect(Math.max(...calls.map(({ bytes }) => bytes))).toBeLessThan(33 * MB);
-  expect(calls.map((call) => [call.records, call.columns.length]).filter(([records]) => records !== 0)).toEqual([[80, 30]]);
+  expect(calls).toEqual([
+    { entries: 32, records: 20_000, columns: ['n'] },
+    { entries: 9, records: 0, columns: [] },
+  ]);
+  expect(32 * MAX_ENTRY_BYTES).toBeLessThan(64 * MB);
 });
