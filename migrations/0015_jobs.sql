@@ -193,6 +193,10 @@ begin
   if p_name in ('collect-garbage', 'on-dead') then
     raise exception 'Job ''%'' is one of Tidemark''s own: it is not enqueued.', p_name using errcode = 'insufficient_privilege';
   end if;
+  -- A time that finds its job there would add none.
+  if p_id like '%\%2F%' and p_id ~ '^[a-z0-9][a-z0-9._-]*%2F(\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\dZ|triggered%2F[\w-]+)$' then
+    raise exception 'The id ''%'' is that of a schedule''s job. Use another.', p_id using errcode = 'invalid_parameter_value';
+  end if;
   select a.answer, a.id into answer, id from add_job(
     p_name, p_id, p_input, p_priority, p_not_before, p_fairness_key, p_key, p_mode, p_window, p_max_wait, p_max_waiting,
     p_actor, p_correlation_id, p_causation_id, p_ordering_key) a;
