@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   handle = () => undefined;
-  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.job_turn, tidemark.work_decision');
+  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.work_decision');
 });
 afterAll(async () => {
   for (const one of [client, reader, narrow, other]) one?.close();
