@@ -170,6 +170,7 @@ export { NonRetryableError, RetryAfterError, type RetryPolicy } from './work/ret
 // Workbooks, and downloads of their records.
 export {
   type AnySource,
+  connectionName,
   defineSource,
   type SourceContext,
   type SourceDefinition,

@@ -116,7 +116,7 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
         response: { 200: JobDecision, ...problems(404) },
       },
       async handler({ params, caller }) {
-        const id = requireJob(caller, params.job);
+        const id = await requireJob(db, caller, params.job);
         const job = tidemark.job(id);
         const changed =
           verb === 'cancel'

@@ -8,6 +8,7 @@ import { describeIssues } from '../describe-issues.ts';
 import { EnqueueUnavailableError, InvalidInputError, QueueFullError } from '../errors.ts';
 import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
+import { FIRING_ID } from '../schedules/firing-id.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
 import { classifyError } from '../work/classify-error.ts';
 import type { AnyJob, JobDefinition } from './define-job.ts';
@@ -32,7 +33,7 @@ export interface JobDedupe {
 }
 
 export interface EnqueueOptions extends Provenance {
-  /** Enqueued again under its name within 7 days, or while it waits or runs, it is the same job. Default: one of its own. At most 200 characters. */
+  /** Enqueued again under its name within 7 days, or while it waits or runs, it is the same job. Default: one of its own. At most 200 characters, and not of the form of a schedule's jobs (`<schedule>/<time>`). */
   id?: string;
   /** From -100 to 100, lower first. Default 0. */
   priority?: number;
@@ -165,6 +166,9 @@ function checkOptions(
     throw new InvalidInputError(
       `The id '${id.slice(0, 60)}' cannot be used: percent-encoded it is too long. Use fewer special characters.`,
     );
+  }
+  if (id !== undefined && FIRING_ID.test(id)) {
+    throw new InvalidInputError(`The id '${id.slice(0, 120)}' cannot be used: ids of that form are those of schedules' jobs. Use another.`);
   }
   if (priority !== undefined && !(Number.isInteger(priority) && Math.abs(priority) <= 100)) {
     throw new InvalidInputError(`priority ${priority} cannot be used: give a whole number from -100 to 100, lower first.`);

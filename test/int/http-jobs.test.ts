@@ -1,7 +1,8 @@
 /** Jobs over REST and `tidemark/client`: what enqueueing promises there, what is seen of a job while it runs, and what is decided about it. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { connect, type TidemarkClient } from '../../src/client.ts';
+import { createJobHub } from '../../src/http/job-hub.ts';
 import {
   defineJob,
   type JobContext,
@@ -11,6 +12,8 @@ import {
   QueueFullError,
   UnknownJobError,
 } from '../../src/index.ts';
+import { type JobState, readJobStates } from '../../src/jobs/read-job.ts';
+import type { Database } from '../../src/postgres/queryable.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openEventStream } from '../support/event-stream.ts';
@@ -50,7 +53,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   handle = () => undefined;
-  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe');
+  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.work_decision');
 });
 afterAll(async () => {
   for (const one of [client, reader, narrow, other]) one?.close();
@@ -133,6 +136,15 @@ describe('enqueueing', () => {
   });
 });
 
+test('a list goes on where its page ended, and nowhere else', async () => {
+  for (const id of ["o'brien", 'b', 'c']) await client.jobs.enqueue('report', { month: '1' }, { id });
+  const first = await client.jobs.list({ limit: 2 });
+  const rest = await client.jobs.list({ limit: 2, before: first.next as string });
+  expect([first, rest].map(({ jobs }) => jobs.map(({ id }) => id))).toEqual([['report:c', 'report:b'], ["report:o'brien"]]);
+  expect(rest.next).toBeUndefined();
+  await expect(client.jobs.list({ before: '2026-99-01 00:00:00+00 job/x' })).rejects.toThrow('is not the place where a page ended');
+});
+
 test('what is enqueued is counted by name, and once', async () => {
   const { token: ofReader } = await makeToken(database, { scopes: ['read'] });
   const enqueued = async () =>
@@ -188,10 +200,49 @@ describe('a job that runs', () => {
     const url = `${server.url}/jobs/${encodeURIComponent(id)}/events`;
     const stream = await openEventStream(url, bearer(token));
     await until('it has ended', () => stream.isOver);
-    expect(stream.events).toEqual([{ id: 'ended', event: 'status', data: expect.objectContaining({ id, state: 'cancelled' }) }]);
-    expect(stream.events[0]?.data).not.toHaveProperty('input');
-    const again = await fetch(url, { headers: { ...bearer(token), 'last-event-id': 'ended' } });
+    const [last, ...others] = stream.events;
+    expect(last).toMatchObject({ event: 'status', data: { id, state: 'cancelled' } });
+    expect(last?.data).not.toHaveProperty('input');
+    expect(others).toEqual([]);
+    const again = await fetch(url, { headers: { ...bearer(token), 'last-event-id': last?.id ?? '' } });
     expect(again.status).toBe(204);
+  });
+
+  test('that has ended, and ended anew since somebody looked, is an event again', async () => {
+    handle = () => {
+      throw new NonRetryableError('no such month');
+    };
+    const { id } = await enqueue();
+    await runUntilIdle(server.tidemark);
+    const url = `${server.url}/jobs/${encodeURIComponent(id)}/events`;
+    const dead = await (await openEventStream(url, bearer(token))).next('status');
+    expect([dead.id, dead.data.state]).toEqual([expect.stringMatching(/^ended/), 'dead']);
+    handle = () => undefined;
+    await client.jobs.redrive(id);
+    await runUntilIdle(server.tidemark);
+    const stream = await openEventStream(url, { ...bearer(token), 'last-event-id': dead.id });
+    expect((await stream.next('status')).data.state).toBe('done');
+  });
+
+  test('is told to be gone though it went while Postgres was away', async () => {
+    const { id } = await enqueue();
+    await database.ownerPool.query(`update tidemark.work set state = 'claimed', execution = 'x'`);
+    const first = (await readJobStates(database.db, [id])).get(id) as JobState;
+    let away = true;
+    const db: Database = {
+      ...database.db,
+      query: (...args) => (away ? Promise.reject(new Error('away')) : database.db.query(...args)),
+      prepared: (...args) => (away ? Promise.reject(new Error('away')) : database.db.prepared(...args)),
+    };
+    const hub = createJobHub(db, { subscribeJob: () => () => {} }, 20);
+    onTestFinished(() => hub.close());
+    const seen: (JobState | undefined)[] = [];
+    hub.follow(first, (state) => seen.push(state));
+    await database.ownerPool.query('delete from tidemark.work');
+    away = false;
+    await until('it is gone', () => seen.includes(undefined));
+    hub.follow(first, (state) => seen.push(state));
+    await until('so it is for whoever has read it before', () => seen.length >= 3);
   });
 
   test('and fails is told by its error, with its attempts', async () => {
