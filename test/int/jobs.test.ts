@@ -249,6 +249,22 @@ describe('a job that runs', () => {
     expect(ran).toHaveLength(6);
   });
 
+  test('enqueues jobs of its application alone, for who asked for it where it names nobody', async () => {
+    const stranger = defineJob({ name: 'stranger', input, handler });
+    let refused: unknown;
+    handle = async ({ month }, { enqueue: enqueueNext }) => {
+      if (month !== 'first') return;
+      refused = await enqueueNext(stranger, { month: '1' }).catch((error: unknown) => error);
+      const nobody = { actor: undefined } as EnqueueOptions;
+      await enqueueNext(report, { month: 'next' }, nobody);
+    };
+    await enqueue({ actor: 'ann' }, { month: 'first' });
+    await runUntilIdle(tidemark);
+    expect(refused).toBeInstanceOf(InvalidInputError);
+    expect(String(refused)).toContain("Job 'stranger' is not one of this instance.");
+    expect(ran.map(({ context }) => context.actor)).toEqual(['ann', 'ann']);
+  });
+
   test('is tried as often as it says, then it is dead with all its errors; whoever waits is told', async () => {
     handle = (_, { attempt }) => {
       throw new Error(`broken ${attempt}`);
