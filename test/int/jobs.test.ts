@@ -110,6 +110,16 @@ describe('enqueueing', () => {
     await expect(first.status()).rejects.toThrow(JobNotFoundError);
   });
 
+  test('a transaction that Postgres gives up for another one hears that, and not that the database does not answer', async () => {
+    const lost = tidemark.transaction(async ({ tx, enqueue: enqueueHere }) => {
+      await tx.query('set transaction isolation level repeatable read');
+      await tx.query('select count(*) from tidemark.work');
+      await enqueue({ id: 'both' });
+      await enqueueHere(report, { month: '1' }, { id: 'both' });
+    });
+    await expect(lost).rejects.toMatchObject({ code: '40001' });
+  });
+
   test('one that is ignored by its key is the one that waits or runs, and after that within the window', async () => {
     const dedupe = { key: 'k', mode: 'ignore' } as const;
     const first = await enqueue({ dedupe });
