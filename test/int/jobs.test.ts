@@ -17,6 +17,7 @@ import {
   NonRetryableError,
   QueueFullError,
 } from '../../src/index.ts';
+import { eachJob } from '../../src/jobs/each-job.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -426,6 +427,21 @@ describe('a decision about jobs', () => {
       'report ann cancelled',
       'report bob dead',
     ]);
+  });
+
+  test('of many misses none that moves from one of its states to another meanwhile', async () => {
+    const [first, second] = [await enqueue(), await enqueue()];
+    const setState = (id: string, state: string) =>
+      database.ownerPool.query(`update tidemark.work set state = $2 where id = 'job/report/' || split_part($1, ':', 2)`, [id, state]);
+    await setState(first.id, 'claimed');
+    const decided: string[] = [];
+    await eachJob(database.db, {}, ['waiting', 'running'], async (id) => {
+      decided.push(id);
+      await setState(first.id, 'ready');
+      await setState(second.id, 'claimed');
+      return true;
+    });
+    expect(decided.sort()).toEqual([first.id, second.id].sort());
   });
 
   test('of many is not one about what Tidemark does for itself', async () => {
