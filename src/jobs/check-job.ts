@@ -23,6 +23,13 @@ const OF_RATE_LIMIT = { jobs: true, perMs: true } as const satisfies OptionNames
 const JOB_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const DAY_MS = 86_400_000;
 
+/** What no worker of the application would run is refused where it is enqueued. @throws InvalidInputError */
+export function checkKnownJob(jobs: ReadonlyMap<string, AnyJob>, job: AnyJob): void {
+  if (jobs.get(job.name) !== job) {
+    throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
+  }
+}
+
 /** @throws InvalidInputError */
 export function checkJob(job: AnyJob): void {
   const { name, input, output, handler, retry = {}, keep = {}, deadlineMs, concurrency, rateLimit, maxWaitingPerActor, authorize } = job;
