@@ -521,6 +521,8 @@ describe('looking at jobs', () => {
 
 test.each([
   [{ name: 'Report' }, "'Report' is not the name of a job"],
+  [{ name: 'run-now' }, "'run-now' cannot be the name of a job: it is what is decided about jobs"],
+  [{ name: 'cancel' }, "'cancel' cannot be the name of a job"],
   [{ retry: { attempts: 0 } }, "retry.attempts of job 'report' is 0: use a whole number from 1 to 1000"],
   [{ retry: { initialMs: -1 } }, "retry.initialMs of job 'report' is -1"],
   [{ keep: { failed: -1 } }, "keep.failed of job 'report' is -1"],
