@@ -24,8 +24,15 @@ test('a primary key is its own columns, without those that its index includes', 
     `create table public.included (id integer, note text, primary key (id) include (note));
      insert into public.included select n, case when n % 2 = 0 then 'even' end from generate_series(1, 9) n`,
   );
-  const records = await recordsOf(read({ table: 'included', pageSize: 2 }));
-  expect(records.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const [ids, cursors]: [unknown[], unknown[]] = [[], []];
+  for await (const { records, cursor } of read({ table: 'included', pageSize: 4 })) {
+    ids.push(...records.map(({ id }) => id));
+    cursors.push(cursor);
+  }
+  expect([ids, cursors]).toEqual([
+    [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    [{ key: ['4'] }, { key: ['8'] }, { key: ['9'] }],
+  ]);
 });
 
 test('goes on behind a key of several columns', async () => {
