@@ -13,4 +13,6 @@ export interface ActivityDependencies {
   watch: WatchFence;
   /** Told of each end. */
   observe?: ObserveEnd | undefined;
+  /** A burst has ended, and with it the places that it held. */
+  onBurstEnd?: () => void;
 }

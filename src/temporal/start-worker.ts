@@ -105,8 +105,16 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     if (end.workId?.startsWith('job/')) jobs.changed(end.workId);
     observe?.(end);
   };
-  const dependencies = { pool, schema, handlerOf: findHandlers(handlers), observe: observeEnd, watch: watchFences(db) };
   let loop: StarterLoop | undefined;
+  const dependencies = {
+    pool,
+    schema,
+    handlerOf: findHandlers(handlers),
+    observe: observeEnd,
+    watch: watchFences(db),
+    // It may have gone on for longer than the loop looks often.
+    onBurstEnd: () => loop?.wake(),
+  };
   let worker: Worker;
   try {
     worker = await Worker.create(

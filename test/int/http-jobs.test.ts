@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   handle = () => undefined;
-  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.job_turn');
+  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe');
 });
 afterAll(async () => {
   for (const one of [client, reader, narrow, other]) one?.close();
