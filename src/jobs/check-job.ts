@@ -26,6 +26,13 @@ const DECISIONS = ['cancel', 'redrive', 'run-now'];
 const JOB_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const DAY_MS = 86_400_000;
 
+/** What no worker of the application would run is refused where it is enqueued. @throws InvalidInputError */
+export function checkKnownJob(jobs: ReadonlyMap<string, AnyJob>, job: AnyJob): void {
+  if (jobs.get(job.name) !== job) {
+    throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
+  }
+}
+
 /** @throws InvalidInputError */
 export function checkJob(job: AnyJob): void {
   const { name, input, output, handler, retry = {}, keep = {}, deadlineMs, concurrency, rateLimit, maxWaitingPerActor, authorize } = job;

@@ -5,7 +5,6 @@ import { connect, type TidemarkClient } from '../../src/client.ts';
 import { createJobHub } from '../../src/http/job-hub.ts';
 import {
   defineJob,
-  IdempotencyKeyReusedError,
   type JobContext,
   JobFailedError,
   JobNotFoundError,
@@ -96,7 +95,7 @@ describe('enqueueing', () => {
     expect(await other.jobs.enqueue('limited', { month: '1' })).toMatchObject({ answer: 'created' });
   });
 
-  test('twice under a key is one job; the key stands for it, and is its caller’s own', async () => {
+  test('twice under a key is one job, also when that is not kept any more; the key stands for one input, and is its caller’s own', async () => {
     const key = { 'idempotency-key': 'november' };
     const first = await post('/jobs/report', { input: { month: '1' } }, key);
     const again = await post('/jobs/report', { input: { month: '1' } }, key);
@@ -107,8 +106,14 @@ describe('enqueueing', () => {
       body: { code: 'idempotency_key_reused' },
     });
     expect(await post('/jobs/report', { input: { month: '1' }, id: 'a' }, key)).toMatchObject({ status: 400 });
-    const elsewhere = other.request('POST', 'jobs/report', { body: { input: { month: '1' } }, headers: key });
-    await expect(elsewhere).rejects.toThrow(IdempotencyKeyReusedError);
+    await database.ownerPool.query('delete from tidemark.work');
+    const gone = await post('/jobs/report', { input: { month: '1' } }, key);
+    expect(gone).toMatchObject({ status: 202, body: again.body });
+    expect(gone.headers.get('idempotent-replayed')).toBe('true');
+    expect((await post('/jobs/report', { input: { month: '2' } }, key)).status).toBe(422);
+    const elsewhere = await other.request('POST', 'jobs/report', { body: { input: { month: '2' } }, headers: key });
+    expect(elsewhere).toMatchObject({ answer: 'created' });
+    expect(await other.jobs.get((elsewhere as { id: string }).id)).toMatchObject({ input: { month: '2' } });
     const dedupe = { key: 'k', mode: 'replace' } as const;
     expect((await enqueue('1', { dedupe })).id).toBe((await enqueue('2', { dedupe })).id);
   });
@@ -305,4 +310,13 @@ describe('decisions', () => {
     await expect(client.jobs.cancel('on-dead:1')).rejects.toThrow(JobNotFoundError);
     expect(await client.jobs.cancelAll({ state: 'waiting' })).toEqual({ jobs: 0 });
   });
+});
+
+test('where jobs run in the server, one that has ended and is not kept any more is enqueued all the same: never 404', async () => {
+  const inline = await startTestServer(database, { jobs: [report], useJobs: false });
+  const ask = () => inline.request('POST', '/jobs/report', { input: { month: '1' }, id: 'once' });
+  expect(await ask()).toMatchObject({ status: 200, body: { answer: 'created' } });
+  await database.ownerPool.query('delete from tidemark.work');
+  expect(await ask()).toMatchObject({ status: 202, body: { answer: 'ignored', id: 'report:once' } });
+  await inline.close();
 });

@@ -17,6 +17,7 @@ import {
   NonRetryableError,
   QueueFullError,
 } from '../../src/index.ts';
+import { eachJob } from '../../src/jobs/each-job.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -106,6 +107,16 @@ describe('enqueueing', () => {
     expect(await enqueue({ id: 'of/november' })).toMatchObject({ answer: 'ignored', id: first.id });
     expect(ran).toHaveLength(1);
     await expect(first.status()).rejects.toThrow(JobNotFoundError);
+  });
+
+  test('a transaction that Postgres gives up for another one hears that, and not that the database does not answer', async () => {
+    const lost = tidemark.transaction(async ({ tx, enqueue: enqueueHere }) => {
+      await tx.query('set transaction isolation level repeatable read');
+      await tx.query('select count(*) from tidemark.work');
+      await enqueue({ id: 'both' });
+      await enqueueHere(report, { month: '1' }, { id: 'both' });
+    });
+    await expect(lost).rejects.toMatchObject({ code: '40001' });
   });
 
   test('one that is ignored by its key is the one that waits or runs, and after that within the window', async () => {
@@ -245,6 +256,22 @@ describe('a job that runs', () => {
     await runUntilIdle(tidemark);
     expect(await effects()).toEqual(['first 3', 'next 3']);
     expect(ran).toHaveLength(6);
+  });
+
+  test('enqueues jobs of its application alone, for who asked for it where it names nobody', async () => {
+    const stranger = defineJob({ name: 'stranger', input, handler });
+    let refused: unknown;
+    handle = async ({ month }, { enqueue: enqueueNext }) => {
+      if (month !== 'first') return;
+      refused = await enqueueNext(stranger, { month: '1' }).catch((error: unknown) => error);
+      const nobody = { actor: undefined } as EnqueueOptions;
+      await enqueueNext(report, { month: 'next' }, nobody);
+    };
+    await enqueue({ actor: 'ann' }, { month: 'first' });
+    await runUntilIdle(tidemark);
+    expect(refused).toBeInstanceOf(InvalidInputError);
+    expect(String(refused)).toContain("Job 'stranger' is not one of this instance.");
+    expect(ran.map(({ context }) => context.actor)).toEqual(['ann', 'ann']);
   });
 
   test('is tried as often as it says, then it is dead with all its errors; whoever waits is told', async () => {
@@ -398,6 +425,21 @@ describe('a decision about jobs', () => {
       'report ann cancelled',
       'report bob dead',
     ]);
+  });
+
+  test('of many misses none that moves from one of its states to another meanwhile', async () => {
+    const [first, second] = [await enqueue(), await enqueue()];
+    const setState = (id: string, state: string) =>
+      database.ownerPool.query(`update tidemark.work set state = $2 where id = 'job/report/' || split_part($1, ':', 2)`, [id, state]);
+    await setState(first.id, 'claimed');
+    const decided: string[] = [];
+    await eachJob(database.db, {}, ['waiting', 'running'], async (id) => {
+      decided.push(id);
+      await setState(first.id, 'ready');
+      await setState(second.id, 'claimed');
+      return true;
+    });
+    expect(decided.sort()).toEqual([first.id, second.id].sort());
   });
 
   test('of many is not one about what Tidemark does for itself', async () => {
