@@ -306,6 +306,9 @@ begin
       format('Job %L has no name that can be used: give [a-z0-9][a-z0-9._-]{0,99}', p_name)
     when p_id is null or not is_job_id(p_id) then
       format('The id %L of a job %L cannot be used: write it as encodeURIComponent does, all but A-Z a-z 0-9 - _ . ! ~ * '' ( ) percent-encoded', left(p_id, 60), p_name)
+    -- A time that finds its job there would add none.
+    when p_id like '%\%2F%' and p_id ~ '^[a-z0-9][a-z0-9._-]*%2F(\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\dZ|triggered%2F[\w-]+)$' then
+      format('The id %L cannot be used: ids of that form are those of schedules'' jobs', left(p_id, 60))
     when octet_length('job/' || p_name || '/' || p_id) > 500 then
       format('The id %L of a job cannot be used: job/<name>/<id> is at most 500 bytes', left(p_id, 60))
     when octet_length(p_input::text) > 262144 then
