@@ -80,6 +80,9 @@ comment on column logs.snapshot_mark is 'Newest entry that has, or was asked for
 comment on column logs.compact_every is 'Entries held at which a snapshot by policy becomes a compaction.';
 comment on column logs.compact_mark is 'Newest entry that was asked for a compaction, or had one. The policy counts from here, or from the first entry held.';
 
+-- Whether a name is one of a log type.
+create index logs_type on logs (type);
+
 create function log_group() returns trigger language plpgsql set search_path from current as $$
 begin
   insert into work_group (name) values (new.type) on conflict do nothing;
@@ -127,6 +130,8 @@ create table work (
   position bigint,
   priority smallint not null default 0,
   not_before timestamptz not null default now(),
+  fairness_key text,
+  turn timestamptz,
   expires_at timestamptz,
   claim_token uuid,
   lease_until timestamptz,
@@ -157,6 +162,8 @@ create table work (
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 comment on table work is 'Outbox, queue, status and result of every unit of work. Its state is the truth.';
 comment on column work.priority is 'Lower first.';
+comment on column work.fairness_key is 'Jobs of a group take turns by it. Empty: all without a key share one. Null: no job.';
+comment on column work.turn is 'The place that it took among the keys of its group when its time had come: then it is its not_before too.';
 comment on column work.epoch is 'Which life of the unit this is: a redrive or a run that is gone begins a new one.';
 comment on column work.fence is 'Set anew by each beginning; only its holder can finish, fail, release or report progress.';
 comment on column work.unended is 'Beginnings in a row of which no end was seen.';

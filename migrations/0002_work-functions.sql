@@ -38,7 +38,8 @@ $$;
 create function add_work(
   p_id text, p_workflow text, p_group text, p_key text default null, p_log_id text default null, p_sequence_id bigint default null,
   p_input json default null, p_priority smallint default 0, p_not_before timestamptz default null, p_expires_at timestamptz default null,
-  p_actor text default null, p_correlation_id text default null, p_causation_id text default null
+  p_actor text default null, p_correlation_id text default null, p_causation_id text default null,
+  p_fairness_key text default null, p_turn timestamptz default null
 ) returns text language plpgsql set search_path from current as $$
 declare
   v_epoch bigint := nextval('work_epoch');
@@ -61,15 +62,16 @@ begin
   end if;
   insert into work as w (
     id, workflow, log_id, sequence_id, input, state, group_name, ordering_key, position, priority, not_before, expires_at,
-    epoch, first_epoch, actor, correlation_id, causation_id)
+    epoch, first_epoch, actor, correlation_id, causation_id, fairness_key, turn)
   values (
     p_id, p_workflow, p_log_id, p_sequence_id, p_input, v_state, p_group, p_key, v_position, p_priority, coalesce(p_not_before, now()), p_expires_at,
-    v_epoch, v_epoch, p_actor, p_correlation_id, p_causation_id)
+    v_epoch, v_epoch, p_actor, p_correlation_id, p_causation_id, p_fairness_key, p_turn)
   on conflict (id) do update set
     state = v_state, position = v_position, epoch = v_epoch, input = excluded.input, priority = excluded.priority,
     not_before = excluded.not_before, expires_at = excluded.expires_at, actor = excluded.actor,
-    correlation_id = excluded.correlation_id, causation_id = excluded.causation_id, attempt = 0, unended = 0, failures = 0, fence = null,
-    claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null, finished_at = null
+    correlation_id = excluded.correlation_id, causation_id = excluded.causation_id, fairness_key = excluded.fairness_key, turn = excluded.turn, attempt = 0, unended = 0, failures = 0, fence = null,
+    claim_token = null, lease_until = null, burst_id = null, alone = (w.state = 'dead'), progress = null, result = null, error = null,
+    created_at = now(), begun_at = null, finished_at = null
   where w.state in ('done', 'dead', 'cancelled', 'expired');
   if not found then
     return 'exists';
@@ -1063,17 +1065,26 @@ begin
 end
 $$;
 
--- Finished units beyond the newest keep_finished of their group, oldest first; dead ones stay until discarded. At most p_limit.
--- How many ended when is kept for a day (work_tally).
+-- Finished units beyond the newest keep_finished of their group; dead ones stay until discarded. At most p_limit. Somebody may wait for a job: of those
+-- (keep_dead is set) none goes within a minute of its end. How many ended when is kept for a day (work_tally).
 create function prune_work(p_limit integer) returns bigint language plpgsql set search_path from current as $$
 declare
   v_count bigint;
 begin
   with old as (
-    select o.id from work_group g cross join lateral (
+    select o.id from (
+      select g.name, g.keep_finished, case when g.keep_dead is null then 'infinity' else clock_timestamp() - interval '1 minute' end as ended_before
+      from work_group g
+    ) g
+    cross join lateral (
+      select count(*) as units from (
+        select 1 from work w where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired') and w.finished_at >= g.ended_before
+        limit g.keep_finished) y
+    ) young
+    cross join lateral (
       select w.id from work w
-      where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired')
-      order by w.finished_at desc offset g.keep_finished limit p_limit
+      where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired') and w.finished_at < g.ended_before
+      order by w.finished_at desc offset g.keep_finished - young.units limit p_limit
     ) o limit p_limit
   ), locked as (
     select w.id from work w join old o on o.id = w.id where w.state in ('done', 'cancelled', 'expired') for update of w skip locked

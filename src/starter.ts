@@ -34,7 +34,7 @@ export async function runStarter(): Promise<void> {
     if (signal.aborted) return;
     const client = await connectClient(temporal);
     const loop = await startStarter({
-      queryable: pool,
+      pool,
       schema,
       client,
       connectionString: databaseUrl,

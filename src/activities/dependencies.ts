@@ -15,6 +15,8 @@ export interface ActivityDependencies {
   watch: WatchFence;
   /** Told of each end. */
   observe?: ObserveEnd | undefined;
+  /** A burst has ended, and with it the places that it held. */
+  onBurstEnd?: () => void;
   /** Aborted when the worker has stopped: an attempt that no activity waits for ends then. */
   stopped?: AbortSignal | undefined;
 }

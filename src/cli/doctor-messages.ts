@@ -45,7 +45,7 @@ async function checkGrants(pool: Pool, schema: string): Promise<Finding[]> {
      where not has_table_privilege(r, t.oid, 'select')
      union all
      select format('grant insert, update, delete on %s to tidemark_app;', t.name) from table_of t
-     where t.relname in ('subscription', 'message', 'message_dedupe', 'processed', 'work_decision', 'backfill', 'job_attempt', 'job_line', 'job_step', 'job_dedupe', 'job_turn', 'work', 'work_group', 'work_key', 'work_part', 'worker_process', 'entries', 'logs')
+     where t.relname in ('subscription', 'message', 'message_dedupe', 'processed', 'work_decision', 'backfill', 'job_attempt', 'job_line', 'job_step', 'job_dedupe', 'work', 'work_group', 'work_key', 'work_part', 'worker_process', 'entries', 'logs')
        and not (has_table_privilege('tidemark_app', t.oid, 'insert') and has_table_privilege('tidemark_app', t.oid, 'update')
          and has_table_privilege('tidemark_app', t.oid, 'delete'))`,
     [schema],

@@ -1,9 +1,9 @@
 /** What doctor says about schedules: whether Temporal has those of the app, as the app says. */
 import type { Client } from '@temporalio/client';
 import { createPool } from '../postgres/pool.ts';
-import { inSchema } from '../postgres/queryable.ts';
+import type { ScheduleChange } from '../temporal/change-schedule.ts';
 import { appSchedules } from '../temporal/keep-schedules.ts';
-import { reconcileSchedules, type ScheduleChange } from '../temporal/reconcile-schedules.ts';
+import { reconcileSchedules } from '../temporal/reconcile-schedules.ts';
 import { explainError } from './explain-error.ts';
 import type { Finding } from './finding.ts';
 import { findAppFile, loadApp } from './load-app.ts';
@@ -21,7 +21,7 @@ export async function checkSchedules(client: Client, { databaseUrl, schema }: Ta
     const { schedules } = loaded.registry;
     const changes = await reconcileSchedules({
       client,
-      db: inSchema(pool, schema),
+      ...{ pool, schema },
       dryRun: true,
       ...appSchedules(schedules),
     });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ScheduleChange } from '../temporal/reconcile-schedules.ts';
+import type { ScheduleChange } from '../temporal/change-schedule.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { withDatabase } from './with-database.ts';
 
@@ -13,7 +13,7 @@ Examples:
 ${
   verb === 'plan'
     ? 'Changes nothing. The exit code is 1 where apply would change something, 0 where all is as the app says.'
-    : 'Whether one is paused is left as it is. What the app does not name any more is removed; its jobs stay.'
+    : 'Whether one is paused is left as it is, also where it is removed and made again. What the app does not name any more is removed; its jobs stay.'
 }`;
 
 export function addSchedulesApply(schedules: Command): void {
@@ -33,11 +33,11 @@ async function run(verb: Verb, { app, json }: { app?: string; json?: boolean }):
   const { connectSchedules } = await import('../temporal/connect-schedules.ts');
   const { appSchedules } = await import('../temporal/keep-schedules.ts');
   const { reconcileSchedules } = await import('../temporal/reconcile-schedules.ts');
-  await withDatabase(async ({ db, pool, targets: { schema, temporal } }) => {
+  await withDatabase(async ({ pool, targets: { schema, temporal } }) => {
     const { registry } = await loadApp(app, schema);
     const { client, close } = connectSchedules({ pool, schema, temporal });
     try {
-      const options = { client: await client(), db, dryRun: verb === 'plan' };
+      const options = { client: await client(), pool, schema, dryRun: verb === 'plan' };
       const changes = await reconcileSchedules({ ...options, ...appSchedules(registry.schedules) });
       const differs = changes.filter(({ change }) => change !== 'none' && change !== 'unknown').length;
       if (json) print(formatJson({ changes }));
@@ -53,9 +53,10 @@ async function run(verb: Verb, { app, json }: { app?: string; json?: boolean }):
 const MARK = { create: '+', update: '~', remove: '-', none: ' ', unknown: ' ' } as const;
 
 function printChanges(changes: readonly ScheduleChange[], changed: string): void {
-  for (const { schedule, change, differences } of changes) {
+  for (const { schedule, change, differences, paused } of changes) {
     const what = Object.entries(differences).map(([option, { is, wanted }]) => `${option} ${formatJson(is)} → ${formatJson(wanted)}`);
-    const news = { create: ['new'], update: what, remove: ['removed'], none: [], unknown: ["Tidemark's own"] }[change];
+    const news: string[] = { create: ['new'], update: what, remove: ['removed'], none: [], unknown: ["Tidemark's own"] }[change];
+    if (paused) news.push('paused');
     print(`${MARK[change]} ${schedule}${news.length > 0 ? `: ${news.join(', ')}` : ''}`);
   }
   print(changes.some(({ change }) => change !== 'none' && change !== 'unknown') ? changed : 'All is as the app says.');

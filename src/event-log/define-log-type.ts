@@ -5,6 +5,7 @@
  * checked again when they are folded: an older shape is what `upcast` is for.
  */
 import type { z } from 'zod';
+import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { describeIssues } from '../describe-issues.ts';
 import { InvalidInputError } from '../errors.ts';
 import { createJsonFormat } from '../snapshots/json-format.ts';
@@ -16,6 +17,10 @@ import { checkRetention } from './retention-settings.ts';
 
 const METADATA_FIELDS = ['snapshot', 'history', 'pending'] as const;
 const MAX_VERSION = 99_999;
+const OPTIONS = {
+  ...{ type: true, version: true, snapshotEvery: true, compactEvery: true, keepSnapshots: true, keepDays: true },
+  ...{ entry: true, initial: true, apply: true, upcast: true, snapshots: true },
+} as const satisfies OptionNames<LogTypeDefinition<EntrySchema, unknown>>;
 
 export type EntrySchema<TypeT extends string = string> = z.ZodType<{ type: TypeT }>;
 
@@ -64,6 +69,7 @@ export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<
   const { type, version, snapshotEvery, compactEvery, keepSnapshots, keepDays } = definition;
   const { entry: schema, initial, apply, upcast, snapshots } = definition;
   checkDefinition(definition);
+  checkOptionNames(`log type '${type}'`, definition, OPTIONS);
   return {
     type,
     version,

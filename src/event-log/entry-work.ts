@@ -2,6 +2,7 @@
  * A user's own work on a log entry: an entry with `pending: 'x'` is handled by the entry work named 'x'.
  */
 
+import { checkOptionNames, type OptionNames } from '../check-option-names.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { Queryable } from '../postgres/queryable.ts';
 import { inSchema } from '../postgres/queryable.ts';
@@ -51,17 +52,42 @@ export interface EntryWork<EntryT extends LogEntry = LogEntry> {
   ): Promise<{ result?: unknown; snapshot?: BlobId; history?: BlobId } | void>;
 }
 
-/** @example defineEntryWork({ name: 'send-invoice', handler: async ({ entry }, { db }) => { … } }) */
+/**
+ * @example defineEntryWork({ name: 'send-invoice', handler: async ({ entry }, { db }) => { … } })
+ * @throws InvalidInputError naming the option and its limits
+ */
 export function defineEntryWork<EntryT extends LogEntry = LogEntry>(work: EntryWork<EntryT>): EntryWork {
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(work.name) || RESERVED.has(work.name)) {
     throw new InvalidInputError(
       `'${work.name}' cannot name entry work: use 1 to 63 of a-z, 0-9 and -, starting with a letter; ${[...RESERVED].join(', ')} are taken.`,
     );
   }
+  checkOptionNames(`entry work '${work.name}'`, work, OPTIONS);
+  if (typeof work.handler !== 'function') {
+    throw new InvalidInputError(`Entry work '${work.name}' has no handler. Give it a function of an entry and a context.`);
+  }
+  for (const option of ['deadlineMs', 'maxAttempts'] as const) {
+    const value = work[option];
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= MAX_INTEGER)) {
+      throw new InvalidInputError(
+        `${option} ${value} of entry work '${work.name}' is not an integer from 1 to ${MAX_INTEGER}. Leave it out for the default.`,
+      );
+    }
+  }
   return work as unknown as EntryWork;
 }
 
 const RESERVED = new Set(['snapshot', 'compact', 'erase', 'burst', 'job', 'scheduled']);
+const OPTIONS = {
+  name: true,
+  logType: true,
+  long: true,
+  deadlineMs: true,
+  maxAttempts: true,
+  handler: true,
+} as const satisfies OptionNames<EntryWork>;
+/** Of a timer, and of the column. */
+const MAX_INTEGER = 2 ** 31 - 1;
 
 export function entryWorkHandler(work: EntryWork, { pool, schema }: HandlerDependencies): UnitHandler {
   return {

@@ -27,7 +27,10 @@ export interface JobDefinition<InputT, OutputT, SentT = InputT> {
   /** Runs at least once; what it writes through `db` takes effect once. An error that it throws is a failed attempt. */
   readonly handler: (input: InputT, context: JobContext) => OutputT | Promise<OutputT>;
   readonly retry?: JobRetry;
-  /** How many that have ended are kept. Default: 10 completed (cancelled ones count as those) and 5 failed, or JOB_KEEP_COMPLETED and JOB_KEEP_FAILED. */
+  /**
+   * How many that have ended are kept, beside those of the last minute, which somebody may wait for. Default: 10 completed (cancelled ones count as those) and
+   * 5 failed, or JOB_KEEP_COMPLETED and JOB_KEEP_FAILED.
+   */
   readonly keep?: { readonly completed?: number; readonly failed?: number };
   /** How long an attempt may go without an end or a sign of life (progress, heartbeat, a step): then it has failed. Default 300,000. */
   readonly deadlineMs?: number;

@@ -8,19 +8,21 @@ import { describeIssues } from '../describe-issues.ts';
 import { EnqueueUnavailableError, InvalidInputError, QueueFullError } from '../errors.ts';
 import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
+import { FIRING_ID } from '../schedules/firing-id.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
 import { classifyError, isContention } from '../work/classify-error.ts';
 import type { AnyJob, JobDefinition } from './define-job.ts';
 import { countEnqueued } from './enqueued-counts.ts';
 import type { JobHandle } from './job-handle.ts';
-import { jobIdOf, workIdOf } from './job-id.ts';
+import { decodeJobId, jobIdOf, workIdOf } from './job-id.ts';
 
 export interface JobDedupe {
   /** Within the jobs of one name. At most 500 characters. */
   key: string;
   /**
    * 'ignore': while one of the key waits or runs, and for `windowMs` after it was enqueued, that one is the answer.
-   * 'replace': one that waits gets this input, priority and actor. One that runs goes on, and this one is new.
+   * 'replace': one that waits, also for another attempt, gets this input, priority and actor, and begins from its beginning. One that runs goes on, and this
+   * one is new.
    * 'debounce': the same, and it begins `windowMs` after the last one was enqueued, at most `maxWaitMs` after the first.
    */
   mode: 'ignore' | 'replace' | 'debounce';
@@ -31,7 +33,7 @@ export interface JobDedupe {
 }
 
 export interface EnqueueOptions extends Provenance {
-  /** Enqueued again under its name within 7 days, or while it waits or runs, it is the same job. Default: one of its own. At most 200 characters. */
+  /** Enqueued again under its name within 7 days, or while it waits or runs, it is the same job. Default: one of its own. At most 200 characters, and not of the form of a schedule's jobs (`<schedule>/<time>`). */
   id?: string;
   /** From -100 to 100, lower first. Default 0. */
   priority?: number;
@@ -78,12 +80,12 @@ export async function enqueueJob(
   if (options.dedupe) checkOptionNames('dedupe', options.dedupe, OF_DEDUPE);
   checkOptions(name, options);
   const { id = randomUUID(), priority = 0, notBefore, fairnessKey, dedupe, actor, correlationId, causationId } = options;
+  const encoded = encodeURIComponent(id);
   const [key, mode, windowMs] = dedupe
     ? [`key/${dedupe.key}`, dedupe.mode, dedupe.windowMs]
     : options.id === undefined
       ? [undefined, undefined, undefined]
-      : [`id/${options.id}`, 'ignore', ID_WINDOW_MS];
-  const encoded = encodeURIComponent(id);
+      : [`id/${encoded}`, 'ignore', ID_WINDOW_MS];
   const { rows } = await db
     .prepared(
       `select answer, id from ${db.schema}.enqueue_job($1::text, $2::text, $3::json, $4::smallint, $5::timestamptz, $6::text, $7::text, $8::text,
@@ -115,7 +117,7 @@ export async function enqueueJob(
   if (answer === 'created') {
     countEnqueued(name);
   }
-  return { jobId: jobIdOf({ name, id: decodeURIComponent(enqueued) }), answer };
+  return { jobId: jobIdOf({ name, id: decodeJobId(enqueued) }), answer };
 }
 
 /** @returns it as it is kept: as it was given, what the schema makes of it is made for the handler. @throws InvalidInputError */
@@ -164,6 +166,9 @@ function checkOptions(
     throw new InvalidInputError(
       `The id '${id.slice(0, 60)}' cannot be used: percent-encoded it is too long. Use fewer special characters.`,
     );
+  }
+  if (id !== undefined && FIRING_ID.test(id)) {
+    throw new InvalidInputError(`The id '${id.slice(0, 120)}' cannot be used: ids of that form are those of schedules' jobs. Use another.`);
   }
   if (priority !== undefined && !(Number.isInteger(priority) && Math.abs(priority) <= 100)) {
     throw new InvalidInputError(`priority ${priority} cannot be used: give a whole number from -100 to 100, lower first.`);

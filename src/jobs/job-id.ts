@@ -25,6 +25,15 @@ export function parseJobId(jobId: string): JobKey {
 
 /** @param workId of a job's unit */
 export function jobKeyOf(workId: string): JobKey {
-  const [, name = '', id = ''] = workId.split('/');
-  return { name, id: decodeURIComponent(id) };
+  const [, name = '', id = ''] = /^[^/]*\/([^/]*)\/(.*)$/s.exec(workId) ?? [];
+  return { name, id: decodeJobId(id) };
+}
+
+/** What nobody has encoded, as `enqueue_job` of the migrations refuses it, is as it stands: a list of jobs is no place to find out. */
+export function decodeJobId(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
 }

@@ -10,7 +10,8 @@ const FIRST_PRIORITY = -100;
 /** @returns whether it waited. @throws InvalidInputError for an id that is none */
 export async function runJobNow(db: Database, jobId: string): Promise<boolean> {
   const { rows } = await db.query(
-    `update ${db.schema}.work set priority = least(priority, ${FIRST_PRIORITY}::smallint), not_before = least(not_before, clock_timestamp())
+    `update ${db.schema}.work set priority = least(priority, ${FIRST_PRIORITY}::smallint),
+       not_before = least(not_before, statement_timestamp()), turn = least(not_before, statement_timestamp())
      where id = $1::text and workflow = 'job' and state in ('waiting', 'ready') returning id`,
     [workIdOf(parseJobId(jobId))],
   );

@@ -106,6 +106,10 @@ async function inSpan<T>(
   body: (span: Span) => Promise<T>,
 ): Promise<T> {
   const span = tracer().startSpan(name, options, parent);
+  if (!isSpanContextValid(span.spanContext())) {
+    // No provider, and nothing to hand on.
+    return body(span);
+  }
   const onAbort = () => {
     recordError(span, signal?.reason);
     span.end();

@@ -36,7 +36,7 @@ export interface ScheduleDefinition<SentT> {
    * or 1,000 intervals where that is less. At least 10,000.
    */
   readonly catchUpMs?: number;
-  /** Jobs begin up to so long after their time, each schedule by an amount of its own. Default 0. */
+  /** Jobs begin up to so long after their time, each time by an amount of its own. Default 0. */
   readonly jitterMs?: number;
   /** For whom: what `authorize` of the job is asked about, and `maxWaitingPerActor` counts. Default: nobody. */
   readonly actor?: string;

@@ -5,10 +5,11 @@
 import { jobIdOf, jobKeyOf } from '../jobs/job-id.ts';
 import type { Database } from '../postgres/queryable.ts';
 import type { ScheduleOverlap } from './define-schedule.ts';
+import { FIRING_ID } from './firing-id.ts';
 import type { ScheduleAction } from './schedule-action.ts';
 
 /** As `fire_schedule` of the migrations says. */
-export type FireAnswer = 'created' | 'exists' | 'skipped' | 'missed' | 'full' | 'removed';
+export type FireAnswer = 'created' | 'exists' | 'skipped' | 'missed' | 'full' | 'removed' | 'forgotten';
 
 export interface FireValue {
   answer: FireAnswer;
@@ -62,8 +63,7 @@ export async function fireSchedule(db: Database, action: ScheduleAction, options
 
 /** Which firing a job is of; undefined for one that no schedule has enqueued. `dueAt` is absent of one that a person has triggered. */
 export function firingOf(jobId: string): { schedule: string; dueAt?: Date } | undefined {
-  const [, schedule, firing = ''] =
-    /^[^:]+:([a-z0-9][a-z0-9._-]{0,99})\/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|triggered\/[\w-]+)$/.exec(jobId) ?? [];
+  const [, schedule, firing = ''] = FIRING_ID.exec(jobId.slice(jobId.indexOf(':') + 1)) ?? [];
   if (schedule === undefined) return undefined;
   return firing.startsWith('triggered/') ? { schedule } : { schedule, dueAt: new Date(firing) };
 }

@@ -19,18 +19,24 @@ const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-/** @returns stops trying */
-export function keepSchedules(options: ReconcileOptions, onError: (message: string) => void): () => Promise<void> {
+/** @param tell what is wrong, when it begins or changes, and that it is over @returns stops trying */
+export function keepSchedules(
+  options: ReconcileOptions,
+  tell: (message: string) => void,
+  firstPauseMs = FIRST_PAUSE_MS,
+): () => Promise<void> {
   const stop = new AbortController();
   const keeping = (async () => {
-    for (let pauseMs = FIRST_PAUSE_MS; !stop.signal.aborted; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    let told: string | undefined;
+    for (let pauseMs = firstPauseMs; !stop.signal.aborted; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       try {
         await reconcileSchedules(options);
+        if (told !== undefined) tell('The schedules are as the app says now.');
         return;
       } catch (error) {
-        if (pauseMs === FIRST_PAUSE_MS) {
-          onError(`The schedules are not as the app says: ${errorMessage(error)} Trying again.`);
-        }
+        const message = errorMessage(error);
+        if (message !== told) tell(`The schedules are not as the app says: ${message} Trying again.`);
+        told = message;
         await delay(pauseMs, undefined, { signal: stop.signal }).catch(() => {});
       }
     }

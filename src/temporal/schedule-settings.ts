@@ -8,6 +8,7 @@
  * - Jitter is the job's (its not_before), so that every time in Temporal is the time that was meant.
  */
 import { type Client, ScheduleNotFoundError as MissingSchedule, type ScheduleDescription, ScheduleOverlapPolicy } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import { InvalidInputError, ScheduleNotFoundError, TidemarkError, UnavailableError } from '../errors.ts';
 import type { ScheduleOverlap } from '../schedules/define-schedule.ts';
 import type { ScheduleAction } from '../schedules/schedule-action.ts';
@@ -54,11 +55,24 @@ export async function callSchedules<T>(client: Client, name: string, call: () =>
     return await client.connection.withDeadline(Date.now() + DEADLINE_MS, call);
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
-    const { code, details, message } = error as { code?: number; details?: string; message: string };
+    // The SDK has what the server said as the cause, or has made a TypeError of what is wrong with the times; a raw call throws it itself.
+    const { code, details, message } = ((error as Error).cause ?? error) as { code?: number; details?: string; message: string };
+    if (isNamespaceMissing(error, { code, details })) {
+      throw new UnavailableError(
+        `Temporal has no namespace '${client.options.namespace}'. Create it, or set TEMPORAL_NAMESPACE to the one that has the schedules.`,
+        { cause: error },
+      );
+    }
     if (error instanceof MissingSchedule || code === NOT_FOUND) throw new ScheduleNotFoundError(name);
-    if (code === INVALID_ARGUMENT) throw new InvalidInputError(`Temporal refuses schedule '${name}': ${details ?? message}.`);
+    if (error instanceof TypeError || code === INVALID_ARGUMENT) {
+      throw new InvalidInputError(`Temporal refuses schedule '${name}': ${details ?? message}.`);
+    }
     throw new UnavailableError(`Temporal does not answer about schedules (${details ?? message}). Nothing was changed: try again.`, {
       cause: error,
     });
   }
+}
+
+function isNamespaceMissing(error: unknown, { code, details = '' }: { code: number | undefined; details: string | undefined }): boolean {
+  return error instanceof NamespaceNotFoundError || (code === NOT_FOUND && /^namespace\b/i.test(details));
 }

@@ -8,7 +8,7 @@ import { InvalidInputError, QueueFullError, ScheduleNotFoundError } from '../err
 import { WORK_HINT } from '../postgres/hints.ts';
 import { notify } from '../postgres/listen.ts';
 import type { Pool } from '../postgres/pool.ts';
-import { inSchema } from '../postgres/queryable.ts';
+import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { MOST_CAUGHT_UP } from '../schedules/define-schedule.ts';
 import { type FireValue, fireSchedule, firingAt } from '../schedules/fire-schedule.ts';
@@ -16,6 +16,7 @@ import { listFirings } from '../schedules/list-firings.ts';
 import type { ScheduleAction } from '../schedules/schedule-action.ts';
 import type { BackfillValue, ListedSchedule, Schedules } from '../schedules/schedules.ts';
 import { installationId } from '../work/register.ts';
+import { lockSchedule } from './lock-schedule.ts';
 import { actionOf, callSchedules, scheduleIdOf } from './schedule-settings.ts';
 
 export interface SchedulesOptions {
@@ -26,8 +27,8 @@ export interface SchedulesOptions {
 }
 
 const SHOWN = 10;
-/** Where to look for what is to come: of the 29th of February there are two in it. */
-const AHEAD_MS = 12 * 366 * 86_400_000;
+/** Where to look for what is to come: a 29th of February that is a Monday is in it. */
+const AHEAD_MS = 41 * 366 * 86_400_000;
 const timestamp = (date: Date) => ({ seconds: Math.floor(date.getTime() / 1_000) as unknown as Long, nanos: 0 });
 type Long = NonNullable<NonNullable<Parameters<Client['workflowService']['listScheduleMatchingTimes']>[0]['startTime']>['seconds']>;
 
@@ -80,21 +81,29 @@ export function createSchedules({ client: connect, pool, schema }: SchedulesOpti
     return (startTime ?? []).map(({ seconds }) => new Date(Number(seconds) * 1_000));
   }
 
-  async function setPaused(name: string, paused: boolean, note: string | undefined): Promise<void> {
+  async function forgotten(tx: Queryable, name: string, dueAt: Date): Promise<InvalidInputError> {
+    const { rows } = await tx.query(`select pruned_to as last from ${db.schema}.schedule where name = $1::text`, [name]);
+    return new InvalidInputError(
+      `Schedule '${name}' had jobs up to ${firingAt(rows[0].last)} of which nothing is kept any more, so whether ${firingAt(dueAt)} had its job is not known. Fill in times after that; for one before it, enqueue the job.`,
+    );
+  }
+
+  async function setPaused(name: string, paused: boolean, note = `${paused ? 'paused' : 'resumed'} by tidemark`): Promise<void> {
     const client = await connect();
     const handle = client.schedule.getHandle(await idOf(name));
-    await callSchedules(client, name, () =>
-      paused ? handle.pause(note ?? 'paused by tidemark') : handle.unpause(note ?? 'resumed by tidemark'),
-    );
+    await lockSchedule({ pool, schema, name }, async (tx) => {
+      await callSchedules(client, name, () => (paused ? handle.pause(note) : handle.unpause(note)));
+      await tx.query(`update ${tx.schema}.schedule set paused = $2::boolean, note = $3::text where name = $1::text`, [name, paused, note]);
+    });
   }
 
   return {
     async list() {
-      const { rows } = await db.query(`select name from ${db.schema}.schedule order by name`);
+      const { rows } = await db.query(`select name from ${db.schema}.schedule where removed_at is null order by name`);
       return list(rows.map(({ name }) => name));
     },
     async read(name) {
-      const { rows } = await db.query(`select from ${db.schema}.schedule where name = $1::text`, [name]);
+      const { rows } = await db.query(`select from ${db.schema}.schedule where name = $1::text and removed_at is null`, [name]);
       const [found] = rows.length === 0 ? [] : await list([name]);
       if (found === undefined) throw new ScheduleNotFoundError(name);
       return found;
@@ -118,8 +127,8 @@ export function createSchedules({ client: connect, pool, schema }: SchedulesOpti
     async backfill(name, { from, to, overlap, actor: asked }) {
       const action = await deployed(name);
       checkRange(from, to);
-      // The server's list begins after its start.
-      const times = await matching(name, new Date(from.getTime() - 1_000), to);
+      // The server's list begins after its start, which is a whole second.
+      const times = await matching(name, new Date(Math.ceil(from.getTime() / 1_000) * 1_000 - 1_000), to);
       if (times.length >= MOST_CAUGHT_UP) {
         throw new InvalidInputError(
           `Schedule '${name}' has ${MOST_CAUGHT_UP} times or more between ${firingAt(from)} and ${firingAt(to)}: fill it in several, up to ${firingAt(times.at(-2) as Date)} first.`,
@@ -132,6 +141,7 @@ export function createSchedules({ client: connect, pool, schema }: SchedulesOpti
         for (const dueAt of times) {
           const fired = await fireSchedule(inSchema(tx, schema), action, { ...how, firing: firingAt(dueAt), dueAt });
           checkFired(fired, action, actor);
+          if (fired.answer === 'forgotten') throw await forgotten(tx, name, dueAt);
           if (fired.answer === 'created') value.jobIds.push(fired.jobId as string);
           else value[fired.answer === 'exists' ? 'existed' : 'skipped'] += 1;
         }

@@ -2,7 +2,8 @@
 import type { Client } from '@temporalio/client';
 import { WORK_HINT } from '../postgres/hints.ts';
 import { listen } from '../postgres/listen.ts';
-import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
+import type { Pool } from '../postgres/pool.ts';
+import { type Database, inSchema } from '../postgres/queryable.ts';
 import type { ClaimOptions } from '../work/claim.ts';
 import { DEFAULT_CLAIM_OPTIONS, runStarterLoop, type StarterLoop } from '../work/loop.ts';
 import type { ObserveEnd } from '../work/observe.ts';
@@ -15,7 +16,7 @@ import { type GarbageSchedule, garbageSchedule, keepSchedules } from './keep-sch
 import { partOfTaskQueue, taskQueueOf } from './task-queue.ts';
 
 export interface StarterOptions {
-  queryable: Queryable;
+  pool: Pool;
   schema: string;
   client: Client;
   /** Direct connection for hints; absent: the loop only polls. */
@@ -39,8 +40,8 @@ export interface StarterOptions {
 }
 
 export async function startStarter(options: StarterOptions): Promise<StarterLoop> {
-  const { queryable, schema, client, connectionString, eager, startDeadlineMs = 2_000, log = () => {} } = options;
-  const db = inSchema(queryable, schema);
+  const { pool, schema, client, connectionString, eager, startDeadlineMs = 2_000, log = () => {} } = options;
+  const db = inSchema(pool, schema);
   const claim = { ...DEFAULT_CLAIM_OPTIONS, ...options.claim };
   const installation = await installationId(db);
   const { part, except } = options;
@@ -86,7 +87,7 @@ export async function startStarter(options: StarterOptions): Promise<StarterLoop
   // Their executions run on the task queue of the rest.
   const stopScheduling =
     options.garbage && !part
-      ? keepSchedules({ client, db, ...garbageSchedule(options.garbage) }, (message) => log('warn', message))
+      ? keepSchedules({ client, pool, schema, ...garbageSchedule(options.garbage) }, (message) => log('warn', message))
       : async () => {};
   const unlisten =
     connectionString === undefined

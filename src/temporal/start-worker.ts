@@ -41,7 +41,7 @@ export interface StartWorkerOptions {
   blobs: BlobStore;
   temporal: TemporalOptions;
   /** false: another process starts executions. */
-  starter: false | Omit<StarterOptions, 'queryable' | 'schema' | 'client' | 'eager' | 'part' | 'except'>;
+  starter: false | Omit<StarterOptions, 'pool' | 'schema' | 'client' | 'eager' | 'part' | 'except'>;
   /** These subscriptions alone, on a task queue of their own; needs its starter. */
   subscriptions?: readonly string[];
   /** All but these subscriptions. */
@@ -110,6 +110,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     observe?.(end);
   };
   const stopped = new AbortController();
+  let loop: StarterLoop | undefined;
   const dependencies = {
     pool,
     statements,
@@ -118,8 +119,9 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     observe: observeEnd,
     watch: watchFences(db),
     stopped: stopped.signal,
+    // It may have gone on for longer than the loop looks often.
+    onBurstEnd: () => loop?.wake(),
   };
-  let loop: StarterLoop | undefined;
   let worker: Worker;
   try {
     worker = await Worker.create(
@@ -141,7 +143,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const stopScheduling =
     part || registry.schedules.size === 0
       ? async () => {}
-      : keepSchedules({ client, db, ...appSchedules(registry.schedules) }, warn ?? (() => {}));
+      : keepSchedules({ client, pool, schema, ...appSchedules(registry.schedules) }, warn ?? (() => {}));
   const ended = ran.finally(async () => {
     stopped.abort(new Error('The worker has stopped.'));
     await forgetSubscriptions();
@@ -155,7 +157,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     // Executions are started eagerly: Temporal hands the first task back on this worker's own connection.
     try {
       loop = await startStarter({
-        ...{ ...starter, queryable: pool, schema, client, eager: true, observe },
+        ...{ ...starter, pool, schema, client, eager: true, observe },
         ...(part ? { part } : {}),
         ...(except ? { except } : {}),
       });

@@ -46,6 +46,10 @@ export interface BurstCounts {
 
 /** Handled and not yet recorded as ended: what a death of the worker repeats, beside what it was running. */
 const ENDS_PER_LANE = 2;
+/** Begun at once at most, for each lane. A statement that changes units costs more by itself than for one unit: all indexes are made ready for it. */
+const SLICE_PER_LANE = 4;
+/** What has begun waits for its lane no longer than about this: what is paused, has a higher priority or expires is looked at before. */
+const SLICE_MS = 100;
 
 export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
   const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
@@ -54,7 +58,9 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   const recordEnd = finishTogether(db, width);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
+  const sizeOfSlice = sliceSizes(width, () => counts.finished + counts.released);
   let refilling: Promise<void> | undefined;
+  let slice = width;
   let drained = false;
   let takesOver = true;
   let ownBegun = false;
@@ -74,16 +80,17 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
 
   /** Its own units first, then those beyond. */
   const begin = async (): Promise<Unit[]> => {
+    slice = sizeOfSlice();
     if (!ownBegun) {
-      const units = await beginBurst(db, burstId, fence, width, takesOver);
+      const units = await beginBurst(db, burstId, fence, slice, takesOver);
       takesOver = false;
-      ownBegun = units.length < width;
+      ownBegun = units.length < slice;
       drained = ownBegun && goesOnForMs === 0;
       if (units.length > 0) {
         return units;
       }
     }
-    const units = !drained && Date.now() < goesOnUntil ? await beginBeyondBurst(db, burstId, fence, width, width) : [];
+    const units = !drained && Date.now() < goesOnUntil ? await beginBeyondBurst(db, burstId, fence, slice, width) : [];
     drained = units.length === 0;
     return units;
   };
@@ -112,7 +119,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     while (!failure) {
       signal.throwIfAborted();
       const unit = queue.shift();
-      if (unit && ownBegun && queue.length === 0) {
+      if (unit && ownBegun && !drained && queue.length <= (slice - width) / 2) {
         // Ahead: it goes on only while it holds a unit, and its lanes need not wait.
         refill().catch((error) => {
           failure ??= { error };
@@ -226,4 +233,18 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     throw error;
   }
   return counts;
+}
+
+/**
+ * @param handled how many have been, so far
+ * @returns how many to begin: what the lanes get done in SLICE_MS, as they did since it was asked last
+ */
+function sliceSizes(width: number, handled: () => number): () => number {
+  let asked = { at: performance.now(), handled: 0 };
+  return () => {
+    const now = { at: performance.now(), handled: handled() };
+    const size = ((now.handled - asked.handled) * SLICE_MS) / Math.max(now.at - asked.at, 1);
+    asked = now;
+    return Math.round(Math.min(Math.max(size, width), width * SLICE_PER_LANE));
+  };
 }

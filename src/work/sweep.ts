@@ -5,6 +5,7 @@
  *   intervals; where it is over or unknown, the unit gets a new epoch.
  * - The executions of a part that no worker is left of: terminated, and their units run elsewhere.
  * - A pending entry without a unit, or whose unit ended without clearing it.
+ * - Jobs whose time has come, for another attempt or because they were put off: they take their turn.
  * - Units past `expires_at`; finished units beyond what their group keeps; keys without units; messages that nobody waits for.
  * Every finding is counted in `sweep_counter`: 0 where nothing was killed.
  */
@@ -29,6 +30,7 @@ export async function sweep(db: Database, options: SweepOptions): Promise<void> 
   await count(db, 'pending_without_unit', `${db.schema}.restore_pending_work($2::integer * interval '1 millisecond', ${LIMIT})`, [
     options.pendingAfterMs,
   ]);
+  await db.query(`select ${db.schema}.take_job_turns(${LIMIT * 10})`);
   await count(db, 'expired', `${db.schema}.expire_work(${LIMIT})`);
   await count(db, 'pruned', `${db.schema}.prune_work(${LIMIT * 10})`);
   await db.query(`select ${db.schema}.prune_work_keys(${LIMIT * 10})`);

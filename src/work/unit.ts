@@ -78,6 +78,8 @@ export interface ErrorVerdict {
   outage?: boolean;
   /** Gives up at once, whatever attempts are left. */
   fatal?: boolean;
+  /** The attempt is no failed one: it is not counted, and its error not kept. Needs `retryInMs`. */
+  gotFurther?: boolean;
   /** The unit is claimable again after so long, in a new execution; absent: its execution waits and tries again. */
   retryInMs?: number;
 }

@@ -17,7 +17,7 @@ const pool = createPool({
 await untilServersAnswer(pool, temporal);
 await startStarter({
   ...STARTER_SETTINGS,
-  queryable: pool,
+  pool,
   schema: SCHEMA,
   client: await connectClient(temporal),
   connectionString: databaseUrl,

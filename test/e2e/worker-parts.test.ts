@@ -115,7 +115,7 @@ describe('beside a worker without either option', () => {
     // Of a worker that is gone before it has run what its starter has started.
     const { rows } = await database.pool.query(`select id from tidemark.installation`);
     const client = await connectClient({ address: temporalAddress(), namespace: 'default' });
-    const starter = await startStarter({ queryable: database.pool, schema: 'tidemark', client, eager: false, part: partOf(['mail']) });
+    const starter = await startStarter({ pool: database.pool, schema: 'tidemark', client, eager: false, part: partOf(['mail']) });
     await publish(1);
     const stateOf = async () => (await database.pool.query(`select state, execution from tidemark.work where group_name = 'mail'`)).rows[0];
     await until('its execution has been started', async () => (await stateOf())?.state === 'started');

@@ -15,14 +15,19 @@ import {
   InvalidInputError,
   type NewTable,
   openSheet,
+  RetryAfterError,
   SourceChangedError,
   type SourceContext,
   type SourcePage,
+  SourceUnavailableError,
   type Workbook,
   WorkbookExistsError,
   WorkbookNotFoundError,
 } from '../../src/index.ts';
+import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
 import { runUntilIdle } from '../../src/testing.ts';
+import { removeSheets } from '../../src/workbooks/remove-sheets.ts';
+import { sheetsOfDownload } from '../../src/workbooks/sheets-of-downloads.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { expectedRows, RECORD_COLUMNS, type RecordsServer, startRecordsServer } from '../support/records-server.ts';
 import { until } from '../support/until.ts';
@@ -52,6 +57,7 @@ const create = () =>
     jobs: [
       downloadRecordsJob({
         allowedHosts: [server.host, 'localhost:1'],
+        secretHosts: { TIDEMARK_SECRET_KEY: [server.host], TIDEMARK_SECRET_NONE: [server.host], TIDEMARK_SECRET_LINES: [server.host] },
         sources: [scripted],
         authorize: (actor) => allowed(actor),
         retry: { attempts: 3, initialMs: 0 },
@@ -62,7 +68,7 @@ const create = () =>
 beforeAll(async () => {
   process.env.TIDEMARK_SECRET_KEY = 'very-secret';
   database = await createTestDatabase();
-  process.env.TIDEMARK_SECRET_DATABASE = database.ownerUrl;
+  process.env.TIDEMARK_CONNECTION_DATABASE = database.ownerUrl;
   server = await startRecordsServer({ size: SIZE });
   tidemark = create();
 });
@@ -73,7 +79,7 @@ beforeEach(() => {
 });
 afterAll(async () => {
   delete process.env.TIDEMARK_SECRET_KEY;
-  delete process.env.TIDEMARK_SECRET_DATABASE;
+  delete process.env.TIDEMARK_CONNECTION_DATABASE;
   await tidemark?.close();
   await server?.close();
   await database?.drop();
@@ -136,6 +142,8 @@ async function* numbers(from: number, last: number, before: (page: number) => un
 }
 const scriptedTable: NewTable = { id: 'numbers', source: { kind: 'scripted' } };
 const numbersUpTo = (end: number) => [['n'], ...Array.from({ length: end }, (_, n) => [n])];
+const collect = (graceMs: number) =>
+  collectGarbage({ pool: database.pool, schema: 'tidemark', blobs, logTypes: tidemark.registry.logTypes, graceMs });
 const listed = async () => {
   const app = await listLogs(database.db, { limit: 1_000 });
   return app.map((log) => log.id);
@@ -173,12 +181,29 @@ describe('a download', () => {
     expect(await shown(id, 'numbers')).toEqual(numbersUpTo(60));
   });
 
-  test('ends behind the page that says it is the last one, and does not begin anew', async () => {
+  test('counts how often its source has changed anew after it was redriven', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    let changes = 6;
+    pages = async function* (cursor) {
+      yield* numbers(cursor, 1);
+      changes -= 1;
+      if (changes >= 0) throw new SourceChangedError('It changed.');
+    };
+    const job = await download(id);
+    expect((await job.status()).state).toBe('dead');
+    changes = 4;
+    await job.redrive();
+    await runUntilIdle(tidemark);
+    expect((await job.status()).state).toBe('done');
+    expect(await shown(id, 'numbers')).toEqual(numbersUpTo(10));
+  });
+
+  test.each([null, undefined])('ends behind the page whose cursor is %s, and does not begin anew', async (last) => {
     const { id } = await createWorkbook([scriptedTable]);
     let begun = 0;
     pages = async function* (cursor) {
       begun += 1;
-      for await (const page of numbers(cursor, 1)) yield { ...page, cursor: null };
+      for await (const page of numbers(cursor, 1)) yield { ...page, cursor: last };
       if (begun === 1) throw new Error('broken');
     };
     await download(id);
@@ -232,8 +257,6 @@ describe('a download', () => {
     expect(await shown(id, 'numbers')).toEqual(numbersUpTo(30));
     expect((await listed()).filter((log) => log.startsWith(`${id}.`))).toEqual([`${id}.numbers.2`, `${id}.others.2`]);
     expect(await cellsOf(`${id}.numbers.1`)).toEqual(numbersUpTo(20));
-    const collect = (graceMs: number) =>
-      collectGarbage({ pool: database.pool, schema: 'tidemark', blobs, logTypes: tidemark.registry.logTypes, graceMs });
     await collect(60_000);
     expect(await cellsOf(`${id}.numbers.1`)).toEqual(numbersUpTo(20));
     await collect(0);
@@ -315,13 +338,122 @@ describe('a download', () => {
     expect(await shown(id, 'numbers')).toEqual([Object.keys(wide), Object.values(wide), Object.values(wide)]);
   });
 
-  test('that somebody has made a log of its name for takes the next one', async () => {
+  test('has as many columns, with names as long, as a sheet takes; they are found again by the attempt that goes on', async () => {
+    const names = (page: number) => Array.from({ length: 4_000 }, (_, index) => `column ${page} ${'x'.repeat(80)} ${index}`);
+    let begun = 0;
+    pages = async function* (cursor) {
+      begun += 1;
+      for (let page = cursor; page < 3; page += 1) {
+        if (page === begun) throw new Error('broken');
+        yield { records: [{ [names(page).at(-1) as string]: page }], columns: names(page), cursor: page + 1 };
+      }
+    };
+    const { id } = await createWorkbook([scriptedTable]);
+    await download(id);
+    const [header = [], ...rows] = await shown(id, 'numbers');
+    expect(begun).toBe(3);
+    expect(header).toEqual([0, 1, 2].flatMap(names));
+    expect(rows.map((row) => row.flatMap((value, column) => (value === null ? [] : [[header[column], value]])))).toEqual(
+      [0, 1, 2].map((page) => [[names(page).at(-1), page]]),
+    );
+  });
+
+  test('that somebody has made logs of its names for, of whatever type, takes the next one', async () => {
     const { id } = await createWorkbook([scriptedTable]);
     await createLog(database.pool, { id: `${id}.numbers.1`, type: 'sheet' });
+    await createLog(database.pool, { id: `${id}.numbers.2`, type: 'bank-account' });
     pages = (cursor) => numbers(cursor, 1);
     await download(id);
-    expect(await tableOf(id, 'numbers')).toEqual({ sheet: `${id}.numbers.2`, records: '10' });
-    expect(await listed()).toContain(`${id}.numbers.1`);
+    expect(await tableOf(id, 'numbers')).toEqual({ sheet: `${id}.numbers.3`, records: '10' });
+    expect(await listed()).toEqual(expect.arrayContaining([`${id}.numbers.1`, `${id}.numbers.2`]));
+  });
+
+  test('leaves alone what somebody has made under the name of a sheet that was removed', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    pages = (cursor) => numbers(cursor, 1);
+    await download(id);
+    await download(id);
+    const sheet = `${id}.numbers.1`;
+    await collect(0);
+    expect((await database.pool.query('select 1 from tidemark.logs where id = $1', [sheet])).rows).toEqual([]);
+    await createLog(database.pool, { id: sheet, type: 'sheet' });
+    const log = createPostgresEventLog<SheetEntry>({ pool: database.pool, logId: sheet });
+    await log.addEntry({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 'theirs' }, 0n);
+    await (await blobsOfLog(blobs, sheet)).writeBlob('theirs', new Uint8Array([1]));
+    await removeSheets({ db: database.db, blobs, graceMs: 0 });
+    expect(await cellsOf(sheet)).toEqual([['theirs']]);
+    expect((await (await blobsOfLog(blobs, sheet)).query()).blobs).toEqual(['theirs']);
+    expect((await database.pool.query('select 1 from tidemark.workbook_sheet where sheet = $1', [sheet])).rows).toEqual([]);
+  });
+
+  test('that ends in the moment in which a newer one does leaves no sheet that is neither shown nor over', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    const sheets = sheetsOfDownload('tidemark', { workbookId: id, workId: 'job/x/1', actor: 'ann' });
+    const [older, newer] = [await sheets.begin(database.pool, 'numbers'), await sheets.begin(database.pool, 'numbers')];
+    const [one, other] = [await database.pool.connect(), await database.pool.connect()];
+    try {
+      await one.query('begin');
+      expect(await sheets.show(one, [older])).toEqual([]);
+      await other.query('begin');
+      const second = sheets.show(other, [newer]);
+      await until('it waits for the other one', async () => {
+        const { rows } = await database.ownerPool.query(
+          `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%show_sheets%' and datname = current_database()`,
+        );
+        return rows.length > 0;
+      });
+      await one.query('commit');
+      expect(await second).toEqual([]);
+      await other.query('commit');
+    } finally {
+      one.release();
+      other.release();
+    }
+    const { rows } = await database.pool.query(
+      'select sheet, ended_at is null as is_shown from tidemark.workbook_sheet where workbook_id = $1 order by version',
+      [id],
+    );
+    expect(rows).toEqual([
+      { sheet: older, is_shown: false },
+      { sheet: newer, is_shown: true },
+    ]);
+    // One that comes too late says so.
+    expect(await sheets.show(database.pool, [older])).toEqual([older]);
+    expect((await tableOf(id, 'numbers')).sheet).toBe(newer);
+  });
+
+  test('is not given up for a server that lets a few pages through at a time, however often', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    let begun = 0;
+    pages = async function* (cursor) {
+      begun += 1;
+      for await (const page of numbers(cursor, 6)) {
+        yield page;
+        if (begun % 2 === 0) throw new RetryAfterError('At most so many an hour.', 1);
+        throw new SourceUnavailableError('It does not answer.');
+      }
+    };
+    const job = await download(id);
+    expect((await job.status()).state).toBe('done');
+    expect(begun).toBeGreaterThan(3);
+    expect((await job.status()).attempts).toEqual([]);
+    expect(await shown(id, 'numbers')).toEqual(numbersUpTo(60));
+    // One that lets nothing through is.
+    pages = async function* () {
+      yield* [];
+      throw new RetryAfterError('At most so many an hour.', 1);
+    };
+    expect((await (await download(id)).status()).state).toBe('dead');
+  });
+
+  test('does without the total of a source that has none to give', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    pages = async function* (cursor) {
+      for await (const page of numbers(cursor, 2)) yield { ...page, total: cursor === 0 ? -1 : Number.NaN };
+    };
+    const job = await download(id);
+    expect((await job.status()).state).toBe('done');
+    expect(await shown(id, 'numbers')).toEqual(numbersUpTo(20));
   });
 });
 
@@ -404,7 +536,11 @@ describe('what proves who asks', () => {
   test('is not sent on to another host', async () => {
     const other = await startRecordsServer({ size: 1 });
     try {
-      const app = createTidemark({ db: database.pool, blobs, jobs: [downloadRecordsJob({ allowedHosts: [server.host, other.host] })] });
+      const app = createTidemark({
+        db: database.pool,
+        blobs,
+        jobs: [downloadRecordsJob({ allowedHosts: [server.host, other.host], secretHosts: { TIDEMARK_SECRET_KEY: [server.host] } })],
+      });
       const { id } = await createWorkbook([secret({ type: 'bearer' }, `/moved/x?to=${other.url}/secret/x`)]);
       await app.enqueueDownloadRecordsJob({ workbookId: id, actor: 'ann' });
       await runUntilIdle(app);
@@ -446,7 +582,7 @@ test('links to the next page are followed, at the pace that is asked for', async
 describe('a table of Postgres', () => {
   const table = (name: string, more: Record<string, unknown> = {}): NewTable => ({
     id: 'rows',
-    source: { kind: 'postgres', connection: 'TIDEMARK_SECRET_DATABASE', table: name, pageSize: 7, ...more },
+    source: { kind: 'postgres', connection: 'TIDEMARK_CONNECTION_DATABASE', table: name, pageSize: 7, ...more },
   });
 
   test('is read in the order of its key, with values that lose nothing', async () => {
@@ -508,6 +644,13 @@ describe('workbooks', () => {
     await runUntilIdle(tidemark);
   });
 
+  test('are refused where the names of columns that a table takes are too long to keep', async () => {
+    const columns = Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(900)}`);
+    await expect(tidemark.createWorkbook({ tables: [{ ...scriptedTable, columns }] })).rejects.toThrow(
+      "The names of columns of table 'numbers' take more than 150000 bytes of JSON",
+    );
+  });
+
   test.each([
     [{ tables: [] }, 'tables: '],
     [{ id: 'A', tables: [scriptedTable] }, "id: use 1 to 40 of a-z, 0-9 and '-'"],
@@ -526,8 +669,11 @@ describe('workbooks', () => {
       { tables: [{ id: 'a', source: { kind: 'csv', url: 'https://example.com', headers: { Authorization: 'x' } } }] },
       "the header 'Authorization' holds a secret",
     ],
-    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'DATABASE_URL' } }] }, 'begins with TIDEMARK_SECRET_'],
-    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'postgres://a:b@c/d' } }] }, 'begins with TIDEMARK_SECRET_'],
+    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'DATABASE_URL' } }] }, 'begins with TIDEMARK_CONNECTION_'],
+    [
+      { tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'postgres://a:b@c/d' } }] },
+      'begins with TIDEMARK_CONNECTION_',
+    ],
   ])('%j is refused', async (workbook, message) => {
     const refused = tidemark.createWorkbook(workbook as Parameters<typeof tidemark.createWorkbook>[0]);
     await expect(refused).rejects.toThrow(InvalidInputError);

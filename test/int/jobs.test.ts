@@ -58,9 +58,7 @@ beforeEach(async () => {
   ran.length = 0;
   told.length = 0;
   handle = () => undefined;
-  await database.ownerPool.query(
-    'truncate public.effect, tidemark.work_decision; delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.job_turn',
-  );
+  await database.ownerPool.query('truncate public.effect, tidemark.work_decision; delete from tidemark.work; truncate tidemark.job_dedupe');
 });
 afterAll(async () => {
   await tidemark?.close();
@@ -564,6 +562,8 @@ describe('looking at jobs', () => {
       await enqueue({}, { month: 'bad' });
     }
     await runUntilIdle(tidemark);
+    // Whoever waits for one has a minute to see its end.
+    await database.ownerPool.query(`update tidemark.work set finished_at = finished_at - interval '61 seconds'`);
     await database.ownerPool.query('select tidemark.prune_work(100), tidemark.prune_jobs(100)');
     const { jobs } = await tidemark.listJobs({ name: 'report' });
     expect(jobs.map((job) => job.state).sort()).toEqual(['dead', 'done', 'done']);
@@ -576,6 +576,8 @@ describe('looking at jobs', () => {
 
 test.each([
   [{ name: 'Report' }, "'Report' is not the name of a job"],
+  [{ name: 'run-now' }, "'run-now' cannot be the name of a job: it is what is decided about jobs"],
+  [{ name: 'cancel' }, "'cancel' cannot be the name of a job"],
   [{ retry: { attempts: 0 } }, "retry.attempts of job 'report' is 0: use a whole number from 1 to 1000"],
   [{ retry: { initialMs: -1 } }, "retry.initialMs of job 'report' is -1"],
   [{ keep: { failed: -1 } }, "keep.failed of job 'report' is -1"],

@@ -18,6 +18,7 @@ const logins: string[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   await applySubscriptions(database.db, [mail]);
+  await database.pool.query(`insert into tidemark.logs (id, type) values ('sheet-1', 'sheet')`);
 });
 afterAll(async () => {
   await Promise.all(pools.map((pool) => pool.end()));
@@ -113,8 +114,61 @@ describe('tidemark_enqueuer', () => {
     `select tidemark.cancel_job('job/report/x')`,
     `select tidemark.decide_dead('job/report/x', 'redrive')`,
     `select tidemark.enqueue_job('collect-garbage', '1')`,
+    `select tidemark.enqueue_job('mail', '1')`,
+    `select tidemark.enqueue_job('sheet', '1')`,
   ])('may not: %s', async (statement) => {
     await expect(pool.query(statement)).rejects.toMatchObject(denied);
+  });
+
+  test('has no say in the order of anything', async () => {
+    const ordered = pool.query(`select tidemark.enqueue_job('report', '1', p_ordering_key => 'k')`);
+    await expect(ordered).rejects.toMatchObject({ code: '42883' });
+  });
+
+  test.each([
+    [`'a/b', '1'`, "Job 'a/b' has no name that can be used"],
+    [`'report', '100%'`, "The id '100%' of a job 'report' cannot be used: write it as encodeURIComponent does"],
+    [`'report', 'orders/7'`, "The id 'orders/7' of a job 'report' cannot be used"],
+    [`'report', '%41'`, "The id '%41'"],
+    [`'report', '%FF'`, "The id '%FF'"],
+    [`'report', '%00'`, "The id '%00'"],
+    [`'report', ''`, "The id ''"],
+    [`'report', null`, 'The id NULL'],
+    [`'report', repeat('x', 500)`, 'at most 500 bytes'],
+    [`'report', '1', to_json(repeat('x', 262143))`, 'The input of a job is 262145 bytes; the limit is 262144'],
+    [`'report', '1', p_priority => 101::smallint`, 'priority 101'],
+    [`'report', '1', p_not_before => 'infinity'`, 'p_not_before infinity'],
+    [`'report', '1', p_fairness_key => repeat('x', 201)`, 'fairness key of 201 characters'],
+    [`'report', '1', p_actor => repeat('x', 501)`, 'p_actor, p_correlation_id or p_causation_id is too long'],
+    [`'report', '1', p_mode => 'ignore'`, 'p_mode without p_key'],
+    [`'report', '1', p_key => 'k', p_mode => 'ignore'`, "p_key 'k' cannot be used"],
+    [`'report', 'y', p_key => 'id/x', p_mode => 'ignore'`, "p_key 'id/x' cannot be used"],
+    [`'report', 'x', p_key => 'id/x', p_mode => 'replace'`, "p_key 'id/x' cannot be used"],
+    [`'report', '1', p_key => 'key/k'`, 'p_mode NULL cannot be used'],
+    [`'report', '1', p_key => 'key/k', p_mode => 'debounce'`, "p_mode 'debounce' needs p_window"],
+    [`'report', '1', p_key => 'key/k', p_mode => 'ignore', p_window => '367 days'`, 'p_window 367 days'],
+    [`'report', '1', p_key => 'key/k', p_mode => 'debounce', p_window => '1 s', p_max_wait => '-1 s'`, 'p_max_wait -00:00:01'],
+  ])('is told what is wrong with: %s', async (given, message) => {
+    const before = await database.pool.query('select count(*) from tidemark.work');
+    await expect(pool.query(`select tidemark.enqueue_job(${given})`)).rejects.toMatchObject({
+      code: '22023',
+      message: expect.stringContaining(message),
+    });
+    expect((await database.pool.query('select count(*) from tidemark.work')).rows).toEqual(before.rows);
+  });
+
+  test('enqueues what others wrote: an id in any script is what TypeScript has of it', async () => {
+    const tidemark = createTidemark({ db: database.pool, jobs: [report] });
+    const id = `für/100% ☕ 😀!~*'()`;
+    await pool.query('select tidemark.enqueue_job($1, $2, $3, p_key => $4, p_mode => $5)', [
+      'report',
+      encodeURIComponent(id),
+      '{"month":"1"}',
+      `id/${encodeURIComponent(id)}`,
+      'ignore',
+    ]);
+    expect(await tidemark.enqueue(report, { month: '1' }, { id })).toMatchObject({ answer: 'ignored', id: `report:${id}` });
+    await tidemark.close();
   });
 
   test('is the only one of them that does', async () => {

@@ -63,7 +63,7 @@ afterAll(async () => {
 const apply = (wanted: AnySchedule[], more: Partial<ReconcileOptions> = {}) =>
   reconcileSchedules({
     client,
-    db: database.db,
+    ...{ pool: database.pool, schema: 'tidemark' },
     ...appSchedules(new Map(wanted.map((each) => [each.name, each]))),
     ...more,
   });
@@ -147,6 +147,32 @@ describe('a firing', () => {
   });
 });
 
+describe('a job that is there already under the id of a firing', () => {
+  beforeAll(async () => void (await apply([minutely('skip')])));
+
+  test('is its job, whether it waits or has ended: it is not run again', async () => {
+    const id = encodeURIComponent(`news/${T1}`);
+    await database.ownerPool.query(`select tidemark.add_job('send', $1, '{}')`, [id]);
+    expect(await fire(minutely('skip'), T1)).toEqual({ answer: 'exists', jobId: `send:news/${T1}` });
+    await runUntilIdle(tidemark);
+    await database.ownerPool.query('delete from tidemark.schedule_firing');
+    expect(await fire(minutely('skip'), T1)).toEqual({ answer: 'exists', jobId: `send:news/${T1}` });
+    await runUntilIdle(tidemark);
+    expect(ran).toHaveLength(1);
+    expect((await schedules.read('news')).firings).toMatchObject([{ answer: 'created', jobId: `send:news/${T1}`, state: 'done' }]);
+  });
+
+  test.each([`news/${T1}`, `other/${T1}`, 'news/triggered/again'])('nobody enqueues a job under the id of a firing: %s', async (id) => {
+    await expect(tidemark.transaction(({ enqueue }) => enqueue(send, {}, { id }))).rejects.toThrow(
+      `The id '${id}' cannot be used: ids of that form are those of schedules' jobs`,
+    );
+    const inSql = database.pool.query(`select tidemark.enqueue_job('send', $1)`, [encodeURIComponent(id)]);
+    await expect(inSql).rejects.toThrow("ids of that form are those of schedules' jobs");
+    const similar = [`news/${T1}/again`, 'news/2024-11-20', `News/${T1}`];
+    for (const other of similar) await tidemark.transaction(({ enqueue }) => enqueue(send, {}, { id: other }));
+  });
+});
+
 describe('the schedules of an app', () => {
   const cron = (text: string, timezone = 'Europe/Berlin') => defineSchedule({ name: 'daily', cron: text, timezone, job: send });
 
@@ -175,7 +201,9 @@ describe('the schedules of an app', () => {
     await apply([minutely('skip')]);
     const handle = await handleOf('news');
     await handle.update((previous) => ({ ...previous, spec: { intervals: [{ every: 5_000 }] } }));
-    expect(await apply([minutely('skip')])).toMatchObject([{ change: 'update', differences: { temporalIntervals: { is: [5_000] } } }]);
+    expect(await apply([minutely('skip')])).toMatchObject([
+      { change: 'update', differences: { temporalIntervals: { is: [{ every: 5_000 }], wanted: [{ every: 60_000 }] } } },
+    ]);
     await handle.delete();
     expect(await schedules.list()).toMatchObject([{ name: 'news', next: [] }]);
     expect(await apply([minutely('skip')])).toMatchObject([{ change: 'create' }]);
@@ -227,6 +255,10 @@ describe('times, as the server lists them,', () => {
     );
   });
 
+  test('are found however far away they are', async () => {
+    expect(await timesOf('0 0 29 2 mon', '2026-01-01T00:00:00Z', '2067-01-01T00:00:00Z')).toEqual(['2044-02-29 00:00']);
+  });
+
   test('match both where a day of the month and a weekday are given', async () => {
     expect(await timesOf('0 0 13 * fri', '2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z')).toEqual(
       ['02-13', '03-13', '11-13'].map((day) => `2026-${day} 00:00`),
@@ -260,6 +292,30 @@ describe('a person', () => {
     await runUntilIdle(tidemark);
     expect(ran.map(({ context }) => context.jobId).slice(-3)).toEqual(ids);
     expect(await schedules.backfill('news', range)).toEqual({ times: 4, created: 0, existed: 4, skipped: 0, jobIds: [] });
+  });
+
+  test('is refused a backfill of times of which nothing is kept; before and after those it fills in', async () => {
+    await fire(minutely('allow'), '2024-11-20T10:10:00Z');
+    await fire(minutely('allow'), '2024-11-20T10:12:00Z');
+    await database.ownerPool.query(`update tidemark.schedule_firing set fired_at = clock_timestamp() - interval '8 days'`);
+    await database.ownerPool.query(
+      `insert into tidemark.schedule_firing (schedule, firing, due_at, answer)
+       select 'news', n::text, timestamptz '2024-11-20T10:12:00Z' + n * interval '1 minute', 'missed' from generate_series(1, 1000) n`,
+    );
+    await database.ownerPool.query('select tidemark.prune_jobs(100)');
+    const fill = (from: string, to: string) => schedules.backfill('news', { from: new Date(from), to: new Date(to) });
+    await expect(fill('2024-11-20T10:08:00Z', '2024-11-20T10:10:00Z')).rejects.toThrow(
+      "Schedule 'news' had jobs up to 2024-11-20T10:12:00Z of which nothing is kept any more, so whether 2024-11-20T10:10:00Z had its job is not known.",
+    );
+    await expect(fill('2024-11-20T10:11:00Z', '2024-11-20T10:11:00Z')).rejects.toThrow(InvalidInputError);
+    expect((await database.pool.query(`select from tidemark.work where id like '%10%3A08%'`)).rows).toHaveLength(0);
+    expect(await fill('2024-11-20T10:08:00Z', '2024-11-20T10:09:00Z')).toMatchObject({ created: 2 });
+    expect(await fill('2024-11-20T10:13:00Z', '2024-11-20T10:13:00Z')).toMatchObject({ times: 1, created: 1 });
+  });
+
+  test('backfills from the moment that is given, and not from the second it is in', async () => {
+    const range = { from: new Date('2024-11-20T10:00:00.500Z'), to: new Date('2024-11-20T10:01:00.500Z') };
+    expect((await schedules.backfill('news', range)).jobIds).toEqual([`send:news/${T2}`]);
   });
 
   test('is refused a backfill of what is to come, of too much, or the wrong way round: nothing has happened', async () => {

@@ -17,7 +17,7 @@ const pool = createPool({ connectionString: databaseUrl, max: 20, onError: (erro
 const temporal = { address: temporalAddress, namespace: 'default' };
 const started =
   kind === 'starter'
-    ? startStarter({ ...starter, queryable: pool, schema: 'tidemark', client: await connectClient(temporal), eager: false, log })
+    ? startStarter({ ...starter, pool, schema: 'tidemark', client: await connectClient(temporal), eager: false, log })
     : startWorker({
         registry: scriptedRegistry(pool, true),
         pool,

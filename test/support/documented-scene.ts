@@ -57,7 +57,7 @@ export const sceneOptions = (blobs: BlobStore = createMemoryBlobStore()) => ({
 });
 
 /** A schedule 'newsletter' in the run's Temporal, for a server of this database. `close` removes it. */
-export async function openSceneSchedules({ pool, db }: TestDatabase): Promise<{ schedules: Schedules; close(): Promise<void> }> {
+export async function openSceneSchedules({ pool }: TestDatabase): Promise<{ schedules: Schedules; close(): Promise<void> }> {
   const temporal = { address: temporalAddress(), namespace: 'default' };
   const { schedules, client, close } = connectSchedules({ pool, schema: 'tidemark', temporal });
   const newsletter = defineSchedule({
@@ -69,7 +69,12 @@ export async function openSceneSchedules({ pool, db }: TestDatabase): Promise<{ 
     input: { month: '1' },
   });
   const apply = async (wanted: AnySchedule[]) =>
-    reconcileSchedules({ client: await client(), db, ...appSchedules(new Map(wanted.map((one) => [one.name, one]))) });
+    reconcileSchedules({
+      client: await client(),
+      pool,
+      schema: 'tidemark',
+      ...appSchedules(new Map(wanted.map((one) => [one.name, one]))),
+    });
   await apply([newsletter]);
   return {
     schedules,

@@ -75,6 +75,7 @@ describe('a definition is refused', () => {
     [{ snapshotEvery: 5, compactEvery: 0 }, "compactEvery 0 of log type 'order' is not an integer of at least 1"],
     [{ compactEvery: 9 }, "Log type 'order' has compactEvery without snapshotEvery"],
     [{ snapshotEvery: 0 }, "snapshotEvery 0 of log type 'order' is not an integer of at least 1"],
+    [{ snapshotsEvery: 5 }, "'snapshotsEvery' is no option of log type 'order'. There are type, version, snapshotEvery"],
   ])('%j', (change, message) => {
     expect(refusal(() => defineLogType({ ...order, ...change }))).toContain(message);
   });
