@@ -61,7 +61,8 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
       }
       const key = idempotencyKey === undefined ? undefined : dedupeKeyOf(ownerOfKeys(request.caller, auth), idempotencyKey);
       const dedupe = key === undefined ? given : { key, mode: 'ignore', windowMs: KNOWN_FOR_MS };
-      const { actor } = request.caller;
+      // Somebody, where anybody is known: a job that asks whose name it runs in must not get nobody's.
+      const actor = request.caller.actor ?? request.caller.id;
       const options = Object.fromEntries(
         Object.entries({ ...rest, actor, dedupe, notBefore: notBefore === undefined ? undefined : new Date(notBefore) }).filter(
           ([, value]) => value !== undefined,

@@ -64,6 +64,21 @@ test('one that is refused leaves nothing behind', async () => {
   expect([twice.status, twice.body.code]).toEqual([409, 'workbook_exists']);
 });
 
+test('who is known by an id alone downloads in no other name', async () => {
+  caller = {};
+  try {
+    expect((await server.request('POST', '/workbooks', { id: 'forged', tables: [orders()] })).status).toBe(202);
+    await runUntilIdle(server.tidemark);
+    const enqueue = (actor: string) => server.request('POST', '/jobs/download-records', { input: { workbookId: 'forged', actor } });
+    const [own, other] = [await enqueue('somebody'), await enqueue('ann')];
+    await runUntilIdle(server.tidemark);
+    expect((await server.tidemark.job(own.body.id).status()).state).toBe('done');
+    expect(await server.tidemark.job(other.body.id).status()).toMatchObject({ state: 'dead', error: { code: 'not_authorized' } });
+  } finally {
+    caller = { actor: 'ann' };
+  }
+});
+
 test('who reaches some logs only, reaches workbooks whose sheets are among them', async () => {
   caller = { actor: 'bob', logPrefixes: ['team-'] };
   try {
