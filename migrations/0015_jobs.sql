@@ -97,12 +97,14 @@ create table job_dedupe (
   name text not null,
   key text not null check (length(key) between 1 and 520),
   job_id text not null,
+  input_hash text not null,
   first_at timestamptz not null default clock_timestamp(),
   until timestamptz not null,
   prune_after timestamptz not null,
   primary key (name, key)
 );
 comment on table job_dedupe is 'What was enqueued under a key, or with an id of the caller''s: within its window it is the same job, however long the finished one is kept.';
+comment on column job_dedupe.input_hash is 'SHA-256 of the input that it was enqueued with, for as long as the key is known.';
 comment on column job_dedupe.first_at is 'When the one that waits was enqueued: what is put off is put off from here.';
 comment on column job_dedupe.prune_after is 'A minute after until, so that who has just moved it is seen. Looked at then: while its job waits or runs it is put off.';
 create index job_dedupe_prune_after on job_dedupe (prune_after);
@@ -140,6 +142,7 @@ declare
   v_until timestamptz := v_now + coalesce(p_window, interval '0');
   v_not_before timestamptz := p_not_before;
   v_known job_dedupe;
+  v_input_hash text;
   v_state text;
   v_had_begun boolean;
   v_turn timestamptz;
@@ -149,9 +152,10 @@ begin
     v_not_before := v_now + p_window;
   end if;
   if p_key is not null then
+    v_input_hash := encode(sha256(convert_to(coalesce(p_input, 'null')::text, 'utf8')), 'hex');
     loop
-      insert into job_dedupe as d (name, key, job_id, until, prune_after)
-      values (p_name, p_key, p_id, v_until, v_until + interval '1 minute')
+      insert into job_dedupe as d (name, key, job_id, input_hash, until, prune_after)
+      values (p_name, p_key, p_id, v_input_hash, v_until, v_until + interval '1 minute')
       on conflict do nothing;
       exit when found;
       select * into v_known from job_dedupe d where d.name = p_name and d.key = p_key for update;
@@ -201,7 +205,7 @@ begin
     return;
   end if;
   if v_known.job_id is not null then
-    update job_dedupe d set job_id = p_id, first_at = v_now, until = v_until, prune_after = v_until + interval '1 minute'
+    update job_dedupe d set job_id = p_id, input_hash = v_input_hash, first_at = v_now, until = v_until, prune_after = v_until + interval '1 minute'
     where d.name = p_name and d.key = p_key;
   end if;
   if not exists (select 1 from work_group g where g.name = p_name) then

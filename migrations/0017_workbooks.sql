@@ -30,6 +30,7 @@ create table workbook_sheet (
   version integer not null,
   work_id text not null,
   records bigint not null default 0,
+  columns text[] not null default '{}',
   created_at timestamptz not null default clock_timestamp(),
   shown_at timestamptz,
   ended_at timestamptz,
@@ -37,16 +38,19 @@ create table workbook_sheet (
 );
 comment on table workbook_sheet is 'Sheets of downloads: those being written, the one that each table shows, and those that wait to be removed.';
 comment on column workbook_sheet.work_id is 'The unit that writes it.';
+comment on column workbook_sheet.columns is 'Of its header row, in their order.';
 comment on column workbook_sheet.shown_at is 'Its table shows it from here. Null: it is not whole, and no list of logs has it.';
 comment on column workbook_sheet.ended_at is 'Another one is shown in its place, or it will never be whole.';
 comment on column workbook_sheet.removed_at is 'Its log is gone. What is left of its blobs goes with the next collection.';
 create index workbook_sheet_hidden on workbook_sheet (created_at) where shown_at is null or ended_at is not null;
 
--- Rows at the end of a sheet that is being written, counted: one round trip of each page's transaction. False: the sheet is gone.
-create function append_records(p_sheet text, p_types text[], p_data text[], p_records integer, p_actor text, p_causation_id text)
-returns boolean language plpgsql set search_path from current as $$
+-- Rows at the end of a sheet that is being written, counted, and columns that are new: a round trip of a page's transaction. False: the sheet is gone.
+create function append_records(
+  p_sheet text, p_types text[], p_data text[], p_columns text[], p_records integer, p_actor text, p_causation_id text
+) returns boolean language plpgsql set search_path from current as $$
 begin
-  update workbook_sheet s set records = s.records + p_records where s.sheet = p_sheet and s.removed_at is null;
+  update workbook_sheet s set records = s.records + p_records, columns = s.columns || p_columns
+  where s.sheet = p_sheet and s.removed_at is null;
   return found and (cardinality(p_types) = 0 or exists (
     select 1 from append_entries(p_sheet, null, p_types, p_data, p_actor => p_actor, p_causation_id => p_causation_id) a where a.status = 'appended'));
 end

@@ -78,7 +78,6 @@ export { type CollectGarbageOptions, collectGarbage, type GarbageProgress, type 
 // Snapshots, history and sheets.
 export { type CompactLogOptions, type CompactLogValue, compactLog } from './history/compact-log.ts';
 export { type LogWithHistory, type WithHistoryOptions, withHistory } from './history/with-history.ts';
-// Jobs.
 export { type AnyJob, defineJob, type JobDefinition, type JobRetry } from './jobs/define-job.ts';
 export type { EnqueueAnswer, EnqueueOptions, Enqueuer, JobDedupe } from './jobs/enqueue.ts';
 export type { JobContext } from './jobs/job-context.ts';
@@ -89,6 +88,8 @@ export { jobTopics } from './jobs/job-topics.ts';
 export type { JobPage, JobSelection, ListJobsOptions } from './jobs/list-jobs.ts';
 export type { JobAttempt, JobLine, JobState, JobStatus, JobSummary } from './jobs/read-job.ts';
 export type { DecidedBy } from './jobs/redrive-jobs.ts';
+// Jobs.
+export type { JoinedTransaction, TidemarkTransaction } from './join-transaction.ts';
 export type {
   ConflictPolicy,
   FailedTile,
@@ -165,11 +166,12 @@ export { type OpenSheetOptions, openSheet, type Sheet, type SheetLog } from './s
 export { sheet } from './spreadsheet/sheet.ts';
 export type { UnpackLimits } from './spreadsheet/unpack-limits.ts';
 export type { WorkbookLimits } from './spreadsheet/xlsx/limits.ts';
-export { createTidemark, type JoinedTransaction, type Tidemark, type TidemarkOptions, type TidemarkTransaction } from './tidemark.ts';
+export { createTidemark, type Tidemark, type TidemarkOptions } from './tidemark.ts';
 export { NonRetryableError, RetryAfterError, type RetryPolicy } from './work/retry-policy.ts';
 // Workbooks, and downloads of their records.
 export {
   type AnySource,
+  connectionName,
   defineSource,
   type SourceContext,
   type SourceDefinition,

@@ -1,5 +1,6 @@
 /** Door: the server. REST API and web page over HTTP. It writes and reads facts; the work is done by workers elsewhere. */
 import { openBlobStore } from './blob-store/open-blob-store.ts';
+import { createAppInstance } from './cli/app-instance.ts';
 import { loadApp } from './cli/load-app.ts';
 import { stopOnSignal, untilAborted } from './cli/stop-signal.ts';
 import { findTargets } from './cli/targets.ts';
@@ -14,7 +15,6 @@ import { listenHttp } from './http/listen-http.ts';
 import { createLogger } from './logging.ts';
 import { inSchema } from './postgres/queryable.ts';
 import { connectSchedules } from './temporal/connect-schedules.ts';
-import { createTidemark } from './tidemark.ts';
 import { readVersion } from './version.ts';
 
 export interface ServerOptions {
@@ -33,28 +33,15 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
   const { databaseUrl, schema, temporal, uiUrl } = targets;
   const log = createLogger({ level: config.logLevel, name: 'server', secrets: [temporal.apiKey] });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: finishing requests` : `${name} again: ending now`));
-  const { registry, file, blobs: ofApp } = await loadApp(appFile, schema);
+  const app = await loadApp(appFile, schema);
   const pools = createWorkerPools(databaseUrl, 'server', (error) => log.warn(`postgres: ${error.message}`));
   const { pool, blobPool } = pools;
   const { schedules, close: closeSchedules } = connectSchedules({ pool, schema, temporal });
   try {
-    const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
+    const blobs = app.blobs ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
     await waitUntilReachable({ name: 'Postgres', probe: () => requireMigrated(pool, schema), log, signal });
     if (signal.aborted) return;
-    const tidemark = createTidemark({
-      db: pool,
-      schema,
-      blobs,
-      logTypes: [...registry.logTypes.values()],
-      entryWork: [...registry.entryWork.values()],
-      topics: registry.topics,
-      workers: [...registry.workers.values()],
-      jobs: [...registry.jobs.values()],
-      useJobs: config.jobs.useJobs,
-      schedules: [...registry.schedules.values()],
-      connectionString: databaseUrl,
-      ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
-    });
+    const tidemark = createAppInstance(app, { pool, schema, blobs, databaseUrl, cacheBytes: config.cacheBytes });
     const db = inSchema(pool, schema);
     const { http } = config;
     const at = { host: host ?? http.host, port: port ?? http.port ?? DEFAULT_HTTP_PORT };
@@ -63,13 +50,13 @@ export async function runServer({ app: appFile, host, port, readOnly = false }: 
     // Where nobody says who they are, everybody would share one limit.
     const limits = authorizer.auth === 'off' ? { requestsPerMinute: undefined } : {};
     const parts = { tidemark, db, schedules, readOnly, version: readVersion(), logger: log };
-    const app = await createHttpApp({ ...http, ...limits, ...authorizer, ...ofTemporal, ...parts });
-    const address = await listenHttp(app, at);
+    const httpApp = await createHttpApp({ ...http, ...limits, ...authorizer, ...ofTemporal, ...parts });
+    const address = await listenHttp(httpApp, at);
     // Those of an earlier process that died are this one's where jobs run here.
     if (!tidemark.useJobs) void tidemark.wake();
-    log.info({ app: file, schema, address: `${address}${http.basePath}/`, auth: authorizer.auth, readOnly }, 'running');
+    log.info({ app: app.file, schema, address: `${address}${http.basePath}/`, auth: authorizer.auth, readOnly }, 'running');
     await untilAborted(signal);
-    await closeHttp(app);
+    await closeHttp(httpApp);
     await tidemark.close();
   } finally {
     await closeSchedules();

@@ -19,7 +19,6 @@ import { createPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postgres-typed-log.ts';
 import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
 import { readLog } from './event-log/read-log.ts';
-import type { TypedLog } from './event-log/typed-log.ts';
 import type { AnyJob, OutputOf } from './jobs/define-job.ts';
 import type { Enqueuer } from './jobs/enqueue.ts';
 import { createInlineEnqueuer } from './jobs/inline-enqueuer.ts';
@@ -27,15 +26,15 @@ import type { JoinedEnqueuer } from './jobs/job-enqueuer.ts';
 import { type Jobs, openJobs } from './jobs/jobs.ts';
 import { poolOfJobs } from './jobs/pool-of-jobs.ts';
 import { createTemporalEnqueuer } from './jobs/temporal-enqueuer.ts';
+import { checkRegistered, type JoinedTransaction, joinTransaction, type TidemarkTransaction } from './join-transaction.ts';
 import type { AnyWorker } from './messages/define-worker.ts';
 import { type Publisher, publishMessage } from './messages/publish.ts';
 import type { RegisteredTopics } from './messages/register.ts';
 import type { Topics } from './messages/topic.ts';
-import { rememberPublisher } from './messages/trigger-typed-event.ts';
 import { type ApplicationDatabase, connectionStringOf, runInTransaction } from './postgres/application-database.ts';
 import { createHintListener } from './postgres/hint-listener.ts';
 import { type AppendHint, createHintSender, logHint } from './postgres/hints.ts';
-import { type Database, DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
+import { DEFAULT_SCHEMA, inSchema, type Queryable } from './postgres/queryable.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import type { AnySchedule } from './schedules/define-schedule.ts';
 import { loadJobSettings } from './settings/job-settings.ts';
@@ -71,21 +70,6 @@ export interface TidemarkOptions<TopicsT extends Topics = Topics> {
   connectionString?: string;
   /** Bytes of decoded snapshots kept in memory. Default 64 MiB. */
   cacheBytes?: number;
-}
-
-export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> extends Publisher<TopicsT>, Enqueuer, WorkbookActions {
-  /** The transaction itself, for the application's own statements. */
-  readonly tx: Queryable;
-  /** A log in this transaction. */
-  log<EntryT extends LogEntry, StateT>(logType: LogType<EntryT, StateT>, id: string): TypedLog<EntryT, StateT>;
-}
-
-export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> extends TidemarkTransaction<TopicsT> {
-  /**
-   * Call it after the commit: tells starters and followers at once what a poll would find later. Nothing is lost without it. Where jobs run in this process,
-   * they run now, and it resolves when they have ended. Never rejects.
-   */
-  wake(): Promise<void>;
 }
 
 /** What it publishes or enqueues outside of a transaction is in one of its own. */
@@ -203,68 +187,17 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
     afterAppend: (hint) => sendHints([hint]),
   };
 
-  function join(tx: Queryable, provenance: Provenance) {
-    const appended: AppendHint[] = [];
-    let asked = false;
-    let over = false;
-    // Late, a statement would run in whatever transaction has the connection by then.
-    const whileOpen =
-      <ArgsT extends unknown[], T>(send: (...args: ArgsT) => Promise<T>) =>
-      async (...args: ArgsT) => {
-        if (over) {
-          throw new InvalidInputError(
-            'This transaction is over. Await everything that uses its log(), publish() and enqueue() before its body returns.',
-          );
-        }
-        return send(...args);
-      };
-    const open = inSchema(tx, schema);
-    const txDatabase: Database = { schema: open.schema, query: whileOpen(open.query), prepared: whileOpen(open.prepared) };
-    const provenanceHere = () => mergeProvenance(provenance, defaultProvenance());
-    const joinedEnqueuer = enqueuer.within(txDatabase);
-    const joined: TypedLogDatabase = {
-      ...shared,
-      db: txDatabase,
-      isTransaction: true,
-      provenance: provenanceHere,
-      async beforeAppend(workflow) {
-        if (workflow !== undefined) {
-          await registration.ensureWithin(txDatabase, workflow);
-        }
-      },
-      afterAppend: (hint) => appended.push(hint),
-    };
-    const enqueue = enqueueBy(joinedEnqueuer, provenanceHere);
-    const transaction: TidemarkTransaction<TopicsT> = {
-      ...workbookActions(txDatabase, registry.jobs, enqueue),
-      tx,
-      log: (logType, id) => createPostgresTypedLog(checkRegistered(registry, logType), id, joined),
-      async publish(topic, payload, options = {}) {
-        const value = await publishMessage(txDatabase, topics, topic, payload, {
-          ...options,
-          ...mergeProvenance(options, provenanceHere()),
-        });
-        asked ||= value.deliveries > 0;
-        return value;
-      },
-      enqueue,
-    };
-    rememberPublisher(tx, transaction.publish as Publisher['publish']);
-    return {
-      transaction,
-      end() {
-        over = true;
-      },
-      wake() {
-        sendHints(appended.splice(0));
-        if (asked) {
-          asked = false;
-          hints.work();
-        }
-        return joinedEnqueuer.committed();
-      },
-    };
-  }
+  const parts = {
+    registry,
+    topics,
+    registration,
+    shared,
+    enqueuer,
+    enqueueBy,
+    sendHints,
+    wakeStarters: hints.work,
+    provenance: defaultProvenance,
+  };
 
   const enqueue: Enqueuer['enqueue'] = async (job, input, options) => {
     const joinedEnqueuer = enqueuer.within(database);
@@ -285,7 +218,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       await registration.ensure();
       let wake = async () => {};
       const value = await runInTransaction(db, async (tx) => {
-        const joined = join(tx, provenance);
+        const joined = joinTransaction<TopicsT>(parts, tx, provenance);
         wake = joined.wake;
         return body(joined.transaction).finally(joined.end);
       });
@@ -293,7 +226,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       return value;
     },
     in(tx, provenance = {}) {
-      const { transaction, wake } = join(tx, provenance);
+      const { transaction, wake } = joinTransaction<TopicsT>(parts, tx, provenance);
       return { ...transaction, wake };
     },
     async publish(topic, payload, options = {}) {
@@ -324,12 +257,4 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
       await Promise.all([listener.close(), enqueuer.close(), hints.settled(), jobHintsSettled()]);
     },
   };
-}
-
-/** A worker finds log types by their names: one that it was not given would leave its snapshots undone. */
-function checkRegistered<LogTypeT extends AnyLogType>(registry: Registry, logType: LogTypeT): LogTypeT {
-  if (registry.logTypes.get(logType.type) !== logType) {
-    throw new InvalidInputError(`Log type '${logType.type}' is not one of this instance. Add it to createTidemark({ logTypes }).`);
-  }
-  return logType;
 }

@@ -15,4 +15,6 @@ export interface ActivityDependencies {
   observe?: ObserveEnd | undefined;
   /** A burst has ended, and with it the places that it held. */
   onBurstEnd?: () => void;
+  /** Aborted when the worker has stopped: an attempt that no activity waits for ends then. */
+  stopped?: AbortSignal | undefined;
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DevOptions } from '../dev.ts';
 import { loadJobSettings } from '../settings/job-settings.ts';
-import { checkService } from './service-type.ts';
+import { checkUseJobs } from './service-type.ts';
 
 const EXAMPLES = `
 Examples:
@@ -22,7 +22,7 @@ export function addDev(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (options: DevOptions) => {
       // Its worker would be refused.
-      checkService('worker', { ...loadJobSettings(), serviceType: undefined });
+      checkUseJobs('dev', { ...loadJobSettings(), saidBy: 'USE_JOBS' });
       const { runDev } = await import('../dev.ts');
       await runDev(options);
     });

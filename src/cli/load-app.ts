@@ -17,6 +17,8 @@ export interface App {
   registry: Registry;
   /** The application's own; absent: that of the settings. */
   blobs?: BlobStore;
+  /** What the application itself goes by: its own option, else what USE_JOBS says. Absent: it does not say. */
+  useJobs?: boolean;
   /** Absolute; absent where there is none, and sheets are all there is. */
   file?: string;
 }
@@ -37,9 +39,30 @@ export function findAppFile(given: string | undefined, directory: string = proce
 
 /** @throws SetupError naming the file and what is wrong with it; also where the app means another schema than this process */
 export async function loadApp(given: string | undefined, schema: string, directory: string = process.cwd()): Promise<App> {
+  const found = await importApp(given, directory);
+  if (found === undefined) {
+    return { registry: createRegistry({ logTypes: [sheet] }) };
+  }
+  const { file, app } = found;
+  if (app.schema !== schema) {
+    throw new SetupError(
+      `The app ${file} uses schema '${app.schema}', this process '${schema}'. Set TIDEMARK_SCHEMA=${app.schema}, or change the app.`,
+    );
+  }
+  return {
+    file,
+    // A copy of an earlier version has no word for what came later.
+    registry: { ...createRegistry({}), ...app.registry },
+    ...(app.blobs ? { blobs: app.blobs } : {}),
+    ...(app.useJobs === undefined ? {} : { useJobs: app.useJobs }),
+  };
+}
+
+/** What the file exports; undefined where there is none. @throws SetupError naming the file and what is wrong with it */
+export async function importApp(given: string | undefined, directory?: string): Promise<{ file: string; app: Tidemark } | undefined> {
   const file = findAppFile(given, directory);
   if (file === undefined) {
-    return { registry: createRegistry({ logTypes: [sheet] }) };
+    return undefined;
   }
   let loaded: { default?: unknown };
   try {
@@ -53,13 +76,7 @@ export async function loadApp(given: string | undefined, schema: string, directo
       `The app ${file} does not load: its default export is not a createTidemark instance. Write: export default createTidemark({ … })`,
     );
   }
-  if (app.schema !== schema) {
-    throw new SetupError(
-      `The app ${file} uses schema '${app.schema}', this process '${schema}'. Set TIDEMARK_SCHEMA=${app.schema}, or change the app.`,
-    );
-  }
-  // A copy of an earlier version has no word for what came later.
-  return { file, registry: { ...createRegistry({}), ...app.registry }, ...(app.blobs ? { blobs: app.blobs } : {}) };
+  return { file, app };
 }
 
 /** By its shape: an app may bring a copy of this package of its own. */

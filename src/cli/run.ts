@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadJobSettings } from '../settings/job-settings.ts';
 import { doorsOf } from './service-type.ts';
+import { whereJobsRun } from './where-jobs-run.ts';
 
 const EXAMPLES = `
 Examples:
@@ -24,7 +25,8 @@ export function addRun(program: Command): void {
         server: async () => (await import('../server.ts')).runServer(ofApp),
         worker: async () => (await import('../worker.ts')).runWorker({ ...ofApp, starter: true }),
       };
+      const doors = doorsOf(loadJobSettings().serviceType, await whereJobsRun(app));
       // Where one cannot start, the command ends, and the process with it.
-      await Promise.all(doorsOf(loadJobSettings()).map((door) => run[door]()));
+      await Promise.all(doors.map((door) => run[door]()));
     });
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { ServerOptions } from '../server.ts';
-import { loadJobSettings } from '../settings/job-settings.ts';
 import { parseWhole } from './parse-option.ts';
-import { checkService } from './service-type.ts';
+import { checkServiceType } from './service-type.ts';
 
 const EXAMPLES = `
 Examples:
@@ -23,7 +22,7 @@ export function addServer(program: Command): void {
     .option('--read-only', 'refuse everything that writes')
     .addHelpText('after', EXAMPLES)
     .action(async (options: ServerOptions) => {
-      checkService('server', loadJobSettings());
+      checkServiceType('server');
       const { runServer } = await import('../server.ts');
       await runServer(options);
     });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadJobSettings } from '../settings/job-settings.ts';
-import { checkService } from './service-type.ts';
+import { checkServiceType, checkUseJobs } from './service-type.ts';
 
 const EXAMPLES = `
 Examples:
@@ -15,7 +15,8 @@ export function addStarter(program: Command): void {
     .description('start executions for work that is ready; runs no work itself')
     .addHelpText('after', EXAMPLES)
     .action(async () => {
-      checkService('starter', loadJobSettings());
+      checkServiceType('starter');
+      checkUseJobs('starter', { ...loadJobSettings(), saidBy: 'USE_JOBS' });
       const { runStarter } = await import('../starter.ts');
       await runStarter();
     });

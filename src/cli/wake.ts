@@ -11,7 +11,8 @@ const NOTHING_DUE = 3;
 
 const EXAMPLES = `
 Examples:
-  $ tidemark wake && tidemark worker --exit-when-idle 60      from cron: a worker for as long as there is work
+  $ flock -n /run/lock/tidemark sh -c 'tidemark wake && tidemark worker --exit-when-idle 60'
+                                                     from cron: one worker, for as long as there is work
   $ tidemark wake --json                             {"due":12,"running":0,"abandoned":0,"scheduled":0}
   $ tidemark wake --subscriptions mail               of these groups alone
 

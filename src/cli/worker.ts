@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
-import { loadJobSettings } from '../settings/job-settings.ts';
 import { parseNames, parseWhole } from './parse-option.ts';
-import { checkService } from './service-type.ts';
+import { checkServiceType, checkUseJobs } from './service-type.ts';
 import { UsageError } from './usage-error.ts';
+import { whereJobsRun } from './where-jobs-run.ts';
 import type { WorkerOptions } from './worker-door-options.ts';
 
 const EXAMPLES = `
@@ -37,7 +37,8 @@ export function addWorker(program: Command): void {
       if (options.subscriptions && !options.starter) {
         throw new UsageError('--subscriptions needs its own starter: leave out --no-starter.');
       }
-      checkService('worker', loadJobSettings());
+      checkServiceType('worker');
+      checkUseJobs('worker', await whereJobsRun(options.app));
       const { runWorker } = await import('../worker.ts');
       await runWorker(options);
     });

@@ -35,7 +35,7 @@ export interface ClientJobSelection {
 
 export interface JobClient {
   /**
-   * Enqueues a job: it is committed when this resolves.
+   * Enqueues a job: it is committed when this resolves. With `dedupe` it is asked for once, whatever becomes of the answer.
    * @throws UnknownJobError; InvalidInputError naming where the input is not the job's; QueueFullError; EnqueueUnavailableError
    */
   enqueue(name: string, input?: unknown, options?: ClientEnqueueOptions): Promise<EnqueuedBody>;
@@ -49,7 +49,7 @@ export interface JobClient {
   follow(id: string, options?: Signal): AsyncGenerator<JobState, void, undefined>;
   /** Waits until it has ended. @returns what its handler returned. @throws JobFailedError where it is dead, cancelled or expired; JobNotFoundError */
   result<T = unknown>(id: string, options?: Signal): Promise<T>;
-  /** `changed`: false where it had ended. @throws JobNotFoundError */
+  /** Decisions are sent once: after an UnavailableError look at the job. `changed`: false where it had ended. @throws JobNotFoundError */
   cancel(id: string): Promise<{ changed: boolean; job: JobState }>;
   /** Runs it again, without the steps that it has finished. `changed`: false where it is not dead. @throws JobNotFoundError */
   redrive(id: string): Promise<{ changed: boolean; job: JobState }>;
@@ -69,9 +69,9 @@ const ENDED = new Set(['done', 'dead', 'cancelled', 'expired']);
 
 export function createJobClient(transport: Transport): JobClient {
   const pathOf = (id: string) => `jobs/${encodeURIComponent(id)}`;
-  // Twice is as once.
+  // Sent once: a repeat after a lost answer would say that nothing has changed, and a second redrive is one more life.
   const decide = (id: string, verb: string) =>
-    transport.json<{ changed: boolean; job: JobState }>('POST', `${pathOf(id)}/${verb}`, { isRepeatable: true, subject: { name: id } });
+    transport.json<{ changed: boolean; job: JobState }>('POST', `${pathOf(id)}/${verb}`, { subject: { name: id } });
 
   async function* follow(id: string, { signal: own }: Signal = {}): AsyncGenerator<JobState, void, undefined> {
     const signal = own ? AbortSignal.any([own, transport.signal]) : transport.signal;
@@ -113,7 +113,8 @@ export function createJobClient(transport: Transport): JobClient {
       return transport.json('POST', `jobs/${encodeURIComponent(name)}`, {
         body: { ...(input === undefined ? {} : { input }), ...options },
         ...(namesItself ? {} : { headers: { 'idempotency-key': key } }),
-        isRepeatable: true,
+        // What it is the same as may have ended by then.
+        isRepeatable: options.dedupe === undefined,
         subject: { name, key },
         signal,
       });

@@ -160,7 +160,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   jobDecisionRoutes(app, context);
   jobEventRoutes(app, context, streams);
   sheetRoutes(app, context, options);
-  workbookRoutes(app, context, basePath);
+  workbookRoutes(app, context, auth, basePath);
   const { db, tidemark } = options;
   const checks = [checkPostgres(db, tidemark.schema), ...(tidemark.blobs ? [checkBlobs(tidemark.blobs)] : [])];
   const readiness = createReadiness(checks, { warn: (message) => logger?.warn(message) });

@@ -18,12 +18,16 @@ import { TAGS } from './schemas.ts';
 import { EVENT_STREAM, type Streams } from './streams.ts';
 
 const MOST_WAIT_MS = 60_000;
-/** Id of the last event of a job that has ended: an EventSource that connects again has it, and is told not to. */
-const ENDED = 'ended';
+
+/**
+ * Id of the last event of a job that has ended: an EventSource that connects again has it, and is told not to. It is that of one end: the job may have been
+ * redriven since, and ended anew.
+ */
+const idOfEnd = ({ finishedAt }: JobState): string => `ended-${finishedAt?.toISOString()}`;
 
 const JobEvent = z
   .object({
-    id: z.string().optional().describe('`ended`: this was the last one'),
+    id: z.string().optional().describe('`ended-` and when: this was the last one'),
     event: z.literal('status'),
     data: z.string().meta({ contentMediaType: 'application/json', contentSchema: { $ref: '#/components/schemas/JobState' } }),
   })
@@ -76,7 +80,7 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
       response: { 200: JobWithDetails, ...problems(404) },
     },
     async handler(request, reply) {
-      const id = requireJob(request.caller, request.params.job);
+      const id = await requireJob(db, request.caller, request.params.job);
       const { waitMs } = request.query;
       if (waitMs > 0) {
         const end = streams.begin(request);
@@ -101,24 +105,24 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
       tags: [TAGS.jobs],
       summary: 'Follow a job (Server-Sent Events)',
       description:
-        'An event `status` at once and whenever it changes, with the job but for its input, attempts and output. The one of its end has the id `ended`, and the stream ends. A comment every 15 seconds says that the stream is alive.',
+        'An event `status` at once and whenever it changes, with the job but for its input, attempts and output. The one of its end has an id, `ended-` and when, and the stream ends. A comment every 15 seconds says that the stream is alive.',
       params: z.object({ job: JobId }),
       headers: z.object({ 'last-event-id': z.string().max(100).optional() }),
       response: {
         200: { description: 'A stream that ends with the job', content: { [EVENT_STREAM]: { schema: JobEvent } } },
-        204: z.undefined().describe('The job has ended, and whoever asks knows it'),
+        204: z.undefined().describe('The job has ended, and whoever asks knows of that end'),
         ...problems(404),
       },
     },
     async handler(request, reply) {
-      const id = requireJob(request.caller, request.params.job);
+      const id = await requireJob(db, request.caller, request.params.job);
       const end = streams.begin(request);
       const over = untilOver(request.raw, reply.raw);
       const first = await readState(id).catch((error) => {
         end();
         throw error;
       });
-      if (hasEnded(first) && request.headers['last-event-id'] === ENDED) {
+      if (hasEnded(first) && request.headers['last-event-id'] === idOfEnd(first)) {
         end();
         return reply.code(204).send();
       }
@@ -143,7 +147,7 @@ export function jobEventRoutes(app: HttpApp, context: HttpContext, streams: Stre
   });
 
   function statusEvent(state: JobState): Buffer {
-    const id = hasEnded(state) ? `id: ${ENDED}\n` : '';
+    const id = hasEnded(state) ? `id: ${idOfEnd(state)}\n` : '';
     return Buffer.from(`${id}event: status\ndata: ${JSON.stringify(JobNow.parse(jobNowBody(state, context)))}\n\n`);
   }
 }

@@ -19,8 +19,10 @@ export interface JobHub {
 interface Followed {
   readonly watchers: Set<(state: JobState | undefined) => void>;
   stopHints: () => void;
-  text: string;
-  version: string;
+  /** As it was told last; undefined: whoever follows it knows different things. '' where it is gone. */
+  text: string | undefined;
+  /** Of its row; undefined: not looked at. '' where it is gone. */
+  version: string | undefined;
   waits: boolean;
 }
 
@@ -51,7 +53,7 @@ export function createJobHub(db: Database, tidemark: Pick<Tidemark, 'subscribeJo
 
   function forgetVersion(id: string): void {
     const job = followed.get(id);
-    if (job) job.version = '';
+    if (job) job.version = undefined;
   }
 
   function tell(id: string, state: JobState | undefined): void {
@@ -103,13 +105,13 @@ export function createJobHub(db: Database, tidemark: Pick<Tidemark, 'subscribeJo
           watchers: new Set(),
           stopHints: tidemark.subscribeJob(id, () => lookAt([id])),
           text: JSON.stringify(first),
-          version: '',
+          version: undefined,
           waits: first.state === 'waiting',
         };
         followed.set(id, job);
       } else if (job.text !== JSON.stringify(first)) {
         // Whichever of the two is older: all are told what it is now.
-        job.text = '';
+        job.text = undefined;
       }
       const { watchers, stopHints } = job;
       // Its own, so that two of one function are two.

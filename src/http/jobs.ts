@@ -1,19 +1,27 @@
 /**
  * Jobs: enqueue, list, look at, and decide about one. What is enqueued is checked as library code does it; its actor is the caller, whom its handler may
- * ask about again. A repeat under an Idempotency-Key is the job that was enqueued first, for 7 days.
+ * ask about again. A repeat under an Idempotency-Key is the job that was enqueued first, for 7 days, whether or not it is still kept.
  */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { IdempotencyKeyReusedError, InvalidInputError, JobNotFoundError, UnknownJobError } from '../errors.ts';
+import { isSameInput } from '../jobs/is-same-input.ts';
 import { listJobs } from '../jobs/list-jobs.ts';
-import { readJob, readJobStates } from '../jobs/read-job.ts';
+import { readJobStates } from '../jobs/read-job.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { idempotencyHeaders, ownerOfKeys } from './idempotency.ts';
+import { isDoneHere } from './is-done-here.ts';
 import { Enqueued, Job, JobDecision, JobFilter, JobId, JobName, jobBody, jobNowBody, NewJob } from './job-schemas.ts';
 import { problems } from './problem.ts';
 import { requireAllLogs, requireJob, SEES_JOBS } from './require-jobs.ts';
 import { pageSize, TAGS } from './schemas.ts';
 import { WorkState } from './work-schemas.ts';
+
+const KNOWN_FOR_MS = 7 * 86_400_000;
+
+/** A key of another caller is another key. */
+const dedupeKeyOf = (owner: string, key: string) => `idempotency/${createHash('sha256').update(`${owner}\0${key}`).digest('hex')}`;
 
 export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['auth'], basePath: string): void {
   const { tidemark, db } = context;
@@ -27,13 +35,13 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
       tags: [TAGS.jobs],
       summary: 'Enqueue a job',
       description:
-        'It is committed before this is answered. An `Idempotency-Key` is its id. Of one actor only so many may wait where the job says so: then it is 429 `queue_full`.',
+        "It is committed before this is answered. An `Idempotency-Key` is its caller's own and stands for one input: else 422. Of one actor only so many may wait where the job says so: then it is 429 `queue_full`.",
       params: z.object({ job: JobName }),
       headers: idempotencyHeaders('7 days'),
       body: NewJob,
       response: {
         200: Enqueued.describe('Jobs run where they are enqueued here: it is done'),
-        202: Enqueued.describe('It waits; Location is where it is looked at'),
+        202: Enqueued.describe('It waits, or is one that was there; Location is where it is looked at'),
         ...problems(404, 422),
       },
     },
@@ -44,27 +52,27 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
       if (job === undefined) {
         throw new UnknownJobError(name, [...jobs.keys()]);
       }
-      const { input, notBefore, dedupe, ...given } = request.body;
-      const key = request.headers['idempotency-key'];
-      if (key !== undefined) {
-        if (given.id !== undefined || dedupe !== undefined) {
-          throw new InvalidInputError('An Idempotency-Key is the id of the job: leave it out where the body has an id or dedupe.');
-        }
-        ownerOfKeys(request.caller, auth);
+      const { input, notBefore, dedupe: given, ...rest } = request.body;
+      const idempotencyKey = request.headers['idempotency-key'];
+      if (idempotencyKey !== undefined && (rest.id !== undefined || given !== undefined)) {
+        throw new InvalidInputError(
+          'An Idempotency-Key says what the job is the same as: leave it out where the body has an id or dedupe.',
+        );
       }
+      const key = idempotencyKey === undefined ? undefined : dedupeKeyOf(ownerOfKeys(request.caller, auth), idempotencyKey);
+      const dedupe = key === undefined ? given : { key, mode: 'ignore', windowMs: KNOWN_FOR_MS };
       const { actor } = request.caller;
       const options = Object.fromEntries(
-        Object.entries({ id: key, ...given, actor, dedupe, notBefore: notBefore === undefined ? undefined : new Date(notBefore) }).filter(
+        Object.entries({ ...rest, actor, dedupe, notBefore: notBefore === undefined ? undefined : new Date(notBefore) }).filter(
           ([, value]) => value !== undefined,
         ),
       );
       const handle = await tidemark.enqueue(job, input, options);
-      if (key !== undefined && handle.answer === 'ignored') {
-        await requireSame(handle.id, input, actor, key);
+      if (idempotencyKey !== undefined && key !== undefined && handle.answer === 'ignored') {
+        if (!(await isSameInput(db, job, key, input))) throw new IdempotencyKeyReusedError(idempotencyKey);
         reply.header('idempotent-replayed', 'true');
       }
-      // Where jobs run in whoever enqueues them it has ended by now, well or not.
-      const isDone = !tidemark.useJobs && (await handle.status()).state === 'done';
+      const isDone = await isDoneHere(tidemark, handle);
       const href = `${basePath}/jobs/${encodeURIComponent(handle.id)}`;
       return reply
         .code(isDone ? 200 : 202)
@@ -72,19 +80,6 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
         .send({ id: handle.id, answer: handle.answer ?? 'created', href });
     },
   });
-
-  /** A key stands for one input of one caller. */
-  async function requireSame(id: string, input: unknown, actor: string | undefined, key: string): Promise<void> {
-    try {
-      const first = await readJob(db, id);
-      if (JSON.stringify(first.input ?? null) !== JSON.stringify(input ?? null) || first.actor !== actor) {
-        throw new IdempotencyKeyReusedError(key);
-      }
-    } catch (error) {
-      // It has ended and is not kept: what it was is not known any more.
-      if (!(error instanceof JobNotFoundError)) throw error;
-    }
-  }
 
   app.route({
     method: 'GET',
@@ -121,7 +116,7 @@ export function jobRoutes(app: HttpApp, context: HttpContext, auth: Authorizer['
         response: { 200: JobDecision, ...problems(404) },
       },
       async handler({ params, caller }) {
-        const id = requireJob(caller, params.job);
+        const id = await requireJob(db, caller, params.job);
         const job = tidemark.job(id);
         const changed =
           verb === 'cancel'

@@ -3,10 +3,12 @@
  * far it is. Where jobs run in whoever enqueues them, the download is done with the answer: 200.
  */
 import { z } from 'zod';
+import { JobNotFoundError } from '../errors.ts';
 import type { JobHandle } from '../jobs/job-handle.ts';
 import { listWorkbooks, readWorkbook } from '../workbooks/read-workbooks.ts';
 import { newWorkbook, tableId, type Workbook, workbookId } from '../workbooks/workbook.ts';
-import { ForbiddenError, requireLog } from './access.ts';
+import { type Caller, ForbiddenError, requireLog } from './access.ts';
+import type { Authorizer } from './authorizer.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { LogId, pageSize, TAGS, Timestamp } from './schemas.ts';
@@ -43,15 +45,32 @@ const JobLink = z
 const Created = z.object({ workbook: WorkbookBody, job: JobLink.optional() });
 const WorkbookParams = z.object({ workbookId });
 
-export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, basePath: string): void {
+export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth: Authorizer['auth'], basePath: string): void {
   const linkTo = ({ id, answer }: JobHandle): z.input<typeof JobLink> => ({
     id,
     href: `${basePath}/jobs/${encodeURIComponent(id)}`,
     ...(answer === undefined ? {} : { answer }),
   });
 
-  /** Where jobs run in whoever enqueues them it has ended by now, well or not. */
-  const hasEnded = async (job: JobHandle) => !tidemark.useJobs && (await job.status()).state === 'done';
+  /** Where jobs run in whoever enqueues them it has ended by now, well or not. One that is kept no more is told of as one that waits. */
+  async function isDoneHere(job: JobHandle): Promise<boolean> {
+    if (tidemark.useJobs) return false;
+    try {
+      return (await job.status()).state === 'done';
+    } catch (error) {
+      if (error instanceof JobNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /** A download is somebody's; where nobody is asked who they are, of whoever is on this machine. */
+  function actorOf({ actor, id }: Caller): string {
+    const name = actor ?? id ?? (auth === 'off' ? 'local' : undefined);
+    if (name === undefined) {
+      throw new ForbiddenError('A download is asked for by somebody: authorize has to say who is there (actor).');
+    }
+    return name;
+  }
 
   app.route({
     method: 'POST',
@@ -70,15 +89,20 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, base
     async handler(request, reply) {
       const { metadata, ...given } = request.body;
       const actor = actorOf(request.caller);
-      if (given.id !== undefined || request.caller.logPrefixes !== undefined) {
-        requireLog(request, `${given.id ?? ''}.`);
+      const { logPrefixes } = request.caller;
+      if (given.id !== undefined) {
+        requireLog(request, `${given.id}.`);
+      } else if (logPrefixes !== undefined) {
+        throw new ForbiddenError(
+          `What was sent reaches some logs alone: give the workbook an id that begins with '${logPrefixes.join("' or '")}'.`,
+        );
       }
       const { workbook, job } = await tidemark.transaction(async ({ createWorkbook, enqueueDownloadRecordsJob }) => {
         const created = await createWorkbook({ ...given, actor });
         const enqueued = await enqueueDownloadRecordsJob({ workbookId: created.id, actor, ...(metadata ? { metadata } : {}) });
         return { workbook: created, job: enqueued };
       });
-      const isDone = await hasEnded(job);
+      const isDone = await isDoneHere(job);
       return reply
         .code(isDone ? 200 : 202)
         .header('location', linkTo(job).href)
@@ -150,7 +174,7 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, base
         ...(metadata ? { metadata } : {}),
       });
       return reply
-        .code((await hasEnded(job)) ? 200 : 202)
+        .code((await isDoneHere(job)) ? 200 : 202)
         .header('location', linkTo(job).href)
         .send({ job: linkTo(job) });
     },
@@ -166,13 +190,4 @@ function bodyOf({ createdAt, tables, ...workbook }: Workbook): z.input<typeof Wo
       ...(downloadedAt ? { downloadedAt: downloadedAt.toISOString() } : {}),
     })),
   };
-}
-
-/** A download is somebody's. */
-function actorOf({ actor, id }: { actor?: string | undefined; id?: string | undefined }): string {
-  const name = actor ?? id;
-  if (name === undefined) {
-    throw new ForbiddenError('A download is asked for by somebody: authorize has to say who is there (actor).');
-  }
-  return name;
 }

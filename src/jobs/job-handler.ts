@@ -2,7 +2,8 @@
  * Runs a job: checks its input and its actor again, runs the handler, and ends the unit with the result and what the handler has written. An input that the
  * job cannot read is dead at once. What the handler throws is a failed attempt, whatever its kind; only the worker's own database is not.
  *
- * Once an attempt of a job has taken longer than a few seconds, its next ones run in a heartbeating activity, which costs more to begin and less to hold.
+ * Once an attempt of a job has taken longer than a few seconds, its next ones begin in a heartbeating activity, which costs more to begin and less to hold.
+ * One that begins as short work and turns out long moves there by itself: activities/carry-out.ts.
  */
 import { describeIssues } from '../describe-issues.ts';
 import { InvalidInputError } from '../errors.ts';
@@ -24,7 +25,7 @@ import { createJobOutput } from './job-output.ts';
 import { createProgressRecorder, type JobProgress } from './job-progress.ts';
 import { createJobSteps } from './job-steps.ts';
 
-/** An attempt that took longer: the next one is taken for long, too. */
+/** An attempt that took longer: the next one is taken for long, too. Where it is not, it has begun in the cheaper place, and no more. */
 const SHORT_ATTEMPT_MS = 5_000;
 const SHOWN_AFTER_MS = 100;
 
@@ -46,6 +47,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     });
     const provenance = { actor, correlationId, causationId: unit.id };
     const { db, publish } = publishingDatabase({ db: context.db, schema, topics, errors, provenance });
+    const steps = createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch });
     const jobContext: JobContext = {
       jobId,
       db,
@@ -57,7 +59,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
       },
       progress: (update) => progress.say(update),
       heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),
-      step: createJobSteps({ pool, schema, unit, signal: context.signal, onFinished: context.extend, watch: errors.watch }),
+      step: steps.step,
       signal: context.signal,
       logger: output.logger,
       attempt,
@@ -66,7 +68,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
       ...(correlationId === undefined ? {} : { correlationId }),
       ...(causationId === undefined ? {} : { causationId }),
     };
-    return { jobContext, progress, output };
+    return { jobContext, progress, output, steps };
   }
 
   return {
@@ -81,7 +83,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
     maxAttempts: retry.attempts ?? jobDefaults.attempts ?? DEFAULT_JOB_ATTEMPTS,
     async run(unit, context) {
       const input = readInput(job, unit);
-      const { jobContext, progress, output } = contextOf(unit, context);
+      const { jobContext, progress, output, steps } = contextOf(unit, context);
       // Of one that is about to end, its end is news enough.
       const begun = setTimeout(() => onJobChange?.(unit.id), SHOWN_AFTER_MS);
       const beganAt = performance.now();
@@ -94,6 +96,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
         throw errors.own(error);
       } finally {
         clearTimeout(begun);
+        steps.end();
         lastTookMs = performance.now() - beganAt;
         await output.flush();
       }

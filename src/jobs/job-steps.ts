@@ -1,6 +1,6 @@
 /**
  * Steps of a job: what has finished is not run again by a later attempt, its result is kept. What a step writes through its `db` commits together with that,
- * or not at all.
+ * or not at all. A step that is running when its attempt ends is given up there and then, whether or not its body hears of it: its transaction is rolled back.
  */
 import { FencedError, InvalidInputError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
@@ -29,36 +29,74 @@ export interface JobStepsOptions {
 
 const MAX_RESULT_BYTES = 256 * 1024;
 
-export function createJobSteps({ pool, schema, unit, signal, onFinished, watch }: JobStepsOptions): RunStep {
-  let finished: Promise<Map<string, unknown>> | undefined;
-  const running = new Set<string>();
+export interface JobSteps {
+  step: RunStep;
+  /** The attempt has ended: what still runs is given up. */
+  end(): void;
+}
 
-  return async <T>(name: string, body: (context: StepContext) => Promise<T> | T): Promise<T> => {
-    checkName(name);
-    finished ??= watch(readSteps(inSchema(pool, schema), unit.id));
-    const results = await finished;
-    if (results.has(name)) {
-      return results.get(name) as T;
-    }
-    if (running.has(name)) {
-      throw new InvalidInputError(`Step '${name}' of ${unit.id} runs already: give each step a name of its own.`);
-    }
-    signal.throwIfAborted();
-    running.add(name);
+export function createJobSteps({ pool, schema, unit, signal, onFinished, watch }: JobStepsOptions): JobSteps {
+  let finished: Promise<Map<string, unknown>> | undefined;
+  let over: { reason: unknown } | undefined;
+  const running = new Map<string, (reason: unknown) => void>();
+
+  function end(reason: unknown): void {
+    over ??= { reason };
+    for (const giveUp of running.values()) giveUp(reason);
+  }
+  signal.addEventListener('abort', () => end(signal.reason), { once: true });
+
+  function finishedBefore(): Promise<Map<string, unknown>> {
+    finished ??= watch(readSteps(inSchema(pool, schema), unit.id)).catch((error) => {
+      finished = undefined;
+      throw error;
+    });
+    return finished;
+  }
+
+  /** @returns what the step is known by from now on */
+  async function run<T>(name: string, body: (context: StepContext) => Promise<T> | T): Promise<unknown> {
     const transaction = unitTransaction(pool, schema);
+    const givenUp = new Promise<never>((_, reject) => {
+      running.set(name, (reason) => {
+        reject(reason);
+        void transaction.rollback();
+      });
+    });
+    // It is heard of where the body has not settled.
+    givenUp.catch(() => {});
+    const db: Queryable = { query: (text, values) => watch(transaction.db.query(text, values)) };
     try {
-      const result = await body({ db: { query: (text, values) => watch(transaction.db.query(text, values)) } });
+      const result = await Promise.race([(async () => body({ db }))(), givenUp]);
+      if (over) throw over.reason;
       const json = encodeResult(name, unit, result);
-      await watch(transaction.commitWith((db) => finishStep(db, unit, name, json)));
-      results.set(name, json === null ? undefined : JSON.parse(json));
-      onFinished();
-      return results.get(name) as T;
+      // What is being committed is not given up: where another attempt has taken over, it is fenced.
+      running.set(name, () => {});
+      await watch(transaction.commitWith((ofStep) => finishStep(ofStep, unit, name, json)));
+      return json === null ? undefined : JSON.parse(json);
     } catch (error) {
       await transaction.rollback();
       throw error;
     } finally {
       running.delete(name);
     }
+  }
+
+  return {
+    async step<T>(name: string, body: (context: StepContext) => Promise<T> | T): Promise<T> {
+      checkName(name);
+      const results = await finishedBefore();
+      if (!results.has(name)) {
+        if (running.has(name)) {
+          throw new InvalidInputError(`Step '${name}' of ${unit.id} runs already: give each step a name of its own.`);
+        }
+        if (signal.aborted || over) throw over?.reason ?? signal.reason;
+        results.set(name, await run(name, body));
+        onFinished();
+      }
+      return results.get(name) as T;
+    },
+    end: () => end(new Error(`The attempt of ${unit.id} has ended: its steps are given up.`)),
   };
 }
 

@@ -2,6 +2,7 @@
 import { InvalidInputError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { UNIT_COLUMNS } from '../work/listed-unit.ts';
+import { formatCursor, parseCursor } from '../work/page-cursor.ts';
 import { type ShownState, selectionSql } from '../work/select.ts';
 import { parseJobId, workIdOf } from './job-id.ts';
 import { type JobSummary, jobSummary } from './read-job.ts';
@@ -42,7 +43,7 @@ export async function listJobs(db: Database, { ids, state, name, actor, limit = 
   const bind = (value: unknown) => `$${values.push(value)}`;
   const conditions = [condition];
   if (before !== undefined) {
-    const [at, id] = parseNext(before);
+    const [at, id] = parseCursor(before);
     conditions.push(`(w.created_at, w.id) < (${bind(at)}::timestamptz, ${bind(id)}::text)`);
   }
   const newestFirst = `order by w.created_at desc, w.id desc limit ${limit + 1}`;
@@ -63,14 +64,6 @@ export async function listJobs(db: Database, { ids, state, name, actor, limit = 
   const last = page.at(-1);
   return {
     jobs: page.map(jobSummary),
-    ...(rows.length > limit ? { next: `${last.created_at_text} ${last.id}` } : {}),
+    ...(rows.length > limit ? { next: formatCursor(last.created_at_text, last.id) } : {}),
   };
-}
-
-function parseNext(before: string): [string, string] {
-  const [, at, id] = /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[\d.]*[+-][\d:]+) (job\/.+)$/.exec(before) ?? [];
-  if (at === undefined || id === undefined) {
-    throw new InvalidInputError(`'${before.slice(0, 120)}' is not where a page of jobs ended: give what the page before gave as next.`);
-  }
-  return [at, id];
 }

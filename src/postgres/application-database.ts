@@ -5,10 +5,10 @@
  * `transaction`, or a pool whose connections can be checked out. With neither, the application begins the transaction and joins it with `in(tx)`.
  */
 import { SetupError } from '../errors.ts';
-import { isPool } from './driver.ts';
+import { isPgClient, isPool } from './driver.ts';
 import type { Pool } from './pool.ts';
 import type { Queryable } from './queryable.ts';
-import { inTransaction } from './transaction.ts';
+import { inTransaction, nothingToCommit } from './transaction.ts';
 
 export interface ApplicationDatabase extends Queryable {
   /**
@@ -21,7 +21,7 @@ export interface ApplicationDatabase extends Queryable {
 /** @throws SetupError where `db` has no way to begin one; InvalidInputError where a statement failed and `body` went on */
 export async function runInTransaction<T>(db: ApplicationDatabase, body: (tx: Queryable) => Promise<T>): Promise<T> {
   if (db.transaction) {
-    return db.transaction(body);
+    return db.transaction((tx) => committable(tx, body));
   }
   if (isPool(db)) {
     return inTransaction(db, body);
@@ -29,6 +29,34 @@ export async function runInTransaction<T>(db: ApplicationDatabase, body: (tx: Qu
   throw new SetupError(
     'This db cannot begin a transaction. Give createTidemark a pg Pool or an adapter with transaction(body), or use tidemark.in(tx).',
   );
+}
+
+const IN_FAILED_TRANSACTION = '25P02';
+
+/**
+ * Libraries do not look at what Postgres answers to their commit, which is a rollback, without an error, where a statement has failed. So one that went on
+ * after an error is asked whether it still can be committed; a savepoint may have made up for it.
+ */
+async function committable<T>(tx: Queryable, body: (tx: Queryable) => Promise<T>): Promise<T> {
+  let isInDoubt = false;
+  const watched: Queryable = {
+    async query(text, values) {
+      try {
+        return await tx.query(text, values);
+      } catch (error) {
+        isInDoubt = true;
+        throw error;
+      }
+    },
+  };
+  // A client of pg knows it itself, and stays what it is: it has prepared statements.
+  const value = await body(isPgClient(tx) ? tx : watched);
+  if (isPgClient(tx) ? tx.getTransactionStatus?.() !== 'T' : isInDoubt) {
+    await tx.query('select 1').catch((error) => {
+      throw error.code === IN_FAILED_TRANSACTION ? nothingToCommit(error) : error;
+    });
+  }
+  return value;
 }
 
 /** The direct connection of a pool that was made with one. */

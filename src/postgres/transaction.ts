@@ -19,9 +19,7 @@ export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) =>
     // Postgres answers the commit of a transaction with a failed statement by rolling it back, without an error: no commit at all.
     const { command } = await client.query('commit');
     if (command === 'ROLLBACK') {
-      throw new InvalidInputError(
-        'A statement of this transaction failed and its error was caught: nothing can be committed. Let the error pass, or use a savepoint.',
-      );
+      throw nothingToCommit();
     }
     return value;
   } catch (error) {
@@ -33,4 +31,12 @@ export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) =>
     client.off('error', onError);
     client.release(broken);
   }
+}
+
+/** The error of a transaction that Postgres only rolls back, whatever it is asked. */
+export function nothingToCommit(cause?: unknown): InvalidInputError {
+  return new InvalidInputError(
+    'A statement of this transaction failed and its error was caught: nothing can be committed. Let the error pass, or use a savepoint.',
+    { cause },
+  );
 }

@@ -197,6 +197,7 @@ export const SECRET = new Set([
   'TEMPORAL_UI_URL',
   'TIDEMARK_ON_DEAD_URL',
   'TIDEMARK_ON_DEAD_SECRET',
+  'TIDEMARK_SOURCE_SECRETS',
 ]);
 
 export function isPostgresUrl(value: string): boolean {

@@ -82,12 +82,12 @@ async function* unpack(packed: AsyncIterable<Uint8Array>, name: string, limits: 
   }
 }
 
-function checkUnpacked(unpacked: number, packed: number, name: string, { unpackedBytes, ratio }: UnpackLimits): void {
+function checkUnpacked(unpacked: number, packed: number, name: string, { unpackedBytes, ratio, advice }: UnpackLimits): void {
   if (unpacked > unpackedBytes) {
-    throw overLimit(name, `it unpacks to more than the limit of ${unpackedBytes} bytes`, 'unpackedBytes');
+    throw overLimit(name, `it unpacks to more than the limit of ${unpackedBytes} bytes`, 'unpackedBytes', advice);
   }
   if (unpacked > MIN_RATIO_BYTES && unpacked > packed * ratio) {
     const reason = `${packed} bytes of it unpack to ${unpacked}, over the limit of ${ratio} times their size`;
-    throw overLimit(name, reason, 'ratio');
+    throw overLimit(name, reason, 'ratio', advice);
   }
 }

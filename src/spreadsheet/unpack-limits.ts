@@ -6,6 +6,8 @@ export interface UnpackLimits {
   unpackedBytes: number;
   /** How many times larger than packed it may be, past 16 MiB; of a workbook each part. Default 250; sheets of equal cells reach about 100. */
   ratio: number;
+  /** What whoever is refused can do. Default: to raise the limit. */
+  advice?: string;
 }
 
 export const DEFAULT_UNPACK_LIMITS: Readonly<UnpackLimits> = { unpackedBytes: 2 * 1024 ** 3, ratio: 250 };
@@ -14,6 +16,6 @@ export const DEFAULT_UNPACK_LIMITS: Readonly<UnpackLimits> = { unpackedBytes: 2 
 export const MIN_RATIO_BYTES = 16 * 1024 * 1024;
 
 /** @param option the limit's name */
-export function overLimit(file: string, reason: string, option: string): InvalidInputError {
-  return new InvalidInputError(`'${file}' is refused: ${reason}. If you trust the file, raise the limit (${option}).`);
+export function overLimit(file: string, reason: string, option: string, advice?: string): InvalidInputError {
+  return new InvalidInputError(`'${file}' is refused: ${reason}. ${advice ?? `If you trust the file, raise the limit (${option})`}.`);
 }

@@ -105,6 +105,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     if (end.workId?.startsWith('job/')) jobs.changed(end.workId);
     observe?.(end);
   };
+  const stopped = new AbortController();
   let loop: StarterLoop | undefined;
   const dependencies = {
     pool,
@@ -112,6 +113,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     handlerOf: findHandlers(handlers),
     observe: observeEnd,
     watch: watchFences(db),
+    stopped: stopped.signal,
     // It may have gone on for longer than the loop looks often.
     onBurstEnd: () => loop?.wake(),
   };
@@ -138,6 +140,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       ? async () => {}
       : keepSchedules({ client, pool, schema, ...appSchedules(registry.schedules) }, warn ?? (() => {}));
   const ended = ran.finally(async () => {
+    stopped.abort(new Error('The worker has stopped.'));
     await forgetSubscriptions();
     await Promise.all([loop?.stop(), stopScheduling()]);
     await connection.close();

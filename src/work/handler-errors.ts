@@ -6,7 +6,7 @@
 import { errorMessage } from '../errors.ts';
 import { classifyError, isContention } from './classify-error.ts';
 import type { HandlerDependencies } from './handler-dependencies.ts';
-import { type RetryPolicy, retryInMs } from './retry-policy.ts';
+import { GotFurtherError, type RetryPolicy, retryInMs } from './retry-policy.ts';
 import type { ErrorVerdict, Unit } from './unit.ts';
 
 /** Whose handler it is: `subscription 'mail'`, and when it is tried again. */
@@ -60,8 +60,9 @@ export function createHandlerErrors({ owner, retry }: ErrorsOwner, log: HandlerD
       } else if (classifyError(error) === 'fatal') {
         return { fatal: true };
       }
-      const waitMs = retryAfter(error, unit.failures + 1);
-      return waitMs === undefined ? { fatal: true } : { retryInMs: waitMs };
+      const gotFurther = error instanceof GotFurtherError;
+      const waitMs = gotFurther ? retryAfter(error.cause, 1) : retryAfter(error, unit.failures + 1);
+      return waitMs === undefined ? { fatal: true } : { retryInMs: waitMs, ...(gotFurther ? { gotFurther } : {}) };
     },
   };
 }

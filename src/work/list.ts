@@ -2,6 +2,7 @@
 import { InvalidInputError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { type ListedUnit, listedUnit, UNIT_COLUMNS } from './listed-unit.ts';
+import { formatCursor, parseCursor } from './page-cursor.ts';
 import { selectionSql, type WorkSelection } from './select.ts';
 
 export interface WorkPage {
@@ -53,21 +54,4 @@ export async function listWork(
 /** What is found by another index, and then put in order. */
 function isFew({ ids, log, fingerprint }: WorkSelection): boolean {
   return ids !== undefined || log !== undefined || fingerprint !== undefined;
-}
-
-// A Date would lose the microseconds, and with them units.
-function formatCursor(createdAt: string, id: string): string {
-  return Buffer.from(JSON.stringify([createdAt, id])).toString('base64url');
-}
-
-function parseCursor(cursor: string): [string, string] {
-  try {
-    const [createdAt, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    if (typeof id === 'string' && !Number.isNaN(Date.parse(createdAt))) {
-      return [createdAt, id];
-    }
-  } catch {
-    // Said below, in the words of whoever typed it.
-  }
-  throw new InvalidInputError(`'${cursor.slice(0, 80)}' is not the place where a page ended: use what the page before gave as next.`);
 }

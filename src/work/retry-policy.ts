@@ -33,6 +33,15 @@ export class RetryAfterError extends Error {
   }
 }
 
+/** The attempt got further than the one before, and what stopped it is no failure: another one goes on, when `cause` says, and this one is not counted. */
+export class GotFurtherError extends Error {
+  override readonly name = 'GotFurtherError';
+
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+  }
+}
+
 const MAX_INTERVAL_MS = 2_147_483_647;
 
 /** @param attempt that failed, from 1. @returns ms until the next one; undefined where there is none */

@@ -112,7 +112,8 @@ export async function endFailedAttempt(
   const verdict = signal.aborted ? undefined : handler.onError?.(cause, unit);
   const kind = signal.aborted ? 'infrastructure' : verdict ? kindOf(verdict) : classifyError(cause);
   const error = unitError(cause, signal.aborted ? 'interrupted' : 'handler_failed');
-  const own = kind === 'handler';
+  const gotFurther = verdict?.gotFurther === true;
+  const own = kind === 'handler' && !gotFurther;
   const dead = kind === 'fatal' || (own && unit.failures + 1 >= handler.maxAttempts);
   const retryInMs = dead ? undefined : verdict?.retryInMs;
   // It may be of what runs beside it, so it is not counted; stopping the burst would stop its neighbours each time.
@@ -125,7 +126,7 @@ export async function endFailedAttempt(
       return { type: (await releaseBatch(database, [unit], { error })) > 0 ? 'released' : 'fenced' };
     }
     if (retryInMs !== undefined) {
-      await releaseWork(database, unit, { error, delayMs: retryInMs });
+      await releaseWork(database, unit, { ...(gotFurther ? {} : { error }), delayMs: retryInMs });
       return { type: 'released' };
     }
     await failWork(database, unit, error, { dead, own });

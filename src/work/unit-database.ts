@@ -15,9 +15,12 @@ export interface UnitTransaction {
 
 export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
   let opened: Promise<PoolClient> | undefined;
+  let connected = false;
   let over = false;
+  let givenUp = false;
   let inFlight = 0;
   let broken: Error | undefined;
+  const ended = () => new Error('This attempt has ended: its db takes no more statements.');
   const onError = (error: Error) => {
     broken = error;
   };
@@ -28,22 +31,32 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
       client.release(error);
       throw error;
     });
+    connected = true;
     return client;
   };
   const close = (client: PoolClient) => {
-    opened = undefined;
     client.off('error', onError);
     client.release(broken);
+  };
+  const undo = async (client: PoolClient) => {
+    if (inFlight > 0) {
+      // An attempt that is over does not wait for its statement: the connection goes, and the transaction with it.
+      broken ??= new Error('The attempt ended while its statement was running.');
+    } else {
+      await client.query('rollback').catch((error: Error) => {
+        broken = error;
+      });
+    }
+    close(client);
   };
   return {
     db: {
       async query(text, values) {
         // A handler that goes on after its attempt has ended must not open a transaction that nobody commits.
-        if (over) {
-          throw new Error('This attempt has ended: its db takes no more statements.');
-        }
+        if (over) throw ended();
         opened ??= open();
         const client = await opened;
+        if (givenUp) throw ended();
         inFlight += 1;
         try {
           return await client.query(text, values);
@@ -67,23 +80,20 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
         await this.rollback();
         throw error;
       }
+      opened = undefined;
       close(client);
     },
     async rollback() {
       over = true;
-      const client = await opened?.catch(() => undefined);
-      if (!client || !opened) {
-        return;
+      givenUp = true;
+      // Of two that give it up, one ends it.
+      const taken = opened;
+      opened = undefined;
+      const undone = taken?.then(undo, () => {});
+      if (connected) {
+        await undone;
       }
-      if (inFlight > 0) {
-        // An attempt that is over does not wait for its statement: the connection goes, and the transaction with it.
-        broken ??= new Error('The attempt ended while its statement was running.');
-      } else {
-        await client.query('rollback').catch((error: Error) => {
-          broken = error;
-        });
-      }
-      close(client);
+      // A connection that has not come yet is not waited for.
     },
   };
 }

@@ -78,6 +78,8 @@ export interface ErrorVerdict {
   outage?: boolean;
   /** Gives up at once, whatever attempts are left. */
   fatal?: boolean;
+  /** The attempt is no failed one: it is not counted, and its error not kept. Needs `retryInMs`. */
+  gotFurther?: boolean;
   /** The unit is claimable again after so long, in a new execution; absent: its execution waits and tries again. */
   retryInMs?: number;
 }
@@ -87,7 +89,7 @@ export interface UnitHandler {
   readonly workflow: string;
   /** Units of this group alone; absent: all of the workflow. The second part of their ids. */
   readonly group?: string;
-  /** Runs in a heartbeating activity from the start. */
+  /** Runs in a heartbeating activity from the start. Others move there once they have run for a minute. */
   readonly long?: boolean;
   /**
    * How long one attempt may go without an end or progress before it is aborted, in ms. Long ones get at least 15 minutes; in a burst a unit gets

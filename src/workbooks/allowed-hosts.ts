@@ -16,9 +16,16 @@ export function allowedHostProblem(text: string): string | undefined {
 export function requireAllowed(url: URL, allowed: readonly string[]): void {
   if (!allowed.some((one) => covers(one.toLowerCase(), url))) {
     throw new SourceRefusedError(
-      `Downloads may not reach ${url.host}: whoever runs the workers adds it to TIDEMARK_SOURCE_HOSTS, then redrive this job.`,
+      `Downloads may not reach ${url.host}: whoever runs the workers adds it to TIDEMARK_SOURCE_HOSTS (or allowedHosts of downloadRecordsJob), then redrive this job.`,
     );
   }
+}
+
+/** By https, or at a port that is named: in the clear nothing is sent by mistake. */
+export function maySendSecret(url: URL, hosts: readonly string[]): boolean {
+  return hosts.some(
+    (one) => covers(one.toLowerCase(), url) && (url.protocol === 'https:' || HOST.exec(one.toLowerCase())?.[3] !== undefined),
+  );
 }
 
 function covers(allowed: string, { protocol, hostname, port }: URL): boolean {

@@ -9,13 +9,14 @@ import { InvalidInputError, WorkbookNotFoundError } from '../errors.ts';
 import { defineJob, type JobDefinition } from '../jobs/define-job.ts';
 import type { JobContext } from '../jobs/job-context.ts';
 import { parseJobId, workIdOf } from '../jobs/job-id.ts';
-import { inSchema, type Queryable } from '../postgres/queryable.ts';
+import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
 import { loadSourceSettings } from '../settings/source-settings.ts';
 import { NonRetryableError } from '../work/retry-policy.ts';
+import { allowedHostProblem } from './allowed-hosts.ts';
 import type { AnySource } from './define-source.ts';
 import { downloadProgress } from './download-progress.ts';
-import { downloadTable } from './download-table.ts';
-import { type SheetsOfDownload, sheetsOfDownload } from './sheets-of-downloads.ts';
+import { downloadTable, type TableToDownload } from './download-table.ts';
+import { sheetsOfDownload } from './sheets-of-downloads.ts';
 import type { SourceSettings } from './source-context.ts';
 import { createSources, type Sources } from './sources.ts';
 import { tableId, type WorkbookSource, workbookId } from './workbook.ts';
@@ -52,6 +53,8 @@ export interface DownloadRecordsOptions
   authorize?: (actor: string, input: DownloadRecordsInput, context: { db: Queryable }) => boolean | Promise<boolean>;
   /** Hosts that sources may reach: `api.example.com`, `*.example.com`, `localhost:8080`. Default: TIDEMARK_SOURCE_HOSTS of the worker, without it none. */
   allowedHosts?: readonly string[];
+  /** Hosts that a secret may be sent to: `{ TIDEMARK_SECRET_SHOP: ['api.example.com'] }`. Default: TIDEMARK_SOURCE_SECRETS of the worker. */
+  secretHosts?: Readonly<Record<string, readonly string[]>>;
 }
 
 export type DownloadRecordsJob = JobDefinition<DownloadRecordsInput, DownloadRecordsOutput>;
@@ -78,9 +81,16 @@ export function downloadRecordsJob({
   sources: own = [],
   authorize,
   allowedHosts,
+  secretHosts,
   ...options
 }: DownloadRecordsOptions = {}): DownloadRecordsJob {
   const sources = createSources(own);
+  for (const host of [...(allowedHosts ?? []), ...Object.values(secretHosts ?? {}).flat()]) {
+    const problem = allowedHostProblem(host.toLowerCase());
+    if (problem !== undefined) {
+      throw new InvalidInputError(`The host '${host.slice(0, 100)}' of downloadRecordsJob is none: ${problem}.`);
+    }
+  }
   const job = defineJob({
     ...options,
     name: DOWNLOAD_RECORDS,
@@ -91,7 +101,11 @@ export function downloadRecordsJob({
       (actor === undefined || actor === input.actor) && (authorize === undefined || (await authorize(input.actor, input, context))),
     async handler(input, context) {
       const settings = loadSourceSettings();
-      return downloadRecords(input, context, sources, { ...settings, allowedHosts: allowedHosts ?? settings.allowedHosts });
+      return downloadRecords(input, context, sources, {
+        ...settings,
+        allowedHosts: allowedHosts ?? settings.allowedHosts,
+        secretHosts: secretHosts ?? settings.secretHosts,
+      });
     },
   });
   sourcesByJob.set(job, sources);
@@ -105,15 +119,28 @@ async function downloadRecords(
   settings: SourceSettings,
 ): Promise<DownloadRecordsOutput> {
   const sheets = sheetsOfDownload(context.schema, { workbookId: id, workId: workIdOf(parseJobId(context.jobId)), actor });
-  const begun = await context.step('sheets', ({ db }) => beginSheets(db, context.schema, { id, tableIds }, sheets));
-  const tables = begun.map(({ source, ...table }) => ({ ...table, ...readable(sources, table.id, source) }));
+  const inTables = (db: Queryable) => inSchema(db, context.schema);
+  const ids = await context.step('tables', ({ db }) => chooseTables(inTables(db), id, tableIds));
+  const tables: TableToDownload[] = [];
+  for (const table of ids) {
+    const begun = await context.step(`table/${table}`, async ({ db }) => ({
+      ...(await readTable(inTables(db), id, table)),
+      sheet: await sheets.begin(db, table),
+    }));
+    tables.push({ id: table, sheet: begun.sheet, columns: begun.columns, ...readable(sources, table, begun.source) });
+  }
   const progress = downloadProgress(
     tables.map((table) => table.id),
     context.progress,
   );
   const done: DownloadRecordsOutput['tables'] = [];
   for (const table of tables) {
-    const value = await downloadTable(table, { context, sheets, settings, onProgress: (update) => progress.say(table.id, update) });
+    const value = await downloadTable(table, {
+      context,
+      sheets,
+      settings,
+      onProgress: (update) => progress.say(table.id, update),
+    });
     done.push({ id: table.id, ...value });
   }
   // With the end of the job, or not at all.
@@ -124,37 +151,34 @@ async function downloadRecords(
   return { records: done.reduce((sum, { records }) => sum + records, 0), tables: done };
 }
 
-interface BegunTable {
-  id: string;
-  source: WorkbookSource;
-  columns: string[] | undefined;
-  sheet: string;
-}
-
-async function beginSheets(
-  tx: Queryable,
-  schema: string,
-  { id, tableIds }: { id: string; tableIds: readonly string[] | undefined },
-  sheets: SheetsOfDownload,
-): Promise<BegunTable[]> {
-  const db = inSchema(tx, schema);
+/** In their order. @throws NonRetryableError where there is no such workbook, or not one of these */
+async function chooseTables(db: Database, id: string, wanted: readonly string[] | undefined): Promise<string[]> {
   const { rows } = await db.query(
-    `select t.id, t.source, t.columns from ${db.schema}.workbook b left join ${db.schema}.workbook_table t on t.workbook_id = b.id
-     where b.id = $1::text order by t.place`,
+    `select (select array_agg(t.id order by t.place) from ${db.schema}.workbook_table t where t.workbook_id = b.id) as tables
+     from ${db.schema}.workbook b where b.id = $1::text`,
     [id],
   );
   if (rows.length === 0) {
     throw new NonRetryableError(new WorkbookNotFoundError(id).message);
   }
-  const unknown = tableIds?.find((wanted) => !rows.some((row) => row.id === wanted));
+  const tables: string[] = rows[0].tables ?? [];
+  const unknown = wanted?.find((table) => !tables.includes(table));
   if (unknown !== undefined) {
-    throw new NonRetryableError(`Workbook '${id}' has no table '${unknown}'. It has ${rows.map((row) => row.id).join(', ')}.`);
+    throw new NonRetryableError(`Workbook '${id}' has no table '${unknown}'. It has ${tables.join(', ')}.`);
   }
-  const begun: BegunTable[] = [];
-  for (const { id: table, source, columns } of rows.filter((row) => tableIds?.includes(row.id) ?? true)) {
-    begun.push({ id: table, source, columns: columns ?? undefined, sheet: await sheets.begin(tx, table) });
+  return tables.filter((table) => wanted?.includes(table) ?? true);
+}
+
+async function readTable(db: Database, id: string, table: string): Promise<{ source: WorkbookSource; columns?: string[] }> {
+  const { rows } = await db.query(
+    `select source, columns from ${db.schema}.workbook_table where workbook_id = $1::text and id = $2::text`,
+    [id, table],
+  );
+  if (rows.length === 0) {
+    throw new NonRetryableError(`Table '${table}' of workbook '${id}' is gone. Download the workbook anew.`);
   }
-  return begun;
+  const [{ source, columns }] = rows;
+  return { source, ...(columns === null ? {} : { columns }) };
 }
 
 /** A worker of another version, or without the application's own sources, may not know it. */

@@ -3,19 +3,16 @@
  * has the steps that finished, and goes on with the page after them. While pages are written the next ones are fetched; those that have come by then are one step.
  */
 import type { JobContext } from '../jobs/job-context.ts';
-import type { AnySource } from './define-source.ts';
-import { readAhead } from './read-ahead.ts';
+import type { Queryable } from '../postgres/queryable.ts';
+import { GotFurtherError, RetryAfterError } from '../work/retry-policy.ts';
+import { readAhead, type TableSource } from './read-ahead.ts';
 import { recordRows } from './record-rows.ts';
 import type { SheetsOfDownload } from './sheets-of-downloads.ts';
 import type { SourceSettings } from './source-context.ts';
-import { SourceChangedError, SourceRefusedError } from './source-errors.ts';
+import { SourceChangedError, SourceRefusedError, SourceUnavailableError } from './source-errors.ts';
 
-export interface TableToDownload {
+export interface TableToDownload extends TableSource {
   id: string;
-  source: AnySource;
-  /** Of the source. */
-  options: unknown;
-  columns: readonly string[] | undefined;
   /** That it begins with. */
   sheet: string;
 }
@@ -35,7 +32,7 @@ export interface DownloadTableOptions {
 }
 
 /** What a step leaves for later attempts. */
-type PageStep = { records: number; cursor: unknown; columns?: string[]; total?: number } | { again: string } | { end: true };
+type PageStep = { records: number; cursor: unknown; total?: number } | { again: string } | { end: true };
 
 /** The source has changed so often while it was read that it is no use. */
 const MAX_RESTARTS = 5;
@@ -47,38 +44,51 @@ export async function downloadTable(
   let { sheet } = table;
   let records = 0;
   let total: number | undefined;
-  let columns: string[] = [];
   let cursor: unknown;
-  const { signal, logger } = context;
-  const onWait = (waiting: string) => onProgress({ ...countsOf(), waiting });
-  const reading = readAhead(table, { settings, signal, logger, onWait });
+  /** Of the sheet: looked up by the first page of an attempt. */
+  let columns: readonly string[] | undefined;
+  /** Of this attempt. */
+  let restarts = 0;
+  let isWritten = false;
+  const { signal, logger, heartbeat } = context;
   const countsOf = () => ({ records, ...(total === undefined ? {} : { total }) });
+  const onWait = (waiting: string) => onProgress({ ...countsOf(), waiting });
+  const reading = readAhead(table, { settings, signal, logger, onWait, heartbeat });
+
+  async function writePage(tx: Queryable): Promise<PageStep> {
+    // Whoever died behind the last page has said where to go on: nowhere.
+    if (cursor === null) {
+      return { end: true };
+    }
+    // Nothing of the database before there is a page: what is waited for may take long.
+    const read = await reading.next(cursor).catch((error: unknown) => {
+      if (error instanceof SourceChangedError && restarts < MAX_RESTARTS) return error;
+      throw isWritten && isOfTheMoment(error) ? new GotFurtherError(error) : given(error, table.id);
+    });
+    if (read instanceof SourceChangedError) {
+      logger.warn(`${read.message} Table '${table.id}' begins anew.`, { tableId: table.id });
+      restarts += 1;
+      await sheets.giveUp(tx, sheet);
+      return { again: await sheets.begin(tx, table.id) };
+    }
+    if (read === undefined) {
+      return { end: true };
+    }
+    const known = columns ?? (await sheets.columns(tx, sheet));
+    const { entries, newColumns } = recordRows(read, { tableId: table.id, before: records, known, wanted: table.columns });
+    await sheets.append(tx, sheet, { entries, newColumns, records: read.records.length });
+    columns = [...known, ...newColumns];
+    isWritten = true;
+    return {
+      records: read.records.length,
+      cursor: read.cursor ?? null,
+      ...(isTotal(read.total) ? { total: read.total } : {}),
+    };
+  }
+
   try {
-    for (let place = 0, restarts = 0; ; place += 1) {
-      const page = await context.step(`${sheet}/${place}`, async ({ db }): Promise<PageStep> => {
-        // Whoever died behind the last page has said where to go on: nowhere.
-        const next = cursor === null ? Promise.resolve(undefined) : reading.next(cursor);
-        const read = await next.catch((error: unknown) => {
-          if (!(error instanceof SourceChangedError) || restarts === MAX_RESTARTS) throw given(error, table.id);
-          return error;
-        });
-        if (read instanceof SourceChangedError) {
-          context.logger.warn(`${read.message} Table '${table.id}' begins anew.`, { tableId: table.id });
-          await sheets.giveUp(db, sheet);
-          return { again: await sheets.begin(db, table.id) };
-        }
-        if (read === undefined) {
-          return { end: true };
-        }
-        const { entries, newColumns } = recordRows(read, { tableId: table.id, before: records, known: columns, wanted: table.columns });
-        await sheets.append(db, sheet, entries, read.records.length);
-        return {
-          records: read.records.length,
-          cursor: read.cursor,
-          ...(newColumns.length === 0 ? {} : { columns: newColumns }),
-          ...(read.total === undefined ? {} : { total: read.total }),
-        };
-      });
+    for (let place = 0; ; place += 1) {
+      const page = await context.step(`${sheet}/${place}`, ({ db }) => writePage(db));
       if ('end' in page) {
         await onProgress({ records, total: records });
         return { sheet, records };
@@ -86,15 +96,13 @@ export async function downloadTable(
       if ('again' in page) {
         sheet = page.again;
         records = 0;
-        columns = [];
+        columns = undefined;
         cursor = undefined;
         reading.restart();
         place = -1;
-        restarts += 1;
         continue;
       }
       records += page.records;
-      columns = [...columns, ...(page.columns ?? [])];
       cursor = page.cursor;
       total = page.total ?? total;
       await onProgress(countsOf());
@@ -103,6 +111,11 @@ export async function downloadTable(
     reading.close();
   }
 }
+
+const isTotal = (total: number | undefined): total is number => total !== undefined && Number.isFinite(total) && total >= 0;
+
+/** It may answer later. With a page written in every attempt that is no reason to give up: a quota by the hour takes as many as it takes. */
+const isOfTheMoment = (error: unknown): error is Error => error instanceof RetryAfterError || error instanceof SourceUnavailableError;
 
 /** A source that goes on changing is not what this table can be made of. */
 function given(error: unknown, tableId: string): unknown {

@@ -8,7 +8,8 @@ import type { SourcePage } from './define-source.ts';
 import { SourceRefusedError } from './source-errors.ts';
 
 export interface RecordRows {
-  entries: SheetEntry[];
+  /** Made as they are taken: a page of many columns is larger as rows than as records. */
+  entries: Iterable<SheetEntry>;
   /** Columns that were not there before, at the end of the others. */
   newColumns: string[];
 }
@@ -28,7 +29,7 @@ const ROWS_PER_ENTRY = 500;
 /** Estimated JSON of an entry: far below what one may have. */
 const ENTRY_BYTES = 128 * 1024;
 
-/** @throws SourceRefusedError for a value that no cell takes, and past the end of a sheet */
+/** @throws SourceRefusedError past the end of a sheet, and, as entries are taken, for a value that no cell takes */
 export function recordRows(page: SourcePage, { tableId, before, known, wanted }: RecordRowsOptions): RecordRows {
   const newColumns = wanted === undefined ? unknownColumns(page, known) : known.length === 0 ? [...wanted] : [];
   const columns = [...known, ...newColumns];
@@ -37,13 +38,21 @@ export function recordRows(page: SourcePage, { tableId, before, known, wanted }:
       `Table '${tableId}' is larger than a sheet (${MAX_ROWS} rows, ${MAX_COLUMNS} columns). Choose its columns, or fewer records.`,
     );
   }
-  const rows = page.records.map((record, index) =>
-    columns.map(
-      (column): CellValue => cellOf(Object.hasOwn(record, column) ? record[column] : null, { tableId, record: before + index + 1, column }),
-    ),
-  );
-  const header: SheetEntry[] = newColumns.length === 0 ? [] : headerEntries(newColumns, known.length, tableId);
-  return { entries: [...header, ...rangesOf(rows, { row: before + 1, column: 0 })], newColumns };
+  function* rows(): Generator<CellValue[]> {
+    for (const [index, record] of page.records.entries()) {
+      const cell = (column: string) =>
+        cellOf(Object.hasOwn(record, column) ? record[column] : null, { tableId, record: before + index + 1, column });
+      yield columns.map(cell);
+    }
+  }
+  function* entries(): Generator<SheetEntry> {
+    if (newColumns.length > 0) {
+      const names = newColumns.map((name) => cellOf(name, { tableId, record: 0, column: name }));
+      yield* rangesOf([names], { row: 0, column: known.length });
+    }
+    yield* rangesOf(rows(), { row: before + 1, column: 0 });
+  }
+  return { entries: entries(), newColumns };
 }
 
 function unknownColumns({ records, columns }: SourcePage, known: readonly string[]): string[] {
@@ -55,28 +64,23 @@ function unknownColumns({ records, columns }: SourcePage, known: readonly string
   return [...all].slice(known.length);
 }
 
-function headerEntries(names: readonly string[], column: number, tableId: string): SheetEntry[] {
-  return rangesOf([names.map((name) => cellOf(name, { tableId, record: 0, column: name }))], { row: 0, column });
-}
-
 /** Rows of one width, from a place on, in entries well below the limit of one. */
-function rangesOf(rows: readonly CellValue[][], { row, column }: { row: number; column: number }): SheetEntry[] {
-  const entries: SheetEntry[] = [];
-  const close = (end: number) => {
-    if (values.length > 0) entries.push(...splitWide({ row: row + end - values.length, column, values }));
-    values = [];
-    bytes = 0;
-  };
+function* rangesOf(rows: Iterable<CellValue[]>, { row, column }: { row: number; column: number }): Generator<SheetEntry> {
   let values: CellValue[][] = [];
   let bytes = 0;
-  rows.forEach((cells, index) => {
+  let start = row;
+  for (const cells of rows) {
     const size = bytesOf(cells);
-    if (values.length === ROWS_PER_ENTRY || (values.length > 0 && bytes + size > ENTRY_BYTES)) close(index);
+    if (values.length === ROWS_PER_ENTRY || (values.length > 0 && bytes + size > ENTRY_BYTES)) {
+      yield* splitWide({ row: start, column, values });
+      start += values.length;
+      values = [];
+      bytes = 0;
+    }
     if (cells.length > 0) values.push(cells);
     bytes += size;
-  });
-  close(rows.length);
-  return entries;
+  }
+  if (values.length > 0) yield* splitWide({ row: start, column, values });
 }
 
 /** One row that is larger than an entry may be is written in several, side by side. */

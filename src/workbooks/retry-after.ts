@@ -1,11 +1,10 @@
-/** @param text of a Retry-After header: seconds, or a date. @returns ms from now, at least 0; undefined where it says nothing */
+/** @param text of a Retry-After header: whole seconds, or a date of HTTP. @returns ms from now, at least 0; undefined where it says nothing */
 export function parseRetryAfter(text: string | null, now: number = Date.now()): number | undefined {
-  if (text === null) {
-    return undefined;
+  const given = text?.trim() ?? '';
+  if (/^\d{1,9}$/.test(given)) {
+    return Number(given) * 1_000;
   }
-  if (/^\d{1,9}$/.test(text.trim())) {
-    return Number(text) * 1_000;
-  }
-  const at = Date.parse(text);
+  // JavaScript takes '-1' and '1.5' for dates; those of HTTP are all in GMT.
+  const at = / GMT$/i.test(given) ? Date.parse(given) : Number.NaN;
   return Number.isNaN(at) ? undefined : Math.max(at - now, 0);
 }

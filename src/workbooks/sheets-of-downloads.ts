@@ -9,15 +9,28 @@ import type { SheetEntry } from '../spreadsheet/entries.ts';
 import { sheet as sheetType } from '../spreadsheet/sheet.ts';
 import { NonRetryableError } from '../work/retry-policy.ts';
 
+export interface SheetAppend {
+  entries: Iterable<SheetEntry>;
+  /** Names of those that it did not have, behind the others. */
+  newColumns: readonly string[];
+  /** How many records these entries are. */
+  records: number;
+}
+
 export interface SheetsOfDownload {
   /** A new sheet for the table, which nobody sees yet. @returns the id of its log */
   begin(tx: Queryable, tableId: string): Promise<string>;
   /** It will not be shown: there is something wrong with it. */
   giveUp(tx: Queryable, sheet: string): Promise<void>;
-  append(tx: Queryable, sheet: string, entries: readonly SheetEntry[], records: number): Promise<void>;
+  /** That it has so far, in their order. */
+  columns(tx: Queryable, sheet: string): Promise<string[]>;
+  append(tx: Queryable, sheet: string, append: SheetAppend): Promise<void>;
   /** From the commit on. */
   show(tx: Queryable, sheets: readonly string[]): Promise<void>;
 }
+
+/** Each has at most 1 MB: so many are below what one call takes. */
+const ENTRIES_PER_CALL = 32;
 
 /** @param workId of the unit that writes them */
 export function sheetsOfDownload(
@@ -48,16 +61,34 @@ export function sheetsOfDownload(
       const db = inSchema(tx, schema);
       await db.query(`update ${db.schema}.workbook_sheet set ended_at = clock_timestamp() where sheet = $1::text`, [sheet]);
     },
-    async append(tx, sheet, entries, records) {
+    async columns(tx, sheet) {
       const db = inSchema(tx, schema);
-      const encoded = encodeEntries(entries);
-      const { rows } = await db.query(
-        `select ${db.schema}.append_records($1::text, $2::text[], $3::text[], $4::integer, $5::text, $6::text) as appended`,
-        [sheet, encoded.map(({ type }) => type), encoded.map(({ data }) => data), records, actor, workId],
-      );
-      if (!rows[0].appended) {
-        throw new NonRetryableError(`Sheet '${sheet}' is gone: somebody has removed it. Download the workbook anew.`);
+      const { rows } = await db.query(`select columns from ${db.schema}.workbook_sheet where sheet = $1::text`, [sheet]);
+      return rows[0]?.columns ?? [];
+    },
+    async append(tx, sheet, { entries, newColumns, records }) {
+      const db = inSchema(tx, schema);
+      let [columns, counted]: [readonly string[], number] = [newColumns, records];
+      const call = async (some: readonly SheetEntry[]) => {
+        const encoded = encodeEntries(some);
+        const { rows } = await db.query(
+          `select ${db.schema}.append_records($1::text, $2::text[], $3::text[], $4::text[], $5::integer, $6::text, $7::text) as appended`,
+          [sheet, encoded.map(({ type }) => type), encoded.map(({ data }) => data), columns, counted, actor, workId],
+        );
+        if (!rows[0].appended) {
+          throw new NonRetryableError(`Sheet '${sheet}' is gone: somebody has removed it. Download the workbook anew.`);
+        }
+        [columns, counted] = [[], 0];
+      };
+      let some: SheetEntry[] = [];
+      for (const entry of entries) {
+        some.push(entry);
+        if (some.length === ENTRIES_PER_CALL) {
+          await call(some);
+          some = [];
+        }
       }
+      if (some.length > 0 || counted > 0) await call(some);
     },
     async show(tx, sheets) {
       const db = inSchema(tx, schema);

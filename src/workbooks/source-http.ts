@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '../errors.ts';
 import { RetryAfterError } from '../work/retry-policy.ts';
 import { requireAllowed } from './allowed-hosts.ts';
+import { BEAT_MS, beatWhile } from './beat-while.ts';
+import { parseExactJson } from './exact-json.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { SourceRefusedError, SourceUnavailableError } from './source-errors.ts';
 
@@ -27,7 +29,10 @@ export interface SourceRequest {
 }
 
 export interface SourceHttp {
-  /** An answer of JSON. @throws SourceUnavailableError, SourceRefusedError, RetryAfterError; the signal's reason */
+  /**
+   * An answer of JSON. A whole number that a JavaScript number does not hold (above 2^53) is the text that the server wrote.
+   * @throws SourceUnavailableError, SourceRefusedError, RetryAfterError; the signal's reason
+   */
   json(url: URL, request?: SourceRequest): Promise<{ value: unknown; headers: Headers }>;
   /** An answer as it comes. What breaks while it does is a SourceUnavailableError of its iteration: not tried again here. */
   stream(url: URL, request?: SourceRequest): Promise<{ bytes: AsyncIterable<Uint8Array>; headers: Headers }>;
@@ -38,6 +43,8 @@ export interface SourceHttpSurroundings {
   signal: AbortSignal;
   /** Something is waited for: for people, and a sign of life. */
   onWait(text: string): Promise<void>;
+  /** A sign of life alone. */
+  heartbeat(): Promise<void>;
 }
 
 const MAX_JSON_BYTES = 32 * 2 ** 20;
@@ -48,11 +55,11 @@ const FIRST_WAIT_MS = 200;
 const MAX_WAIT_MS = 30_000;
 /** What a server asks for is waited for here up to this; for longer the job ends its attempt and comes back. */
 const MAX_RETRY_AFTER_MS = 15 * 60_000;
-/** Waits that the server asked for are no failures; this many in a row are. */
+/** Waits that the server asked for are no failures; so many in a row are. Each is at least twice as long as the one before, up to MAX_WAIT_MS. */
 const MAX_RATE_LIMITED = 500;
-/** A sign of life at least so often. */
-const BEAT_MS = 20_000;
 const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** With a Retry-After they are limits; a 403 without one says no. */
+const MAY_LIMIT: ReadonlySet<number> = new Set([403, 429, 503]);
 
 /** A refusal for now. */
 class TryAgain extends Error {
@@ -64,7 +71,7 @@ class TryAgain extends Error {
 }
 
 export function createSourceHttp(
-  { allowedHosts, signal, onWait }: SourceHttpSurroundings,
+  { allowedHosts, signal, onWait, heartbeat }: SourceHttpSurroundings,
   { timeoutMs = 30_000, attempts = 8, requestsPerSecond, maxBytes }: SourceHttpOptions = {},
 ): SourceHttp {
   let nextAt = 0;
@@ -75,12 +82,12 @@ export function createSourceHttp(
     const now = performance.now();
     const waitMs = nextAt - now;
     nextAt = Math.max(now, nextAt) + 1_000 / requestsPerSecond;
-    if (waitMs > 0) await delay(waitMs, undefined, { signal });
+    if (waitMs > 0) await wait(waitMs, () => heartbeat());
   }
 
-  async function wait(ms: number, text: string): Promise<void> {
+  async function wait(ms: number, beat: (left: number) => Promise<void>): Promise<void> {
     for (let left = ms; left > 0; left -= BEAT_MS) {
-      await onWait(`${text}; asking again in ${Math.ceil(left / 1_000)} s`);
+      await beat(left);
       await delay(Math.min(left, BEAT_MS), undefined, { signal });
     }
   }
@@ -90,7 +97,7 @@ export function createSourceHttp(
       signal.throwIfAborted();
       await pace();
       try {
-        return await once();
+        return await beatWhile(once(), heartbeat);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof TryAgain)) throw error;
@@ -108,8 +115,11 @@ export function createSourceHttp(
             },
           );
         }
-        const growing = Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), MAX_WAIT_MS) * (0.8 + 0.2 * Math.random());
-        await wait(retryAfterMs === undefined ? growing : Math.max(retryAfterMs, LEAST_WAIT_MS), message);
+        const growing =
+          retryAfterMs === undefined
+            ? Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), MAX_WAIT_MS) * (0.8 + 0.2 * Math.random())
+            : Math.max(retryAfterMs, Math.min(LEAST_WAIT_MS * 2 ** (limited - 1), MAX_WAIT_MS));
+        await wait(growing, (left) => onWait(`${message}; asking again in ${Math.ceil(left / 1_000)} s`));
       }
     }
   }
@@ -159,7 +169,15 @@ export function createSourceHttp(
         send(url, { ...request, headers: { accept: 'application/json', ...request.headers } }, new AbortController(), async (response) => {
           const pieces: Uint8Array[] = [];
           for await (const bytes of upTo(maxBytes ?? MAX_JSON_BYTES, url, response)) pieces.push(bytes);
-          return { value: parseJson(url, Buffer.concat(pieces).toString('utf8')), headers: response.headers };
+          return {
+            value: parseJson(
+              url,
+              Buffer.concat(pieces)
+                .toString('utf8')
+                .replace(/^\uFEFF/, ''),
+            ),
+            headers: response.headers,
+          };
         }),
       ),
 
@@ -206,9 +224,9 @@ async function checkStatus(url: URL, response: Response): Promise<void> {
   const { status, headers } = response;
   if (status === 200) return;
   await response.body?.cancel();
-  if (TRY_AGAIN.has(status)) {
-    const isLimit = status === 429 || status === 503;
-    throw new TryAgain(`${url.host} answered ${status}`, isLimit ? parseRetryAfter(headers.get('retry-after')) : undefined);
+  const retryAfterMs = MAY_LIMIT.has(status) ? parseRetryAfter(headers.get('retry-after')) : undefined;
+  if (TRY_AGAIN.has(status) || retryAfterMs !== undefined) {
+    throw new TryAgain(`${url.host} answered ${status}`, retryAfterMs);
   }
   const fix = status === 401 || status === 403 ? 'Check its auth and the secret that it names.' : 'Check its url.';
   throw new SourceRefusedError(`${url.host} answered ${status} to ${url.pathname}. ${fix}`);
@@ -218,8 +236,11 @@ function failureOf(url: URL, error: unknown): unknown {
   if (error instanceof SourceRefusedError || error instanceof TryAgain) {
     return error;
   }
-  // What fetch throws says why in its cause.
+  // What fetch throws says why in its cause. Without one it is about what was to be sent, and repeats it.
   const { cause } = error as { cause?: unknown };
+  if (cause === undefined && error instanceof TypeError) {
+    return new SourceRefusedError(`${url.host} cannot be asked like that: a header holds what no header may. Check headers and secrets.`);
+  }
   return new TryAgain(`${url.host} did not answer: ${errorMessage(cause ?? error)}`);
 }
 
@@ -236,7 +257,7 @@ async function* upTo(most: number, url: URL, { body }: Response): AsyncGenerator
 
 function parseJson(url: URL, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     throw new TryAgain(`${url.host} answered what is no JSON (${text.length} characters)`);
   }

@@ -51,7 +51,9 @@ export interface NewWorkbook {
 }
 
 const MAX_TABLES = 50;
+/** Both, as JSON, are the result of a step. */
 const MAX_SOURCE_BYTES = 60_000;
+const MAX_COLUMNS_BYTES = 150_000;
 
 export const workbookId = z
   .string()
@@ -100,6 +102,11 @@ export function checkWorkbook({ actor, ...workbook }: NewWorkbook, sources: Sour
     sources.check(id, source);
     if (Buffer.byteLength(JSON.stringify(source)) > MAX_SOURCE_BYTES) {
       throw new InvalidInputError(`The source of table '${id}' takes more than ${MAX_SOURCE_BYTES} bytes of JSON. Shorten it.`);
+    }
+    if (Buffer.byteLength(JSON.stringify(columns)) > MAX_COLUMNS_BYTES) {
+      throw new InvalidInputError(
+        `The names of columns of table '${id}' take more than ${MAX_COLUMNS_BYTES} bytes of JSON. Name fewer, or none: then it has all.`,
+      );
     }
   });
   return { ...parsed.data, ...(actor === undefined ? {} : { actor }) };

@@ -1,8 +1,8 @@
 /**
  * How one unit of work is carried out, whatever it is.
  *
- * It begins as one local activity: begin, do, finish. A unit that turns out long goes on in a heartbeating activity from the
- * progress it recorded. An attempt that failed for a reason outside the unit is tried again for ever, at growing intervals;
+ * It begins as one local activity: begin, do, finish. A unit that turns out long goes on in a heartbeating activity: from the progress it
+ * recorded where its handler has yielded, else as it is, where that runs in the same process (and eager dispatch hands it to that one). An attempt that failed for a reason outside the unit is tried again for ever, at growing intervals;
  * a unit that gave up makes its execution fail, with the error that is kept in its row.
  */
 import {
@@ -20,7 +20,7 @@ import type { CarryOutActivities, CarryOutOutcome } from '../activities/types.ts
 
 const runLocally = (maximumAttempts: number) =>
   proxyLocalActivities<CarryOutActivities>({
-    // A unit has a deadline of its own, and yields when it is long. This is for neither: the server lets no workflow task wait longer than 30 minutes.
+    // A unit has a deadline of its own, and moves or yields when it is long. This is for neither: the server lets no workflow task wait longer than 30 minutes.
     startToCloseTimeout: '15 minutes',
     localRetryThreshold: '1 second',
     retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumAttempts },

@@ -154,9 +154,9 @@ describe('what does not go together is refused at the start, with what to do:', 
     [
       ['worker'],
       { USE_JOBS: 'off' },
-      "USE_JOBS is 'off', so jobs run in the process that enqueues them, and 'tidemark worker' has none to run. Set USE_JOBS=on, or leave the worker out.",
+      "USE_JOBS is 'off', so jobs run in the process that enqueues them, and 'tidemark worker' has none to run. Set USE_JOBS=on, or leave the worker out: messages, snapshots and schedules then wait.",
     ],
-    [['dev'], { USE_JOBS: 'off' }, "USE_JOBS is 'off'"],
+    [['dev'], { USE_JOBS: 'off' }, "'tidemark dev' has none to run. Set USE_JOBS=on, or run 'tidemark server'"],
     [['run'], { USE_JOBS: 'off', SERVICE_TYPE: 'worker' }, "SERVICE_TYPE is 'worker' and USE_JOBS is 'off'"],
     [['run'], { SERVICE_TYPE: 'both' }, "SERVICE_TYPE is 'both': use one of frontend, worker, monolith."],
   ])('%j with %j', async (command, env, message) => {

@@ -104,6 +104,32 @@ test('one that waits goes first, and is cancelled by the keyboard, once somebody
   await opened.close();
 });
 
+test('one that somebody else redrives is dead no more, and is followed again', async () => {
+  handle = () => {
+    throw new NonRetryableError('no such month');
+  };
+  const job = await enqueue('december');
+  const opened = await open('#/jobs/report%3Adecember');
+  const { page } = opened;
+  await runUntilIdle(server.tidemark);
+  await page.getByRole('button', { name: 'Redrive' }).waitFor();
+  const half = gate();
+  handle = async ({ progress }) => {
+    await progress({ fraction: 0.5, message: 'once more' });
+    await half.passed;
+  };
+  await job.redrive();
+  const ran = runUntilIdle(server.tidemark);
+  await page.getByText('once more').waitFor();
+  expect(await page.getByRole('button', { name: 'Redrive' }).count()).toBe(0);
+  await page.getByRole('button', { name: 'Cancel job' }).waitFor();
+  half.pass();
+  await ran;
+  await page.getByText('100 %').waitFor();
+  expect(opened.problems).toEqual([]);
+  await opened.close();
+});
+
 test('nobody is kept out, in light and dark, on a desk and a phone', async () => {
   await database.ownerPool.query(
     `update tidemark.work set state = 'claimed', execution = 'x/' || id, progress = '{"fraction":0.4,"message":"a long message that says what it is at just now","counts":{"rows":123456}}' where id = 'job/report/other'`,
@@ -129,4 +155,21 @@ test('nobody is kept out, in light and dark, on a desk and a phone', async () =>
     }
     await opened.close();
   }
+});
+
+test('however many come while more are looked at, none is missing', async () => {
+  const many = async (from: number, to: number) => {
+    for (let number = from; number <= to; number += 1) await enqueue(`many-${number}`, later);
+  };
+  await many(1, 55);
+  const opened = await open('#/jobs?name=report&state=waiting');
+  const { page } = opened;
+  const links = page.getByRole('link', { name: /^report:many-/ });
+  await page.getByRole('link', { name: 'report:many-55' }).waitFor();
+  await page.getByRole('button', { name: 'More jobs' }).click();
+  await page.getByRole('link', { name: 'report:many-1', exact: true }).waitFor();
+  await many(56, 60);
+  await page.getByRole('link', { name: 'report:many-60' }).waitFor();
+  expect(await links.allTextContents()).toEqual(Array.from({ length: 60 }, (_, index) => `report:many-${60 - index}`));
+  await opened.close();
 });

@@ -12,6 +12,7 @@ import {
   defineTopics,
   defineWorker,
   InvalidInputError,
+  type Queryable,
   QueueFullError,
 } from '../../src/index.ts';
 import { runUntilIdle } from '../../src/testing.ts';
@@ -20,6 +21,8 @@ import { DATABASE_LIBRARIES, type DatabaseLibrary } from '../support/database-li
 
 /** What a library could take for something of its own. */
 const AWKWARD = `$1 ? ?? \\? :name ::text '"\\\\ {1,2} [NULL] ünïcødé 🌊\n\t`;
+const CAUGHT =
+  'A statement of this transaction failed and its error was caught: nothing can be committed. Let the error pass, or use a savepoint.';
 const BYTES = Uint8Array.from({ length: 256 }, (_, index) => index);
 
 const note = defineLogType({
@@ -188,6 +191,24 @@ describe.each(Object.entries(DATABASE_LIBRARIES))('in a transaction of %s', (_, 
     expect(await counts()).toMatchObject({ orders: 1, messages: 1 });
   });
 
+  test('where a statement has failed nothing is said to be committed, though its error was caught', async () => {
+    await library.transaction((_, insertOrder) => insertOrder('o1'));
+    const kept = tidemark.transaction(async ({ tx, enqueue }) => {
+      const job = await enqueue(invoice, { id: 'o2', lines: [] });
+      await tx.query('insert into public.orders (id) values ($1)', ['o1']).catch(() => {});
+      return job;
+    });
+    await expect(kept).rejects.toThrow(new InvalidInputError(CAUGHT));
+    expect(await counts()).toMatchObject({ orders: 1, jobs: 0 });
+
+    await tidemark.transaction(async ({ tx, enqueue }) => {
+      await tx.query('savepoint audit');
+      await tx.query('insert into public.orders (id) values ($1)', ['o1']).catch(() => tx.query('rollback to savepoint audit'));
+      return enqueue(invoice, { id: 'o2', lines: [] });
+    });
+    expect(await counts()).toMatchObject({ orders: 1, jobs: 1 });
+  });
+
   test('a starter hears of it at once', async () => {
     const listener = await database.ownerPool.connect();
     try {
@@ -199,4 +220,29 @@ describe.each(Object.entries(DATABASE_LIBRARIES))('in a transaction of %s', (_, 
       listener.release(true);
     }
   });
+});
+
+test('so it is for an adapter that hands out a client of pg', async () => {
+  const db = {
+    query: (text: string, values?: unknown[]) => database.pool.query(text, values),
+    async transaction<T>(body: (tx: Queryable) => Promise<T>): Promise<T> {
+      const client = await database.pool.connect();
+      try {
+        await client.query('begin');
+        const value = await body(client);
+        await client.query('commit');
+        return value;
+      } catch (error) {
+        await client.query('rollback');
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+  };
+  const tidemark = createTidemark({ db, jobs: [invoice] });
+  const kept = tidemark.transaction(({ tx }) => tx.query('select 1 / 0').catch(() => 'went on'));
+  await expect(kept).rejects.toThrow(new InvalidInputError(CAUGHT));
+  expect(await tidemark.transaction(({ tx }) => tx.query('select 1 as one'))).toMatchObject({ rows: [{ one: 1 }] });
+  await tidemark.close();
 });

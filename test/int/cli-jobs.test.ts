@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { doorsOf } from '../../src/cli/service-type.ts';
 import { createTidemark, defineJob, type JobContext, NonRetryableError } from '../../src/index.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createFolder, runCliHere } from '../support/cli.ts';
@@ -20,6 +21,16 @@ const none = new Map();
 export default { schema: 'tidemark', registry: { logTypes: none, entryWork: none, workers: none, jobs: new Map([['report', report]]) } };
 `;
 
+/** What its job does needs all that the application defines. @param options of the instance, as text */
+const noting = (options: string) => `
+import { z } from ${JSON.stringify(zod)};
+const noted = { name: 'noted', input: z.unknown(), handler: (_, { publish }) => publish('told', { by: 'a job' }) };
+const told = { name: 'told', encoding: 'json', encode: JSON.stringify, decode: (stored) => stored };
+const none = new Map();
+const registry = { logTypes: none, entryWork: none, workers: none, jobs: new Map([['noted', noted]]), topics: { told } };
+export default { schema: 'tidemark', registry, ${options} };
+`;
+
 let database: TestDatabase;
 let folder: ReturnType<typeof createFolder>;
 let tidemark: ReturnType<typeof create>;
@@ -29,6 +40,9 @@ beforeAll(async () => {
   [database, folder] = [await createTestDatabase(), createFolder()];
   tidemark = create();
   writeFileSync(join(folder.path, 'tidemark.config.mjs'), APP);
+  writeFileSync(join(folder.path, 'silent.mjs'), noting(''));
+  writeFileSync(join(folder.path, 'here.mjs'), noting('useJobs: false'));
+  writeFileSync(join(folder.path, 'workers.mjs'), noting('useJobs: true'));
 });
 beforeEach(async () => {
   handle = () => undefined;
@@ -130,6 +144,25 @@ describe('tidemark jobs', () => {
     expect(await cli(['cancel', '--actor', 'ann'])).toMatchObject({ stdout: '1 match. Nothing done yet: add --yes to cancel it.\n' });
     expect(await json(['cancel', '--name', 'report', '--yes'])).toEqual({ changed: 2 });
     expect(await json(['redrive', '--state', 'dead', '--yes'])).toEqual({ changed: 0 });
+  });
+
+  test.each([
+    ['silent.mjs', { USE_JOBS: 'off' }, 'done'],
+    ['here.mjs', {}, 'done'],
+    ['workers.mjs', { USE_JOBS: 'off' }, 'waiting'],
+    ['silent.mjs', {}, 'waiting'],
+  ])('runs one where %s and %j say: in the whole of the application, or in a worker', async (app, env, state) => {
+    expect(await cli(['run', 'noted', '--id', 'x', '--app', app], env)).toMatchObject({ code: 0, stdout: 'noted:x\n', stderr: '' });
+    expect(await tidemark.job('noted:x').status()).toMatchObject({ state });
+  });
+
+  test('where the app runs its jobs itself there is no worker of it', async () => {
+    const here = (args: string[], env = {}) => runCliHere([...args, '--app', 'here.mjs'], { cwd: folder.path, env });
+    const refused = { code: 1, stderr: expect.stringContaining('Leave that out of its createTidemark') };
+    expect(await here(['worker'])).toMatchObject(refused);
+    expect(await here(['run'], { SERVICE_TYPE: 'worker' })).toMatchObject(refused);
+    expect(doorsOf(undefined, { useJobs: false, saidBy: 'app' })).toEqual(['server']);
+    expect(doorsOf('monolith', { useJobs: true, saidBy: 'app' })).toEqual(['server', 'worker']);
   });
 
   test.each([

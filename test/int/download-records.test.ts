@@ -52,6 +52,7 @@ const create = () =>
     jobs: [
       downloadRecordsJob({
         allowedHosts: [server.host, 'localhost:1'],
+        secretHosts: { TIDEMARK_SECRET_KEY: [server.host], TIDEMARK_SECRET_NONE: [server.host], TIDEMARK_SECRET_LINES: [server.host] },
         sources: [scripted],
         authorize: (actor) => allowed(actor),
         retry: { attempts: 3, initialMs: 0 },
@@ -62,7 +63,7 @@ const create = () =>
 beforeAll(async () => {
   process.env.TIDEMARK_SECRET_KEY = 'very-secret';
   database = await createTestDatabase();
-  process.env.TIDEMARK_SECRET_DATABASE = database.ownerUrl;
+  process.env.TIDEMARK_CONNECTION_DATABASE = database.ownerUrl;
   server = await startRecordsServer({ size: SIZE });
   tidemark = create();
 });
@@ -73,7 +74,7 @@ beforeEach(() => {
 });
 afterAll(async () => {
   delete process.env.TIDEMARK_SECRET_KEY;
-  delete process.env.TIDEMARK_SECRET_DATABASE;
+  delete process.env.TIDEMARK_CONNECTION_DATABASE;
   await tidemark?.close();
   await server?.close();
   await database?.drop();
@@ -173,12 +174,29 @@ describe('a download', () => {
     expect(await shown(id, 'numbers')).toEqual(numbersUpTo(60));
   });
 
-  test('ends behind the page that says it is the last one, and does not begin anew', async () => {
+  test('counts how often its source has changed anew after it was redriven', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    let changes = 6;
+    pages = async function* (cursor) {
+      yield* numbers(cursor, 1);
+      changes -= 1;
+      if (changes >= 0) throw new SourceChangedError('It changed.');
+    };
+    const job = await download(id);
+    expect((await job.status()).state).toBe('dead');
+    changes = 4;
+    await job.redrive();
+    await runUntilIdle(tidemark);
+    expect((await job.status()).state).toBe('done');
+    expect(await shown(id, 'numbers')).toEqual(numbersUpTo(10));
+  });
+
+  test.each([null, undefined])('ends behind the page whose cursor is %s, and does not begin anew', async (last) => {
     const { id } = await createWorkbook([scriptedTable]);
     let begun = 0;
     pages = async function* (cursor) {
       begun += 1;
-      for await (const page of numbers(cursor, 1)) yield { ...page, cursor: null };
+      for await (const page of numbers(cursor, 1)) yield { ...page, cursor: last };
       if (begun === 1) throw new Error('broken');
     };
     await download(id);
@@ -315,6 +333,26 @@ describe('a download', () => {
     expect(await shown(id, 'numbers')).toEqual([Object.keys(wide), Object.values(wide), Object.values(wide)]);
   });
 
+  test('has as many columns, with names as long, as a sheet takes; they are found again by the attempt that goes on', async () => {
+    const names = (page: number) => Array.from({ length: 4_000 }, (_, index) => `column ${page} ${'x'.repeat(80)} ${index}`);
+    let begun = 0;
+    pages = async function* (cursor) {
+      begun += 1;
+      for (let page = cursor; page < 3; page += 1) {
+        if (page === begun) throw new Error('broken');
+        yield { records: [{ [names(page).at(-1) as string]: page }], columns: names(page), cursor: page + 1 };
+      }
+    };
+    const { id } = await createWorkbook([scriptedTable]);
+    await download(id);
+    const [header = [], ...rows] = await shown(id, 'numbers');
+    expect(begun).toBe(3);
+    expect(header).toEqual([0, 1, 2].flatMap(names));
+    expect(rows.map((row) => row.flatMap((value, column) => (value === null ? [] : [[header[column], value]])))).toEqual(
+      [0, 1, 2].map((page) => [[names(page).at(-1), page]]),
+    );
+  });
+
   test('that somebody has made a log of its name for takes the next one', async () => {
     const { id } = await createWorkbook([scriptedTable]);
     await createLog(database.pool, { id: `${id}.numbers.1`, type: 'sheet' });
@@ -404,7 +442,11 @@ describe('what proves who asks', () => {
   test('is not sent on to another host', async () => {
     const other = await startRecordsServer({ size: 1 });
     try {
-      const app = createTidemark({ db: database.pool, blobs, jobs: [downloadRecordsJob({ allowedHosts: [server.host, other.host] })] });
+      const app = createTidemark({
+        db: database.pool,
+        blobs,
+        jobs: [downloadRecordsJob({ allowedHosts: [server.host, other.host], secretHosts: { TIDEMARK_SECRET_KEY: [server.host] } })],
+      });
       const { id } = await createWorkbook([secret({ type: 'bearer' }, `/moved/x?to=${other.url}/secret/x`)]);
       await app.enqueueDownloadRecordsJob({ workbookId: id, actor: 'ann' });
       await runUntilIdle(app);
@@ -446,7 +488,7 @@ test('links to the next page are followed, at the pace that is asked for', async
 describe('a table of Postgres', () => {
   const table = (name: string, more: Record<string, unknown> = {}): NewTable => ({
     id: 'rows',
-    source: { kind: 'postgres', connection: 'TIDEMARK_SECRET_DATABASE', table: name, pageSize: 7, ...more },
+    source: { kind: 'postgres', connection: 'TIDEMARK_CONNECTION_DATABASE', table: name, pageSize: 7, ...more },
   });
 
   test('is read in the order of its key, with values that lose nothing', async () => {
@@ -526,8 +568,11 @@ describe('workbooks', () => {
       { tables: [{ id: 'a', source: { kind: 'csv', url: 'https://example.com', headers: { Authorization: 'x' } } }] },
       "the header 'Authorization' holds a secret",
     ],
-    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'DATABASE_URL' } }] }, 'begins with TIDEMARK_SECRET_'],
-    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'postgres://a:b@c/d' } }] }, 'begins with TIDEMARK_SECRET_'],
+    [{ tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'DATABASE_URL' } }] }, 'begins with TIDEMARK_CONNECTION_'],
+    [
+      { tables: [{ id: 'a', source: { kind: 'postgres', table: 't', connection: 'postgres://a:b@c/d' } }] },
+      'begins with TIDEMARK_CONNECTION_',
+    ],
   ])('%j is refused', async (workbook, message) => {
     const refused = tidemark.createWorkbook(workbook as Parameters<typeof tidemark.createWorkbook>[0]);
     await expect(refused).rejects.toThrow(InvalidInputError);

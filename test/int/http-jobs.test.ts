@@ -1,10 +1,10 @@
 /** Jobs over REST and `tidemark/client`: what enqueueing promises there, what is seen of a job while it runs, and what is decided about it. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { connect, type TidemarkClient } from '../../src/client.ts';
+import { createJobHub } from '../../src/http/job-hub.ts';
 import {
   defineJob,
-  IdempotencyKeyReusedError,
   type JobContext,
   JobFailedError,
   JobNotFoundError,
@@ -12,6 +12,8 @@ import {
   QueueFullError,
   UnknownJobError,
 } from '../../src/index.ts';
+import { type JobState, readJobStates } from '../../src/jobs/read-job.ts';
+import type { Database } from '../../src/postgres/queryable.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openEventStream } from '../support/event-stream.ts';
@@ -51,7 +53,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   handle = () => undefined;
-  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe');
+  await database.ownerPool.query('delete from tidemark.work; truncate tidemark.job_dedupe, tidemark.work_decision');
 });
 afterAll(async () => {
   for (const one of [client, reader, narrow, other]) one?.close();
@@ -93,7 +95,7 @@ describe('enqueueing', () => {
     expect(await other.jobs.enqueue('limited', { month: '1' })).toMatchObject({ answer: 'created' });
   });
 
-  test('twice under a key is one job; the key stands for it, and is its caller’s own', async () => {
+  test('twice under a key is one job, also when that is not kept any more; the key stands for one input, and is its caller’s own', async () => {
     const key = { 'idempotency-key': 'november' };
     const first = await post('/jobs/report', { input: { month: '1' } }, key);
     const again = await post('/jobs/report', { input: { month: '1' } }, key);
@@ -104,8 +106,14 @@ describe('enqueueing', () => {
       body: { code: 'idempotency_key_reused' },
     });
     expect(await post('/jobs/report', { input: { month: '1' }, id: 'a' }, key)).toMatchObject({ status: 400 });
-    const elsewhere = other.request('POST', 'jobs/report', { body: { input: { month: '1' } }, headers: key });
-    await expect(elsewhere).rejects.toThrow(IdempotencyKeyReusedError);
+    await database.ownerPool.query('delete from tidemark.work');
+    const gone = await post('/jobs/report', { input: { month: '1' } }, key);
+    expect(gone).toMatchObject({ status: 202, body: again.body });
+    expect(gone.headers.get('idempotent-replayed')).toBe('true');
+    expect((await post('/jobs/report', { input: { month: '2' } }, key)).status).toBe(422);
+    const elsewhere = await other.request('POST', 'jobs/report', { body: { input: { month: '2' } }, headers: key });
+    expect(elsewhere).toMatchObject({ answer: 'created' });
+    expect(await other.jobs.get((elsewhere as { id: string }).id)).toMatchObject({ input: { month: '2' } });
     const dedupe = { key: 'k', mode: 'replace' } as const;
     expect((await enqueue('1', { dedupe })).id).toBe((await enqueue('2', { dedupe })).id);
   });
@@ -126,6 +134,15 @@ describe('enqueueing', () => {
       await expect(refused).rejects.toMatchObject({ code: 'forbidden' });
     }
   });
+});
+
+test('a list goes on where its page ended, and nowhere else', async () => {
+  for (const id of ["o'brien", 'b', 'c']) await client.jobs.enqueue('report', { month: '1' }, { id });
+  const first = await client.jobs.list({ limit: 2 });
+  const rest = await client.jobs.list({ limit: 2, before: first.next as string });
+  expect([first, rest].map(({ jobs }) => jobs.map(({ id }) => id))).toEqual([['report:c', 'report:b'], ["report:o'brien"]]);
+  expect(rest.next).toBeUndefined();
+  await expect(client.jobs.list({ before: '2026-99-01 00:00:00+00 job/x' })).rejects.toThrow('is not the place where a page ended');
 });
 
 test('what is enqueued is counted by name, and once', async () => {
@@ -183,10 +200,49 @@ describe('a job that runs', () => {
     const url = `${server.url}/jobs/${encodeURIComponent(id)}/events`;
     const stream = await openEventStream(url, bearer(token));
     await until('it has ended', () => stream.isOver);
-    expect(stream.events).toEqual([{ id: 'ended', event: 'status', data: expect.objectContaining({ id, state: 'cancelled' }) }]);
-    expect(stream.events[0]?.data).not.toHaveProperty('input');
-    const again = await fetch(url, { headers: { ...bearer(token), 'last-event-id': 'ended' } });
+    const [last, ...others] = stream.events;
+    expect(last).toMatchObject({ event: 'status', data: { id, state: 'cancelled' } });
+    expect(last?.data).not.toHaveProperty('input');
+    expect(others).toEqual([]);
+    const again = await fetch(url, { headers: { ...bearer(token), 'last-event-id': last?.id ?? '' } });
     expect(again.status).toBe(204);
+  });
+
+  test('that has ended, and ended anew since somebody looked, is an event again', async () => {
+    handle = () => {
+      throw new NonRetryableError('no such month');
+    };
+    const { id } = await enqueue();
+    await runUntilIdle(server.tidemark);
+    const url = `${server.url}/jobs/${encodeURIComponent(id)}/events`;
+    const dead = await (await openEventStream(url, bearer(token))).next('status');
+    expect([dead.id, dead.data.state]).toEqual([expect.stringMatching(/^ended/), 'dead']);
+    handle = () => undefined;
+    await client.jobs.redrive(id);
+    await runUntilIdle(server.tidemark);
+    const stream = await openEventStream(url, { ...bearer(token), 'last-event-id': dead.id });
+    expect((await stream.next('status')).data.state).toBe('done');
+  });
+
+  test('is told to be gone though it went while Postgres was away', async () => {
+    const { id } = await enqueue();
+    await database.ownerPool.query(`update tidemark.work set state = 'claimed', execution = 'x'`);
+    const first = (await readJobStates(database.db, [id])).get(id) as JobState;
+    let away = true;
+    const db: Database = {
+      ...database.db,
+      query: (...args) => (away ? Promise.reject(new Error('away')) : database.db.query(...args)),
+      prepared: (...args) => (away ? Promise.reject(new Error('away')) : database.db.prepared(...args)),
+    };
+    const hub = createJobHub(db, { subscribeJob: () => () => {} }, 20);
+    onTestFinished(() => hub.close());
+    const seen: (JobState | undefined)[] = [];
+    hub.follow(first, (state) => seen.push(state));
+    await database.ownerPool.query('delete from tidemark.work');
+    away = false;
+    await until('it is gone', () => seen.includes(undefined));
+    hub.follow(first, (state) => seen.push(state));
+    await until('so it is for whoever has read it before', () => seen.length >= 3);
   });
 
   test('and fails is told by its error, with its attempts', async () => {
@@ -254,4 +310,13 @@ describe('decisions', () => {
     await expect(client.jobs.cancel('on-dead:1')).rejects.toThrow(JobNotFoundError);
     expect(await client.jobs.cancelAll({ state: 'waiting' })).toEqual({ jobs: 0 });
   });
+});
+
+test('where jobs run in the server, one that has ended and is not kept any more is enqueued all the same: never 404', async () => {
+  const inline = await startTestServer(database, { jobs: [report], useJobs: false });
+  const ask = () => inline.request('POST', '/jobs/report', { input: { month: '1' }, id: 'once' });
+  expect(await ask()).toMatchObject({ status: 200, body: { answer: 'created' } });
+  await database.ownerPool.query('delete from tidemark.work');
+  expect(await ask()).toMatchObject({ status: 202, body: { answer: 'ignored', id: 'report:once' } });
+  await inline.close();
 });

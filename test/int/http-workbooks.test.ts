@@ -1,6 +1,7 @@
 /** Workbooks over REST. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SCOPES } from '../../src/http/access.ts';
+import { authorizeEverybodyHere } from '../../src/http/everybody-here.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -68,9 +69,22 @@ test('who reaches some logs only, reaches workbooks whose sheets are among them'
   try {
     expect((await server.request('GET', '/workbooks/sales')).status).toBe(403);
     expect((await server.request('POST', '/workbooks/sales/download', {})).status).toBe(403);
-    expect((await server.request('POST', '/workbooks', { tables: [orders()] })).status).toBe(403);
-    expect((await server.request('POST', '/workbooks', { id: 'team-a', tables: [orders()] })).status).toBe(202);
+    const unnamed = await server.request('POST', '/workbooks', { tables: [orders()] });
+    expect([unnamed.status, unnamed.body.detail]).toEqual([403, expect.stringContaining("an id that begins with 'team-'")]);
+    const { status, headers } = await server.request('POST', '/workbooks', { id: 'team-a', tables: [orders()] });
+    expect(status).toBe(202);
     expect((await server.request('GET', '/workbooks')).body.workbooks).toMatchObject([{ id: 'team-a' }]);
+
+    const job = headers.get('location') as string;
+    expect((await server.request('GET', job)).body).toMatchObject({ state: 'waiting', input: { workbookId: 'team-a' } });
+    expect((await server.request('POST', `${job}/cancel`)).body.changed).toBe(true);
+    expect((await server.request('GET', `${job}/events`)).body).toContain('"state":"cancelled"');
+    caller = { actor: 'ann' };
+    const ofAnn = await server.request('POST', '/workbooks/sales/download', {});
+    caller = { actor: 'bob', logPrefixes: ['team-'] };
+    const asked = await Promise.all(['', '/events'].map((rest) => server.request('GET', `${ofAnn.body.job.href}${rest}`)));
+    expect([...asked, await server.request('POST', `${ofAnn.body.job.href}/cancel`)].map(({ status }) => status)).toEqual([403, 403, 403]);
+    expect((await server.request('GET', '/jobs/download-records%3Anone')).status).toBe(404);
   } finally {
     caller = { actor: 'ann' };
   }
@@ -82,6 +96,17 @@ test('where jobs run in whoever enqueues them, its records are there with the an
     const { statusCode, body } = await app.inject({ method: 'POST', url: '/workbooks', payload: { id: 'inline', tables: [orders()] } });
     expect(statusCode).toBe(200);
     expect(JSON.parse(body).workbook.tables).toMatchObject([{ sheet: 'inline.orders.1', records: 30 }]);
+  } finally {
+    await close();
+  }
+});
+
+test('where nobody is asked who they are, they are whoever is on this machine', async () => {
+  const { request, close } = await startTestServer(database, authorizeEverybodyHere({ host: '127.0.0.1' }));
+  try {
+    const { status, body } = await request('POST', '/workbooks', { id: 'own', tables: [orders()] });
+    expect([status, body.workbook.actor]).toEqual([202, 'local']);
+    expect((await request('POST', '/workbooks/own/download', {})).status).toBe(202);
   } finally {
     await close();
   }

@@ -6,6 +6,7 @@ import { registerJobs } from '../../src/jobs/register-jobs.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { claimWork } from '../../src/work/claim.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -79,4 +80,42 @@ test('notBefore: does not begin before it', async () => {
   await enqueue({ notBefore: new Date(Date.now() - 1) });
   expect(await claim()).toBe(1);
   expect((await job.status()).state).toBe('waiting');
+});
+
+test.each([
+  ['its deadline', async () => {}],
+  ['the end of its attempt', () => Promise.reject(new Error('another step failed'))],
+])('a step that hears nothing of %s keeps neither its connection nor its locks', async (_, other) => {
+  await database.ownerPool.query(`drop table if exists public.account; create table public.account (id integer);
+    insert into public.account values (1); grant all on public.account to public`);
+  const { tidemark, enqueue } = await createJob('pay', { deadlineMs: 200, retry: { attempts: 1 } }, async (_, { step }) => {
+    let locked = () => {};
+    const locks = new Promise<void>((resolve) => {
+      locked = resolve;
+    });
+    const hangs = step('pay', async ({ db }) => {
+      await db.query('update public.account set id = 2');
+      locked();
+      await new Promise(() => {});
+    });
+    await Promise.all([hangs, step('other', () => locks.then(other))]);
+  });
+  const job = await enqueue();
+  await runUntilIdle(tidemark);
+  expect((await job.status()).state).toBe('dead');
+  const lock = () => database.pool.query('select from public.account where id = 1 for update nowait');
+  expect((await until('its row is free', () => lock().catch(() => undefined), 2_000)).rowCount).toBe(1);
+  await until('its connection is free', () => database.pool.idleCount === database.pool.totalCount, 2_000);
+});
+
+test('a step goes on where what had finished could be read only the second time', async () => {
+  const { tidemark, enqueue } = await createJob('shaken', { retry: { attempts: 1 } }, async (_, { step }) => {
+    await database.ownerPool.query('alter table tidemark.job_step rename to away');
+    await step('one', () => 1).catch(() => {});
+    await database.ownerPool.query('alter table tidemark.away rename to job_step');
+    return step('one', () => 1);
+  });
+  const job = await enqueue();
+  await runUntilIdle(tidemark);
+  expect(await job.result()).toBe(1);
 });

@@ -1,7 +1,10 @@
 /** How one attempt of a unit ends, and what its end means for the unit. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { carryOutActivities } from '../../src/activities/carry-out.ts';
 import { InvalidInputError, UnavailableError } from '../../src/errors.ts';
 import { failWork, finishWork } from '../../src/work/end.ts';
 import { runUnit } from '../../src/work/run-unit.ts';
@@ -178,5 +181,72 @@ describe('an attempt', () => {
     await expect(finishWork(work.db, { ...unit, fence: randomUUID() }, {})).rejects.toMatchObject({ code: 'fenced' });
     await failWork(work.db, unit, ERROR, { dead: false });
     await expect(finishWork(work.db, unit, {})).rejects.toMatchObject({ code: 'fenced' });
+  });
+});
+
+describe('an attempt that began as short work and goes on for longer', () => {
+  const ran: { attempt: number; signal: AbortSignal; end: (value: object) => void }[] = [];
+  const handler: UnitHandler = {
+    workflow: 'mail',
+    deadlineMs: 10_000,
+    maxAttempts: 3,
+    run: ({ attempt }, { signal }) => new Promise((resolve) => ran.push({ attempt, signal, end: resolve })),
+  };
+  const worker = (stopped?: AbortSignal) =>
+    carryOutActivities({ pool: database.pool, schema: 'tidemark', handlerOf: () => handler, watch: () => () => {}, stopped }, 50);
+  type Activities = ReturnType<typeof worker>;
+  let epoch: number;
+  const call = (activity: Activities['runUnit'], environment = new MockActivityEnvironment()) => environment.run(activity, ID, epoch);
+
+  beforeEach(async () => {
+    ran.length = 0;
+    await work.markAll(await work.claim());
+    epoch = Number((await work.row(ID)).epoch);
+  });
+
+  test('is taken over by the heartbeating activity as it is', async () => {
+    const { runUnit: short, runLongUnit: long } = worker();
+    expect(await call(short)).toEqual({ type: 'long' });
+    expect(await call(short)).toEqual({ type: 'long' });
+    const taken = call(long);
+    await setImmediate();
+    ran[0]?.end({});
+    expect(await taken).toEqual({ type: 'finished' });
+    expect(ran).toHaveLength(1);
+    expect(await work.row(ID)).toMatchObject({ state: 'done', attempt: 1 });
+  });
+
+  test('stops with the activity that has it, and begins anew in the next', async () => {
+    const { runUnit: short, runLongUnit: long } = worker();
+    await call(short);
+    const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+    const taken = call(long, environment);
+    environment.cancel();
+    await expect(taken).rejects.toThrow();
+    expect(ran[0]?.signal.aborted).toBe(true);
+    const again = call(long);
+    await until('it runs again', () => ran.length === 2);
+    ran[1]?.end({});
+    expect(await again).toEqual({ type: 'finished' });
+    expect(await work.row(ID)).toMatchObject({ state: 'done', attempt: 2, failures: 0 });
+  });
+
+  test('begins anew where another process takes it over, and is fenced off', async () => {
+    await call(worker().runUnit);
+    const taken = call(worker().runLongUnit);
+    await until('it runs there', () => ran.length === 2);
+    ran[0]?.end({ result: 'first' });
+    await setImmediate();
+    ran[1]?.end({ result: 'second' });
+    expect(await taken).toEqual({ type: 'finished' });
+    expect(await work.row(ID)).toMatchObject({ attempt: 2, result: 'second' });
+  });
+
+  test('ends with its worker where no activity has it', async () => {
+    const stopped = new AbortController();
+    await call(worker(stopped.signal).runUnit);
+    stopped.abort(new Error('The worker has stopped.'));
+    await until('it is over', async () => (await work.row(ID)).error?.code === 'interrupted');
+    expect(ran[0]?.signal.aborted).toBe(true);
   });
 });

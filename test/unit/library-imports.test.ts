@@ -133,6 +133,7 @@ test('the public surface is what it is said to be', () => {
     'blobsOfLog',
     'collectGarbage',
     'compactLog',
+    'connectionName',
     'createDirectoryBlobStore',
     'createLog',
     'createMemoryBlobStore',

@@ -1,7 +1,9 @@
 /** What the page works out before it draws: addresses, the tail of a log, the picture of tiles, lines of charts. */
 import { describe, expect, test } from 'vitest';
-import type { LogEvent, Tile } from '../../src/web/api-types.ts';
+import type { Job, JobDetails, LogEvent, Tile } from '../../src/web/api-types.ts';
 import { formatBytes, formatDuration, formatTime } from '../../src/web/format.ts';
+import { behind, mergeJobs } from '../../src/web/jobs/listed-jobs.ts';
+import { newestOfJob } from '../../src/web/jobs/newest-of-job.ts';
 import { describeEntry } from '../../src/web/logs/describe-entry.ts';
 import { addEntries, applyEvent, type Tail } from '../../src/web/logs/log-tail.ts';
 import { layOutTiles } from '../../src/web/logs/tile-layout.ts';
@@ -23,6 +25,34 @@ describe('an address', () => {
     expect(parseRoute('')).toEqual({ page: 'sheets' });
     expect(parseRoute('#/nowhere')).toEqual({ page: 'unknown' });
     expect(parseRoute('#/logs/%')).toEqual({ page: 'log', id: '%' });
+  });
+});
+
+describe('jobs', () => {
+  const job = (number: number) => ({ id: `report:${number}`, enqueuedAt: new Date(number * 1_000).toISOString(), state: 'done' }) as Job;
+  const jobs = (from: number, to: number) => Array.from({ length: from - to + 1 }, (_, index) => job(from - index));
+
+  test('that new ones push off the first page are not missing before the next one', () => {
+    const shown = mergeJobs(jobs(60, 51), jobs(50, 41));
+    const first = { jobs: jobs(65, 56), next: 'more' };
+    expect(mergeJobs(first.jobs, behind(first, shown))).toEqual(jobs(65, 41));
+  });
+
+  test('that are on the first page no more though nothing pushed them off are gone', () => {
+    const first = { jobs: [job(60), job(58), job(57)], next: 'more' };
+    expect(behind(first, jobs(60, 55))).toEqual([job(56), job(55)]);
+    expect(behind({ jobs: [job(60)] }, jobs(60, 55))).toEqual([]);
+  });
+
+  test('are what was said last, by whomever: one that has died and was redriven since is not dead', () => {
+    const looked = {
+      askedAt: 5,
+      job: { ...job(1), state: 'running', attempt: 1, input: 1, attempts: [], output: [] } as unknown as JobDetails,
+    };
+    const dead = { ...job(1), state: 'dead', attempt: 3 } as JobDetails;
+    expect(newestOfJob(looked, { heardAt: 4, job: dead })).toEqual(looked.job);
+    expect(newestOfJob(looked, { heardAt: 6, job: dead })).toEqual({ ...looked.job, state: 'dead', attempt: 3 });
+    expect(newestOfJob(looked, undefined)).toEqual(looked.job);
   });
 });
 

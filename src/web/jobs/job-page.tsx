@@ -15,24 +15,33 @@ import { usePolled } from '../use-polled.ts';
 import { Attempts } from './attempts.tsx';
 import { JobActions } from './job-actions.tsx';
 import { Lines } from './lines.tsx';
+import { type LookedAt, newestOfJob } from './newest-of-job.ts';
 import { Progress } from './progress.tsx';
 import { useFollowedJob } from './use-followed-job.ts';
 
 const EVERY_MS = 2_000;
+/** Of one that has ended: somebody may redrive it. */
+const ENDED_EVERY_MS = 5_000;
 
 export default function JobPage({ jobId }: { jobId: string }) {
   const [decisions, setDecisions] = useState(0);
-  const followed = useFollowedJob(jobId, decisions);
+  const [last, setLast] = useState<LookedAt>();
+  const known = last?.job.id === jobId ? last : undefined;
+  // Its stream has ended with it: redriven by whomever, it is followed again.
+  const hasEnded = known?.job.finishedAt !== undefined;
+  const followed = useFollowedJob(jobId, `${hasEnded} ${decisions}`);
   // Its lines and attempts are not in the stream: read again when its state says so, and now and then.
   const { data, error, reload } = usePolled(
-    (signal) => client.jobs.get(jobId, { signal }),
-    EVERY_MS,
-    `${jobId} ${followed?.state} ${followed?.attempt} ${decisions}`,
+    async (signal): Promise<LookedAt> => {
+      const askedAt = performance.now();
+      return { askedAt, job: await client.jobs.get(jobId, { signal }) };
+    },
+    hasEnded ? ENDED_EVERY_MS : EVERY_MS,
+    `${jobId} ${followed?.job.state} ${followed?.job.attempt} ${decisions}`,
   );
-  const [last, setLast] = useState<JobDetails>();
   if (data && data !== last) setLast(data);
-  const details = data ?? last;
-  const job = details && { ...details, ...(followed && isNewer(followed, details) ? followed : {}) };
+  const looked = data ?? known;
+  const job = looked && newestOfJob(looked, followed);
   const decided = () => {
     setDecisions(decisions + 1);
     reload();
@@ -50,11 +59,6 @@ export default function JobPage({ jobId }: { jobId: string }) {
       {job === undefined ? !error && <Loading what="the job" /> : <Details job={job} onDone={decided} />}
     </div>
   );
-}
-
-/** Both come by themselves: a stream that is ahead of the last answer, or has ended before a redrive. */
-function isNewer(followed: { attempt: number; state: string }, details: JobDetails): boolean {
-  return followed.attempt >= details.attempt && details.finishedAt === undefined;
 }
 
 function Details({ job, onDone }: { job: JobDetails; onDone: () => void }) {

@@ -1,7 +1,7 @@
 /** Jobs, newest first: how far each is, and which have failed. The first page is kept fresh; those after it stand still. */
 import '../work/work.css';
 import './jobs.css';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { type Job, WORK_STATES } from '../api-types.ts';
 import { client, filled } from '../client.ts';
 import { Choice, Typed } from '../filters.tsx';
@@ -9,6 +9,7 @@ import { Empty, Failure, Loading } from '../notice.tsx';
 import { goInPlace, links } from '../router.ts';
 import { usePolled } from '../use-polled.ts';
 import { JobTable } from './job-table.tsx';
+import { behind, mergeJobs } from './listed-jobs.ts';
 
 const EVERY_MS = 3_000;
 /** While something on it moves. */
@@ -24,34 +25,38 @@ export default function JobsPage({ query }: { query: URLSearchParams }) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ''])) as Filters;
   const key = JSON.stringify(filters);
   const [moves, setMoves] = useState(false);
+  const [further, setFurther] = useState<{ key: string; jobs: Job[]; next?: string | undefined }>();
+  const list = useRef<{ key: string; jobs: readonly Job[] }>({ key, jobs: [] });
+  const shown = () => (list.current.key === key ? list.current.jobs : []);
   const { data, error, reload } = usePolled(
     async (signal) => {
       const page = await client.jobs.list({ ...filled(filters), limit: PAGE, signal } as JobsQuery);
       setMoves(page.jobs.some(({ state }) => state === 'running'));
+      setFurther((then) => (then?.key === key ? { ...then, jobs: behind(page, shown()) } : then));
       return page;
     },
     moves ? MOVING_MS : EVERY_MS,
     key,
   );
-  const [further, setFurther] = useState<{ key: string; jobs: Job[]; next?: string | undefined }>();
   const [problem, setProblem] = useState<Error>();
   const after = further?.key === key ? further : undefined;
   const next = after ? after.next : data?.next;
   const set = (change: Partial<Filters>) => goInPlace(links.jobs({ ...filters, ...change }));
 
   const more = async () => {
+    const before = shown();
     try {
       const page = await client.jobs.list({ ...filled(filters), limit: PAGE, ...(next ? { before: next } : {}) } as JobsQuery);
-      setFurther({ key, jobs: [...(after?.jobs ?? []), ...page.jobs], next: page.next });
+      // Meanwhile the first page may have lost some of those that it had.
+      setFurther({ key, jobs: mergeJobs(shown(), before, page.jobs), next: page.next });
       setProblem(undefined);
     } catch (failure) {
       setProblem(failure as Error);
     }
   };
 
-  const fresh = data?.jobs ?? [];
-  const seen = new Set(fresh.map(({ id }) => id));
-  const jobs = [...fresh, ...(after?.jobs.filter(({ id }) => !seen.has(id)) ?? [])];
+  const jobs = data === undefined ? [] : mergeJobs(data.jobs, behind(data, after?.jobs ?? []));
+  list.current = { key, jobs };
   const isFiltered = Object.values(filters).some((value) => value !== '');
   return (
     <div className="page page--wide">

@@ -1,9 +1,13 @@
 /** What every source over HTTP may say: its address, how it proves who asks, its pace and its deadline. */
 import { z } from 'zod';
-import { secretName } from '../define-source.ts';
+import { type SourceContext, secretName } from '../define-source.ts';
+import { SourceRefusedError } from '../source-errors.ts';
 
 /** Secrets belong into `auth`, which names them; what a table says is shown to whoever may look. */
-const SECRET_LIKE = /token|secret|passw|api[-_]?key|signature|^auth|authorization|cookie|credential|^sig$|^key$/i;
+const SECRET_LIKE =
+  /token|secret|passw|pwd|jwt|(api|access|subscription)[-_]?key|signature|^(x-)?auth($|[-_])|authorization|cookie|credential|^sig$/i;
+/** Of a parameter `key`: some mean a secret by it, others what is asked for. */
+const KEY_LIKE = /^[\w+/=.-]{20,}$/;
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 
 const address = z
@@ -22,7 +26,9 @@ function addressProblem(text: string): string | undefined {
   if (url.username !== '' || url.password !== '') {
     return "holds a user or password; leave them out and use auth: { type: 'basic', user, secret }";
   }
-  const secret = [...url.searchParams.keys()].find((name) => SECRET_LIKE.test(name));
+  const secret = [...url.searchParams].find(
+    ([name, value]) => SECRET_LIKE.test(name) || (name.toLowerCase() === 'key' && KEY_LIKE.test(value)),
+  )?.[0];
   return secret === undefined
     ? undefined
     : `its parameter '${secret.slice(0, 40)}' looks like a secret; use auth: { type: 'query', name: '${secret.slice(0, 40)}', secret }`;
@@ -40,7 +46,7 @@ const headers = z
     for (const name of Object.keys(given)) {
       if (!HEADER_NAME.test(name) || /^(host|connection|content-length|transfer-encoding)$/i.test(name)) {
         context.addIssue({ code: 'custom', message: `the header '${name.slice(0, 40)}' cannot be set` });
-      } else if (SECRET_LIKE.test(name)) {
+      } else if (SECRET_LIKE.test(name) || name.toLowerCase() === 'key') {
         context.addIssue({ code: 'custom', message: `the header '${name}' holds a secret; use auth: { type: 'header', name, secret }` });
       }
     }
@@ -64,21 +70,40 @@ export const httpOptions = {
 
 export type Auth = z.output<typeof auth>;
 
-/** @param secret reads an environment variable. @returns headers, and a parameter of the address, that prove who asks */
-export function credentialsOf(
-  given: Auth | undefined,
-  secret: (name: string) => string,
-): { credentials: Record<string, string>; parameter?: { name: string; value: string } } {
-  switch (given?.type) {
-    case undefined:
-      return { credentials: {} };
-    case 'bearer':
-      return { credentials: { authorization: `Bearer ${secret(given.secret)}` } };
-    case 'basic':
-      return { credentials: { authorization: `Basic ${Buffer.from(`${given.user}:${secret(given.secret)}`).toString('base64')}` } };
-    case 'header':
-      return { credentials: { [given.name]: secret(given.secret) } };
-    case 'query':
-      return { credentials: {}, parameter: { name: given.name, value: secret(given.secret) } };
+export interface Credentials {
+  /** Headers that prove who asks. */
+  credentials: Record<string, string>;
+  /** A parameter of the address that does. */
+  parameter?: { name: string; value: string };
+  /** What is secret of them. */
+  value?: string;
+}
+
+/** @param url that they are sent to. @throws SourceRefusedError */
+export function credentialsOf(given: Auth | undefined, url: URL, secret: SourceContext['secret']): Credentials {
+  if (given === undefined) {
+    return { credentials: {} };
   }
+  const value = secret(given.secret, url);
+  switch (given.type) {
+    case 'bearer':
+      return { credentials: { authorization: `Bearer ${forHeader(given.secret, value)}` }, value };
+    case 'basic':
+      return { credentials: { authorization: `Basic ${Buffer.from(`${given.user}:${value}`).toString('base64')}` }, value };
+    case 'header':
+      return { credentials: { [given.name]: forHeader(given.secret, value) }, value };
+    case 'query':
+      return { credentials: {}, parameter: { name: given.name, value }, value };
+  }
+}
+
+/** What a header does not take is not shown in the error of whoever tries. @throws SourceRefusedError */
+function forHeader(variable: string, value: string): string {
+  const text = value.trim();
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+    throw new SourceRefusedError(
+      `${variable} holds what no header takes, such as a line break. Set it to one line, then redrive this job.`,
+    );
+  }
+  return text;
 }

@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { errorMessage } from '../../errors.ts';
 import { openReadConnection, quoteName, type ReadConnection, type TableColumn } from '../../postgres/read-table.ts';
 import { classifyError } from '../../work/classify-error.ts';
-import { defineSource, type SourceContext, type SourcePage, secretName } from '../define-source.ts';
+import { beatWhile } from '../beat-while.ts';
+import { connectionName, defineSource, type SourceContext, type SourcePage } from '../define-source.ts';
 import { SourceRefusedError, SourceUnavailableError } from '../source-errors.ts';
 import { readAgain } from './read-again.ts';
 
@@ -15,7 +16,7 @@ const name = z.string().min(1).max(63);
 
 const postgresOptions = z.strictObject({
   /** The environment variable of the workers that holds the connection string. */
-  connection: secretName,
+  connection: connectionName,
   schema: name.default('public'),
   /** Or a view with a column that is unique and never null: name it in `key`. */
   table: name,
@@ -48,33 +49,46 @@ export const postgresSource = defineSource({
     ),
 });
 
+/** Rows of the first page; the next ones are as large as the rows before let them be, in bytes. */
+const FIRST_ROWS = 50;
+const PAGE_BYTES = 4 * 2 ** 20;
+const MOST_GROWTH = 4;
+
 async function* readFrom(
   start: Place | undefined,
   { connection: variable, schema, table, key: givenKey, pageSize, timeoutMs }: PostgresOptions,
-  { secret, signal }: SourceContext,
+  { connection: connectionOf, columns: wanted, signal, heartbeat }: SourceContext,
 ): AsyncGenerator<SourcePage> {
-  const connectionString = secret(variable);
+  const connectionString = connectionOf(variable);
+  if (!/^postgres(ql)?:\/\//.test(connectionString)) {
+    throw new SourceRefusedError(
+      `${variable} is no address such as postgres://USER:PASSWORD@HOST/DATABASE. Set it to one, then redrive this job.`,
+    );
+  }
   const asking = <T>(call: Promise<T>): Promise<T> =>
-    call.catch((error: unknown) => {
+    beatWhile(call, heartbeat).catch((error: unknown) => {
+      signal.throwIfAborted();
       throw explained(error, variable);
     });
-  const connection = await asking(openReadConnection({ connectionString, timeoutMs }));
-  // A statement that runs is not waited for.
-  const onAbort = () => void connection.close();
-  signal.addEventListener('abort', onAbort, { once: true });
+  const connection = await asking(openReadConnection({ connectionString, timeoutMs, signal }));
   try {
     const named = `${quoteName(schema)}.${quoteName(table)}`;
     const key = givenKey ?? (await asking(primaryKeyOf(connection, schema, table)));
     const columns = key.map(quoteName).join(', ');
-    const isNull = key.map((column) => `${quoteName(column)} is null`).join(' or ');
-    if ((await asking(connection.query(`select 1 from ${named} where ${isNull} limit 1`))).rows.length > 0) {
-      throw new SourceRefusedError(`Rows of ${schema}.${table} have no ${key.join(', ')}: choose a key that is never null.`);
+    if (start === undefined && givenKey) {
+      for (const column of key) {
+        const { rows } = await asking(connection.query(`select 1 from ${named} where ${quoteName(column)} is null limit 1`));
+        if (rows.length > 0) {
+          throw new SourceRefusedError(`Rows of ${schema}.${table} have no ${column}: choose a key that is never null.`);
+        }
+      }
     }
+    const selected = wanted === undefined ? '*' : await asking(selectedOf(connection, named, [...key, ...wanted]));
+    let limit = Math.min(pageSize, FIRST_ROWS);
     for (let place = start; ; ) {
-      signal.throwIfAborted();
       const after = place === undefined ? '' : `where (${columns}) > (${place.key.map((_, index) => `$${index + 1}`).join(', ')})`;
       const page = await asking(
-        connection.query(`select * from ${named} ${after} order by ${columns} limit ${pageSize + 1}`, place?.key ?? []),
+        connection.query(`select ${selected} from ${named} ${after} order by ${columns} limit ${limit + 1}`, place?.key ?? []),
       );
       const keyOf = (row: readonly (string | null)[] | undefined) =>
         key.map((column) => row?.[page.columns.findIndex((one) => one.name === column)] ?? '');
@@ -86,7 +100,7 @@ async function* readFrom(
           );
         }
       });
-      const rows = page.rows.slice(0, pageSize);
+      const rows = page.rows.slice(0, limit);
       if (rows.length > 0 || start === undefined) {
         place = rows.length > 0 ? { key: keyOf(rows.at(-1)) } : place;
         yield {
@@ -95,12 +109,26 @@ async function* readFrom(
           cursor: place ?? null,
         };
       }
-      if (page.rows.length <= pageSize) return;
+      if (page.rows.length <= limit) return;
+      limit = nextLimit(rows, limit, pageSize);
     }
   } finally {
-    signal.removeEventListener('abort', onAbort);
     await connection.close();
   }
+}
+
+function nextLimit(rows: readonly (readonly (string | null)[])[], limit: number, pageSize: number): number {
+  const bytes = rows.reduce((sum, row) => sum + row.reduce((ofRow, value) => ofRow + (value?.length ?? 0), 0), 0);
+  return Math.max(Math.min(Math.floor((PAGE_BYTES * rows.length) / Math.max(bytes, 1)), limit * MOST_GROWTH, pageSize), 1);
+}
+
+/** Of these columns those that there are. */
+async function selectedOf(connection: ReadConnection, named: string, names: readonly string[]): Promise<string> {
+  const { columns } = await connection.query(`select * from ${named} limit 0`);
+  return columns
+    .filter(({ name: column }) => names.includes(column))
+    .map(({ name: column }) => quoteName(column))
+    .join(', ');
 }
 
 async function primaryKeyOf(connection: ReadConnection, schema: string, table: string): Promise<string[]> {
@@ -109,7 +137,7 @@ async function primaryKeyOf(connection: ReadConnection, schema: string, table: s
        join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
        cross join unnest(i.indkey) with ordinality k (number, place)
        join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
-     where n.nspname = $1 and c.relname = $2 and i.indisprimary order by k.place`,
+     where n.nspname = $1 and c.relname = $2 and i.indisprimary and k.place <= i.indnkeyatts order by k.place`,
     [schema, table],
   );
   if (rows.length === 0) {

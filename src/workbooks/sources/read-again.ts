@@ -1,5 +1,6 @@
 /** Reads a source that cannot be reached once more, from behind the last page that came, with pauses that grow. Pages that come let it begin anew to count. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { beatWhile } from '../beat-while.ts';
 import type { SourceContext, SourcePage } from '../define-source.ts';
 import { SourceUnavailableError } from '../source-errors.ts';
 
@@ -11,7 +12,7 @@ const FIRST_WAIT_MS = 200;
  * @param goingOn what the log says of the next attempt
  */
 export async function* readAgain<PlaceT>(
-  { cursor, logger, signal }: SourceContext,
+  { cursor, logger, signal, heartbeat }: SourceContext,
   readFrom: (place: PlaceT | undefined) => AsyncIterable<SourcePage>,
   goingOn: (place: PlaceT | undefined) => string,
 ): AsyncGenerator<SourcePage> {
@@ -25,10 +26,12 @@ export async function* readAgain<PlaceT>(
       }
       return;
     } catch (error) {
+      signal.throwIfAborted();
       failures += 1;
       if (!(error instanceof SourceUnavailableError) || failures >= ATTEMPTS) throw error;
       logger.warn(`${error.message} ${goingOn(place)}`);
-      await delay(FIRST_WAIT_MS * 2 ** failures, undefined, { signal });
+      await heartbeat();
+      await beatWhile(delay(FIRST_WAIT_MS * 2 ** failures, undefined, { signal }), heartbeat);
     }
   }
 }

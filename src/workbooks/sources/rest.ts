@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { defineSource, type SourcePage } from '../define-source.ts';
 import { SourceRefusedError, SourceUnavailableError } from '../source-errors.ts';
 import { credentialsOf, httpOptions } from './http-options.ts';
+import { pageRepeats } from './page-repeats.ts';
 
 /** Names of fields with dots between: `data.items`. '' is the whole answer. */
 const path = z.string().max(200);
@@ -43,8 +44,9 @@ export const restSource = defineSource({
   options: restOptions,
   async *read(options, { cursor, http, secret }): AsyncGenerator<SourcePage> {
     const client = http({ timeoutMs: options.timeoutMs, requestsPerSecond: options.requestsPerSecond });
-    const { credentials, parameter: secretParameter } = credentialsOf(options.auth, secret);
     const first = new URL(options.url);
+    const { credentials, parameter: secretParameter, value: secretValue } = credentialsOf(options.auth, first, secret);
+    const refuseRepeats = pageRepeats(first.host);
     for (let place = (cursor === undefined ? {} : cursor) as Place; place !== null; ) {
       const url = addressOf(options, place);
       // A link may lead elsewhere, where nobody needs to know who asks.
@@ -54,11 +56,9 @@ export const restSource = defineSource({
       const records = recordsOf(options, first.host, value);
       const total = options.total === undefined ? undefined : at(value, options.total);
       if (secretParameter) url.searchParams.delete(secretParameter.name);
-      const next = nextOf(options, place, { value, headers, count: records.length, url });
-      if (next !== null && JSON.stringify(next) === JSON.stringify(place)) {
-        throw new SourceRefusedError(`${first.host} says that a page is followed by itself. Check paging.`);
-      }
-      yield { records, cursor: next, ...(typeof total === 'number' && total >= 0 ? { total } : {}) };
+      const next = nextOf(options, place, { value, headers, count: records.length, url, secret: secretValue });
+      refuseRepeats({ place, next, records });
+      yield { records, cursor: next, ...(typeof total === 'number' ? { total } : {}) };
       place = next;
     }
   },
@@ -91,9 +91,10 @@ interface Answer {
   headers: Headers;
   count: number;
   url: URL;
+  secret: string | undefined;
 }
 
-function nextOf({ auth, paging: by }: RestOptions, place: NonNullable<Place>, { value, headers, count, url }: Answer): Place {
+function nextOf({ auth, paging: by }: RestOptions, place: NonNullable<Place>, { value, headers, count, url, secret }: Answer): Place {
   switch (by.type) {
     case 'none':
       return null;
@@ -116,7 +117,9 @@ function nextOf({ auth, paging: by }: RestOptions, place: NonNullable<Place>, { 
         throw new SourceRefusedError(`${url.host} gives a link to the next page that is no address of HTTP. Check paging.`);
       }
       // What is kept holds no secret, also where the server repeats it.
-      if (auth?.type === 'query') link.searchParams.delete(auth.name);
+      for (const [name, given] of [...link.searchParams]) {
+        if (given === secret || (auth?.type === 'query' && name === auth.name)) link.searchParams.delete(name);
+      }
       return { url: link.href };
     }
   }
