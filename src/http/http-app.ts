@@ -144,7 +144,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   await documentApi(app, options.version, basePath);
   await pageRoutes(app, options);
   const context: HttpContext = { ...options, closing };
-  sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, basePath });
+  sessionRoutes(app, { auth, ...(sessions ? { sessions } : {}), readOnly, schedules: options.schedules !== undefined, basePath });
   logRoutes(app, context);
   entryRoutes(app, context, auth);
   const streams = createStreams(closing, options.events);

@@ -26,7 +26,7 @@ export interface EventOptions {
 export interface HttpContext {
   tidemark: Tidemark;
   db: Database;
-  /** Absent: what is asked of them is answered with 503. */
+  /** Absent: what is asked of them is refused (`not_exposed`), and the page has no link to them. */
   schedules?: Schedules | undefined;
   /** Of Temporal's web UI, for links; absent: none are given. */
   uiUrl?: string | undefined;

@@ -1,7 +1,7 @@
 /** Schedules: what there is, what is next, fired now, paused and resumed, past times made up for. They belong to no log: for callers who reach all. */
 import { z } from 'zod';
-import { UnavailableError } from '../errors.ts';
 import type { Schedules } from '../schedules/schedules.ts';
+import { ForbiddenError } from './access.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
 import { problems } from './problem.ts';
 import { requireAllLogs, SEES_JOBS } from './require-jobs.ts';
@@ -14,7 +14,7 @@ const note = z.string().min(1).max(500).optional().describe('Why, shown with it'
 export function scheduleRoutes(app: HttpApp, { schedules }: HttpContext): void {
   const known = (): Schedules => {
     if (schedules === undefined) {
-      throw new UnavailableError('This server was not told where Temporal is, which has the schedules. Ask one that was.');
+      throw new ForbiddenError("This server has no schedules: it knows no Temporal. Ask one that 'tidemark server' runs.", 'not_exposed');
     }
     return schedules;
   };

@@ -16,6 +16,7 @@ export const SessionBody = z
     logPrefixes: z.array(z.string()).optional().describe('Only logs whose ids begin with one of these; absent: all'),
     auth: z.enum(['tokens', 'off', 'own']).describe('`tokens`: a session ends with DELETE /session. `off`, `own`: nobody signs in here'),
     readOnly: z.boolean().describe('This server refuses everything that writes'),
+    schedules: z.boolean().describe('This server knows of schedules; one inside of an application does not'),
   })
   .meta({ id: 'Session' });
 
@@ -24,11 +25,13 @@ const FAILURES = { most: 10, windowMs: 60_000 };
 
 export interface SessionOptions extends Pick<Authorizer, 'auth' | 'sessions'> {
   readOnly: boolean;
+  /** Whether it knows of any. */
+  schedules: boolean;
   /** Where the browser finds this server: begins with a slash, has none at its end. */
   basePath: string;
 }
 
-export function sessionRoutes(app: HttpApp, { auth, sessions, readOnly, basePath }: SessionOptions): void {
+export function sessionRoutes(app: HttpApp, { auth, sessions, readOnly, schedules, basePath }: SessionOptions): void {
   app.route({
     method: 'GET',
     url: '/session',
@@ -41,6 +44,7 @@ export function sessionRoutes(app: HttpApp, { auth, sessions, readOnly, basePath
         ...(logPrefixes ? { logPrefixes: [...logPrefixes] } : {}),
         auth,
         readOnly,
+        schedules,
       };
     },
   });

@@ -47,7 +47,7 @@ interface Sheet extends Pick<WatchedSheet, 'live' | 'unwritten'> {
   close(options: { flush: boolean }): void;
 }
 
-const UNKNOWN: Session = { scopes: [], auth: 'tokens', readOnly: true };
+const UNKNOWN: Session = { scopes: [], auth: 'tokens', readOnly: true, schedules: false };
 
 export function createUnsavedEdits(who: Store<Session | 'nobody' | undefined>): UnsavedEdits {
   const waiting = createStore(0);

@@ -90,6 +90,9 @@ test('one that waits goes first, and is cancelled by the keyboard, once somebody
   await page.getByText('Not before').waitFor();
   await page.getByRole('button', { name: 'Run now' }).press('Enter');
   await page.getByText('It goes first.').waitFor();
+  // The keyboard is where it was: what comes next is about this job.
+  await page.keyboard.press('Tab');
+  expect(await page.locator(':focus').textContent()).toBe('Run now');
   await page.getByText('-100').waitFor();
   await page.getByRole('button', { name: 'Cancel job' }).press('Enter');
   const dialog = page.getByRole('dialog', { name: 'Cancel this job?' });
@@ -98,6 +101,7 @@ test('one that waits goes first, and is cancelled by the keyboard, once somebody
   await page.getByRole('button', { name: 'Cancel job' }).press('Enter');
   await dialog.getByRole('button', { name: 'Cancel job' }).press('Enter');
   await page.getByText('It is cancelled.').waitFor();
+  expect(await page.locator(':focus').getAttribute('aria-label')).toBe('Progress');
   await page.locator('.page-head').getByText('cancelled').waitFor();
   expect((await job.status()).state).toBe('cancelled');
   expect(opened.problems).toEqual([]);

@@ -37,10 +37,12 @@ test('a schedule is seen with its times, triggered to a job, paused and resumed'
   await page.getByRole('button', { name: 'Trigger newsletter' }).click();
   await page.getByText('newsletter is enqueued now.').waitFor();
   await row.getByRole('link', { name: 'waiting' }).waitFor();
-  await page.getByRole('button', { name: 'Pause newsletter' }).click();
+  await page.getByRole('button', { name: 'Pause newsletter' }).press('Enter');
   await row.getByText('paused', { exact: true }).waitFor();
   expect(await scheduled.schedules.read('newsletter')).toMatchObject({ paused: true });
-  await page.getByRole('button', { name: 'Resume newsletter' }).click();
+  await page.getByRole('button', { name: 'Resume newsletter' }).waitFor();
+  expect(await page.locator(':focus').getAttribute('aria-label')).toBe('Resume newsletter');
+  await page.keyboard.press('Enter');
   await row.locator(`time[datetime="${at.toISOString()}"]`).waitFor();
 
   for (const [theme, width] of [

@@ -155,7 +155,9 @@ describe.each([
       scopes: ['read', 'write'],
       auth: 'own',
       readOnly: false,
+      schedules: false,
     });
+    expect((await ask('GET', '/inside/tidemark/schedules', { user: 'reader' })).json()).toMatchObject({ status: 403, code: 'not_exposed' });
     const refused = await ask('POST', '/inside/tidemark/logs', { user: 'reader', body: { id: 'refused' } });
     expect(refused.json()).toMatchObject({ status: 403, code: 'forbidden' });
     expect((await ask('POST', '/inside/tidemark/session', { body: { token: 'x' } })).status, 'nobody signs in here').toBe(404);

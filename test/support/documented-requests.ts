@@ -224,7 +224,7 @@ export const documentedRequests = ({
   },
   'GET /jobs/{job}/events': {
     200: { at: '/jobs/report%3Alater/events', isStream: true },
-    204: { at: '/jobs/report%3Aended/events', headers: { 'last-event-id': 'ended' } },
+    204: { at: '/jobs/report%3Aended/events', headers: { 'last-event-id': 'ended-2026-11-01T10:00:00.000Z' } },
     400: { at: '/jobs/report/events' },
     404: { at: '/jobs/report%3Anobody/events', code: 'job_not_found' },
   },

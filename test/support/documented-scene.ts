@@ -128,6 +128,7 @@ export async function setScene(database: TestDatabase, tidemark: Tidemark): Prom
 
   await tidemark.enqueue(report, { month: '1' }, { id: 'later', notBefore: new Date(Date.now() + 3_600_000) });
   await (await tidemark.enqueue(report, { month: '1' }, { id: 'ended' })).cancel();
+  await database.ownerPool.query(`update tidemark.work set finished_at = '2026-11-01T10:00:00Z' where id = 'job/report/ended'`);
 
   await applySubscriptions(database.db, [mail]);
   const { messageId } = await tidemark.publish('order-placed' as never, { orderId: 'o1' } as never);

@@ -12,7 +12,7 @@ import { cellsToDecide, createUnsavedEdits } from '../../src/web/unsaved-edits.t
 import { liveSheets, troubledLog, whenView } from '../support/live-sheets.ts';
 import { until } from '../support/until.ts';
 
-const sessionOf = (actor: string): Session => ({ actor, scopes: ['write'], auth: 'tokens', readOnly: false });
+const sessionOf = (actor: string): Session => ({ actor, scopes: ['write'], auth: 'tokens', readOnly: false, schedules: false });
 
 /** A page on which Ada is signed in, over a log that answers her appends only while `isUp`. */
 async function createScene() {

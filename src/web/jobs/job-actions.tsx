@@ -1,5 +1,9 @@
-/** Cancel, redrive, run now: what can be done about a job as it is. */
+/**
+ * Cancel, redrive, run now: what can be done about a job as it is. A button is never disabled while it has the keyboard, which would be lost; after a
+ * decision most of them are gone, so `onDone` has to take it.
+ */
 import { useState } from 'react';
+import { flushSync } from 'react-dom';
 import type { JobDetails } from '../api-types.ts';
 import { client } from '../client.ts';
 import { useMay } from '../session-context.ts';
@@ -18,32 +22,37 @@ export function JobActions({ job: { id, state }, onDone }: { job: Pick<JobDetail
   if (!may.jobs) return <span className="muted">Deciding about it needs the scope jobs.</span>;
 
   const decide = async (verb: Verb) => {
+    if (isDoing) return;
     setIsDoing(true);
+    let isDone = false;
     try {
       const { changed, job } = await client.jobs[verb](id);
       toast(changed ? DONE[verb] : `It is ${job.state}: left as it is.`);
-      onDone();
+      isDone = true;
     } catch (error) {
       toast((error as Error).message, 'danger');
     }
-    setIsDoing(false);
-    setAsks(false);
+    flushSync(() => {
+      setIsDoing(false);
+      setAsks(false);
+    });
+    if (isDone) onDone();
   };
 
   return (
     <span className="row">
       {state === 'dead' && (
-        <button type="button" className="button button--primary" disabled={isDoing} onClick={() => decide('redrive')}>
+        <button type="button" className="button button--primary" aria-disabled={isDoing} onClick={() => decide('redrive')}>
           Redrive
         </button>
       )}
       {state === 'waiting' && (
-        <button type="button" className="button" disabled={isDoing} onClick={() => decide('runNow')}>
+        <button type="button" className="button" aria-disabled={isDoing} onClick={() => decide('runNow')}>
           Run now
         </button>
       )}
       {state !== 'dead' && (
-        <button type="button" className="button button--danger" disabled={isDoing} onClick={() => setAsks(true)}>
+        <button type="button" className="button button--danger" aria-disabled={isDoing} onClick={() => setAsks(true)}>
           Cancel job
         </button>
       )}

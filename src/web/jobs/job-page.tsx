@@ -1,7 +1,7 @@
 /** One job: how far it is, what it has said and returned, and what a person can do about it. */
 import '../work/work.css';
 import './jobs.css';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { JobDetails } from '../api-types.ts';
 import { client } from '../client.ts';
 import { CodeBlock } from '../code-block.tsx';
@@ -63,12 +63,17 @@ export default function JobPage({ jobId }: { jobId: string }) {
 
 function Details({ job, onDone }: { job: JobDetails; onDone: () => void }) {
   const { error, enqueuedAt, begunAt, finishedAt, notBefore, position } = job;
+  const head = useRef<HTMLElement>(null);
+  const decided = () => {
+    head.current?.focus();
+    onDone();
+  };
   const isLater = notBefore !== undefined && Date.parse(notBefore) > Date.now();
   return (
     <>
-      <section className="job-head" aria-label="Progress">
+      <section ref={head} className="job-head" aria-label="Progress" tabIndex={-1}>
         <Progress job={job} />
-        <JobActions job={job} onDone={onDone} />
+        <JobActions job={job} onDone={decided} />
       </section>
       <ol className="chain" aria-label="Where it comes from and where it runs">
         {job.causationId && (

@@ -7,6 +7,7 @@ import { client, filled } from '../client.ts';
 import { Choice, Typed } from '../filters.tsx';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { goInPlace, links } from '../router.ts';
+import { useHasSchedules } from '../session-context.ts';
 import { usePolled } from '../use-polled.ts';
 import { JobTable } from './job-table.tsx';
 import { behind, mergeJobs } from './listed-jobs.ts';
@@ -23,6 +24,7 @@ type JobsQuery = Parameters<typeof client.jobs.list>[0];
 
 export default function JobsPage({ query }: { query: URLSearchParams }) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ''])) as Filters;
+  const hasSchedules = useHasSchedules();
   const key = JSON.stringify(filters);
   const [moves, setMoves] = useState(false);
   const [further, setFurther] = useState<{ key: string; jobs: Job[]; next?: string | undefined }>();
@@ -61,9 +63,11 @@ export default function JobsPage({ query }: { query: URLSearchParams }) {
   return (
     <div className="page page--wide">
       <h1>Jobs</h1>
-      <p>
-        What the clock enqueues, and when: <a href={links.schedules}>schedules</a>.
-      </p>
+      {hasSchedules && (
+        <p>
+          What the clock enqueues, and when: <a href={links.schedules}>schedules</a>.
+        </p>
+      )}
       <fieldset className="filters">
         <legend className="visually-hidden">Which jobs</legend>
         <Choice label="State" value={filters.state} values={WORK_STATES} onChange={(state) => set({ state })} />

@@ -15,6 +15,7 @@ export function ScheduleActions({ schedule: { name, paused, deployed }, onDone }
   if (!deployed) return null;
 
   const act = async (verb: Verb) => {
+    if (isDoing) return;
     setIsDoing(true);
     try {
       toast(await done(verb, name));
@@ -32,10 +33,11 @@ export function ScheduleActions({ schedule: { name, paused, deployed }, onDone }
     <span className="row">
       {verbs.map((verb) => (
         <button
-          key={verb}
+          // What resumes is what paused: the keyboard stays on it.
+          key={verb === 'trigger' ? verb : 'pause'}
           type="button"
           className="button"
-          disabled={isDoing}
+          aria-disabled={isDoing}
           onClick={() => act(verb)}
           aria-label={`${LABEL[verb]} ${name}`}
         >
