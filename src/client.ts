@@ -11,6 +11,7 @@ export type { HttpEventLog, HttpLogOptions } from './client/http-event-log.ts';
 export type { ClientEnqueueOptions, ClientJobSelection, JobClient } from './client/job-client.ts';
 export type { LogEventsOptions, PositionedEvent } from './client/log-events.ts';
 export type { ClientPublishOptions, MessageClient } from './client/message-client.ts';
+export type { ScheduleClient } from './client/schedule-client.ts';
 export type { ConnectOptions, RequestOptions } from './client/transport.ts';
 export type { WorkClient } from './client/work-client.ts';
 export * from './errors.ts';

@@ -9,7 +9,6 @@ import { blobsOfLog } from './blob-store/blobs-of-log.ts';
 import { missingBlobStore } from './blob-store/missing-blob-store.ts';
 import type { AnyChange } from './changes/on-change.ts';
 import { checkOptionNames, type OptionNames } from './check-option-names.ts';
-import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import type { LogEntry } from './event-log/event-log.ts';
 import { createKnownLogs } from './event-log/known-logs.ts';

@@ -1,8 +1,9 @@
 /** What doctor says about schedules: whether Temporal has those of the app, as the app says. */
 import type { Client } from '@temporalio/client';
 import { createPool } from '../postgres/pool.ts';
+import type { ScheduleChange } from '../temporal/change-schedule.ts';
 import { appSchedules } from '../temporal/keep-schedules.ts';
-import { reconcileSchedules, type ScheduleChange } from '../temporal/reconcile-schedules.ts';
+import { reconcileSchedules } from '../temporal/reconcile-schedules.ts';
 import { explainError } from './explain-error.ts';
 import type { Finding } from './finding.ts';
 import { findAppFile, loadApp } from './load-app.ts';

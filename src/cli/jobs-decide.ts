@@ -1,10 +1,10 @@
 /** Cancel and redrive: ids at once; those that a selection means are counted first, and it is done with --yes. */
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { JobSelection } from '../jobs/list-jobs.ts';
 import { parseShownState, type ShownState } from '../work/select.ts';
+import { ownName } from './own-name.ts';
 import { formatCount, formatJson, print, visibleLine } from './print.ts';
-import { asUsage, UsageError } from './usage-error.ts';
+import { asUsage, checkJobIds, UsageError } from './usage-error.ts';
 import { type TidemarkContext, withTidemark } from './with-tidemark.ts';
 
 type Verb = 'cancel' | 'redrive';
@@ -67,21 +67,26 @@ async function decide(verb: Verb, ids: string[], { state, yes = false, json = fa
   if (ids.length > 0 ? says : !says) {
     throw new UsageError(`Say which: ids, or --name, --actor, --state. See 'tidemark jobs ${verb} --help'.`);
   }
+  checkJobIds(ids);
   await withTidemark({}, (context) =>
     ids.length > 0 ? decideIds(verb, ids, json, context) : decideAll(verb, selection, yes, json, context),
   );
 }
 
 async function decideIds(verb: Verb, ids: readonly string[], json: boolean, { tidemark }: TidemarkContext): Promise<void> {
-  const jobs = [];
-  for (const id of ids) {
-    const job = tidemark.job(id);
-    const changed = verb === 'cancel' ? (await job.cancel()) !== undefined : await job.redrive({ actor: userInfo().username });
-    jobs.push({ id, changed });
-  }
+  const jobs: { id: string; changed: boolean }[] = [];
   const { done, not } = VERBS[verb];
-  if (json) print(formatJson({ jobs }));
-  else for (const { id, changed } of jobs) print(changed ? `${done}: ${visibleLine(id)}.` : `${visibleLine(id)} ${not}: left as it is.`);
+  // What was done is told, also where the next one fails.
+  try {
+    for (const id of ids) {
+      const job = tidemark.job(id);
+      const changed = verb === 'cancel' ? (await job.cancel()) !== undefined : await job.redrive({ actor: ownName() });
+      jobs.push({ id, changed });
+      if (!json) print(changed ? `${done}: ${visibleLine(id)}.` : `${visibleLine(id)} ${not}: left as it is.`);
+    }
+  } finally {
+    if (json) print(formatJson({ jobs }));
+  }
   if (jobs.some(({ changed }) => !changed)) process.exitCode = 1;
 }
 
@@ -107,7 +112,6 @@ async function decideAll(verb: Verb, selection: JobSelection, yes: boolean, json
     );
     return;
   }
-  const changed =
-    verb === 'cancel' ? await tidemark.cancelJobs(selection) : await tidemark.redriveJobs(selection, { actor: userInfo().username });
-  print(json ? formatJson({ changed }) : `${done}: ${formatCount(changed)}.`);
+  const jobs = verb === 'cancel' ? await tidemark.cancelJobs(selection) : await tidemark.redriveJobs(selection, { actor: ownName() });
+  print(json ? formatJson({ jobs }) : `${done}: ${formatCount(jobs)}.`);
 }

@@ -1,19 +1,19 @@
 /** Enqueues a job, or lets one that waits go first. */
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { UnknownJobError } from '../errors.ts';
 import type { EnqueueOptions } from '../jobs/enqueue.ts';
 import { watchJob } from './jobs-watch.ts';
+import { ownName } from './own-name.ts';
 import { parseDuration, parsePriority } from './parse-option.ts';
 import { formatJson, print, visibleLine } from './print.ts';
-import { UsageError } from './usage-error.ts';
+import { checkJobIds, UsageError } from './usage-error.ts';
 import { withTidemark } from './with-tidemark.ts';
 
 const EXAMPLES = `
 Examples:
   $ tidemark jobs run report --input '{"month":"2026-11"}'
-  $ tidemark jobs run report --input @november.json --wait      exit code 1 where it is not done in the end
+  $ tidemark jobs run report --input @november.json --wait      exit code 1 where it is not done in the end, 4 where that cannot be told
   $ tidemark jobs run report --id 2026-11 --in 2h
   $ tidemark jobs run report:2026-11 --now                      before all others of its name
 
@@ -79,7 +79,7 @@ async function run(names: string[], options: RunOptions): Promise<void> {
   });
 }
 
-function enqueueOptions({ id, priority, in: inMs, actor = userInfo().username }: RunOptions): EnqueueOptions {
+function enqueueOptions({ id, priority, in: inMs, actor = ownName() }: RunOptions): EnqueueOptions {
   return {
     actor,
     ...(id === undefined ? {} : { id }),
@@ -89,13 +89,19 @@ function enqueueOptions({ id, priority, in: inMs, actor = userInfo().username }:
 }
 
 async function runNow(ids: readonly string[], json: boolean): Promise<void> {
+  checkJobIds(ids);
   await withTidemark({}, async ({ tidemark }) => {
-    const jobs = [];
-    for (const id of ids) jobs.push({ id, changed: await tidemark.job(id).runNow() });
-    if (json) print(formatJson({ jobs }));
-    else
-      for (const { id, changed } of jobs)
-        print(changed ? `${visibleLine(id)} goes first.` : `${visibleLine(id)} does not wait: left as it is.`);
+    const jobs: { id: string; changed: boolean }[] = [];
+    // What was done is told, also where the next one fails.
+    try {
+      for (const id of ids) {
+        const changed = await tidemark.job(id).runNow();
+        jobs.push({ id, changed });
+        if (!json) print(changed ? `${visibleLine(id)} goes first.` : `${visibleLine(id)} does not wait: left as it is.`);
+      }
+    } finally {
+      if (json) print(formatJson({ jobs }));
+    }
     if (jobs.some(({ changed }) => !changed)) process.exitCode = 1;
   });
 }

@@ -4,6 +4,7 @@ import type { JobStatus } from '../jobs/read-job.ts';
 import { formatProgress } from './jobs-list.ts';
 import { formatJson, print, visibleLine } from './print.ts';
 import type { Targets } from './targets.ts';
+import { checkJobIds } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
 export function addJobsShow(jobs: Command): void {
@@ -17,6 +18,7 @@ export function addJobsShow(jobs: Command): void {
 }
 
 async function runShow(ids: string[], { json }: { json?: boolean }): Promise<void> {
+  checkJobIds(ids);
   const { readJob } = await import('../jobs/read-job.ts');
   await withDatabase(async ({ db, targets }) => {
     for (const id of ids) {

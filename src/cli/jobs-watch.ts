@@ -1,29 +1,35 @@
 /**
  * Looks at a job until it has ended: on a terminal a bar that moves, else a line for each change, with --json a line of JSON. Exit code 0 where it is done,
- * 1 where it is dead, cancelled or expired.
+ * 1 where it is dead, cancelled or expired, 4 where that cannot be told.
  */
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
+import { JobNotFoundError } from '../errors.ts';
 import type { JobStatus } from '../jobs/read-job.ts';
 import type { Tidemark } from '../tidemark.ts';
 import { formatProgress } from './jobs-list.ts';
+import { OutcomeUnknownError } from './outcome-unknown-error.ts';
 import { formatJson, print, visibleLine } from './print.ts';
+import { checkJobIds } from './usage-error.ts';
 import { withTidemark } from './with-tidemark.ts';
 
 export function addJobsWatch(jobs: Command): void {
   jobs
     .command('watch')
-    .description('show the progress of a job until it has ended; exit code 1 where it is not done then')
+    .description('show the progress of a job until it has ended; exit code 1 where it is not done then, 4 where that cannot be told')
     .argument('<id>', 'such as report:2026-11')
     .option('--json', 'a line of JSON for each change')
     .addHelpText(
       'after',
       '\nExamples:\n  $ tidemark jobs watch report:2026-11\n  $ tidemark jobs watch report:2026-11 --json | jq .progress.fraction',
     )
-    .action((id: string, { json = false }: { json?: boolean }) => withTidemark({}, ({ tidemark }) => watchJob(tidemark, id, json)));
+    .action(async (id: string, { json = false }: { json?: boolean }) => {
+      checkJobIds([id]);
+      await withTidemark({}, ({ tidemark }) => watchJob(tidemark, id, json));
+    });
 }
 
-/** @throws JobNotFoundError */
+/** @throws JobNotFoundError; OutcomeUnknownError where it cannot be looked at any more */
 export async function watchJob(tidemark: Pick<Tidemark, 'job'>, id: string, json: boolean): Promise<void> {
   const shows = await createShow(id, json);
   let last: JobStatus | undefined;
@@ -32,6 +38,8 @@ export async function watchJob(tidemark: Pick<Tidemark, 'job'>, id: string, json
       last = status;
       shows.change(status);
     }
+  } catch (error) {
+    throw error instanceof JobNotFoundError && last === undefined ? error : new OutcomeUnknownError(id, error);
   } finally {
     shows.end(last);
   }

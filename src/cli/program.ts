@@ -17,6 +17,7 @@ import { addInit } from './init.ts';
 import { addJobs } from './jobs.ts';
 import { addLog } from './log.ts';
 import { addMigrate } from './migrate.ts';
+import { OutcomeUnknownError } from './outcome-unknown-error.ts';
 import { visible } from './print.ts';
 import { addRetention } from './retention.ts';
 import { addRun } from './run.ts';
@@ -57,7 +58,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     if (debug && error instanceof Error) {
       process.stderr.write(`${visible(maskSecrets(error.stack ?? ''))}\n`);
     }
-    return error instanceof UsageError ? 2 : 1;
+    return error instanceof UsageError ? 2 : error instanceof OutcomeUnknownError ? 4 : 1;
   }
 }
 

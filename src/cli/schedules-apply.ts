@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ScheduleChange } from '../temporal/reconcile-schedules.ts';
+import type { ScheduleChange } from '../temporal/change-schedule.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { withDatabase } from './with-database.ts';
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ScheduleOverlap } from '../schedules/define-schedule.ts';
+import { ownName } from './own-name.ts';
 import { parseTime } from './parse-option.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { withSchedules } from './with-schedules.ts';
@@ -17,6 +18,7 @@ interface BackfillOptions {
   from: Date;
   to: Date;
   overlap?: ScheduleOverlap;
+  actor?: string;
   json?: boolean;
 }
 
@@ -30,14 +32,18 @@ export function addSchedulesBackfill(schedules: Command): void {
     .addOption(
       new Option('--overlap <policy>', 'what becomes of a time whose earlier job has not ended').choices(['skip', 'buffer', 'allow']),
     )
+    .option(
+      '--actor <name>',
+      'who asks, kept with the jobs (default: your name on this machine); a schedule that has an actor keeps its own',
+    )
     .option('--json', 'print as JSON')
     .addHelpText('after', EXAMPLES)
     .action(runBackfill);
 }
 
-async function runBackfill(schedule: string, { from, to, overlap, json }: BackfillOptions): Promise<void> {
+async function runBackfill(schedule: string, { from, to, overlap, actor = ownName(), json }: BackfillOptions): Promise<void> {
   await withSchedules(async ({ schedules }) => {
-    const value = await schedules.backfill(schedule, { from, to, overlap });
+    const value = await schedules.backfill(schedule, { from, to, overlap, actor });
     const { times, created, existed, skipped } = value;
     print(
       json

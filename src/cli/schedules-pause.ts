@@ -29,7 +29,7 @@ export function addSchedulesPause(schedules: Command): void {
       .addHelpText('after', `\nExamples:\n  $ tidemark schedules ${verb} newsletter --note 'mail server moves'\n\n${more}`)
       .action(async (schedule: string, { note, json }: { note?: string; json?: boolean }) => {
         await withSchedules(({ schedules: all }) => all[verb](schedule, note));
-        print(json ? formatJson({ schedule, [done]: true }) : `Schedule ${schedule} is ${done}.`);
+        print(json ? formatJson({ schedule, paused: verb === 'pause' }) : `Schedule ${schedule} is ${done}.`);
       });
   }
 }

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ScheduleOverlap } from '../schedules/define-schedule.ts';
+import { ownName } from './own-name.ts';
 import { formatJson, print } from './print.ts';
 import { withSchedules } from './with-schedules.ts';
 
@@ -22,13 +23,16 @@ export function addSchedulesTrigger(schedules: Command): void {
     .description('enqueue its job now, beside its times; also while it is paused')
     .argument('<schedule>', 'its name')
     .addOption(new Option('--overlap <policy>', "instead of the schedule's own").choices(['skip', 'buffer', 'allow']))
-    .option('--actor <name>', 'who asks, kept with the job; a schedule that has an actor keeps its own')
+    .option(
+      '--actor <name>',
+      'who asks, kept with the job (default: your name on this machine); a schedule that has an actor keeps its own',
+    )
     .option('--json', 'print as JSON')
     .addHelpText('after', EXAMPLES)
     .action(runTrigger);
 }
 
-async function runTrigger(schedule: string, { overlap, actor, json }: TriggerOptions): Promise<void> {
+async function runTrigger(schedule: string, { overlap, actor = ownName(), json }: TriggerOptions): Promise<void> {
   await withSchedules(async ({ schedules }) => {
     const { answer, jobId } = await schedules.trigger(schedule, { overlap, actor });
     if (json) print(formatJson({ schedule, answer, jobId }));

@@ -1,6 +1,6 @@
-import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { durationMs } from '../duration.ts';
+import { ownName } from './own-name.ts';
 import { formatCount, formatJson, print } from './print.ts';
 import { stopOnSignal } from './stop-signal.ts';
 import { withDatabase } from './with-database.ts';
@@ -31,7 +31,7 @@ export function addSubscriptionsBackfill(subscriptions: Command): void {
     .action(runBackfill);
 }
 
-async function runBackfill(subscription: string, { since, actor = userInfo().username, json }: BackfillOptions): Promise<void> {
+async function runBackfill(subscription: string, { since, actor = ownName(), json }: BackfillOptions): Promise<void> {
   const { backfillSubscription } = await import('../messages/backfill.ts');
   const { notify } = await import('../postgres/listen.ts');
   const signal = stopOnSignal(() => {});

@@ -1,9 +1,12 @@
 import type { Connection } from '@temporalio/client';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { Database } from '../postgres/queryable.ts';
 import type { TemporalOptions } from '../temporal/connection.ts';
 import { type DueWork, readDueWork } from '../work/due-work.ts';
 import { installationId } from '../work/register.ts';
 import { parseNames } from './parse-option.ts';
+import { formatJson, print } from './print.ts';
+import { UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
 /** Nothing failed, and there is nothing to do. */
@@ -13,38 +16,53 @@ const EXAMPLES = `
 Examples:
   $ flock -n /run/lock/tidemark sh -c 'tidemark wake && tidemark worker --exit-when-idle 60'
                                                      from cron: one worker, for as long as there is work
-  $ tidemark wake --json                             {"due":12,"running":0,"abandoned":0,"scheduled":0}
-  $ tidemark wake --subscriptions mail               of these groups alone
+  $ tidemark wake --json                             {"due":12,"running":0,"abandoned":0}
+  $ tidemark wake --subscriptions mail               what 'tidemark worker --subscriptions mail' would run
+  $ tidemark wake --except mail                      what 'tidemark worker --except mail' would
 
 Exit codes of this command: 0 work is due, 3 none is. What waits for a later time, or is paused, is not due.`;
 
 interface Options {
   json?: boolean;
   subscriptions?: string[];
+  except?: string[];
 }
 
 interface Wake extends DueWork {
-  /** Firings of schedules that wait for a worker. */
-  scheduled: number;
+  /** Firings of schedules that wait for a worker; absent where Temporal was not asked, because it does not decide. */
+  scheduled?: number;
 }
 
 export function addWake(program: Command): void {
   program
     .command('wake')
     .description('say whether work is due that needs a worker (exit code 0), or none (3)')
-    .option('--subscriptions <names>', 'of these alone', parseNames)
+    .addOption(new Option('--subscriptions <names>', 'of these alone').argParser(parseNames).conflicts('except'))
+    .addOption(new Option('--except <names>', 'of all but these subscriptions').argParser(parseNames))
     .option('--json', 'as one line of JSON')
     .addHelpText('after', EXAMPLES)
-    .action(async ({ json = false, subscriptions }: Options) => {
+    .action(async ({ json = false, subscriptions, except }: Options) => {
       const wake = await withDatabase(async ({ db, targets }): Promise<Wake> => {
-        const work = await readDueWork(db, subscriptions ? { only: subscriptions } : {});
-        // Temporal is asked only where it decides.
-        const scheduled = isDue(work) || subscriptions ? 0 : await waitingFirings(targets.temporal, await installationId(db));
-        return { ...work, scheduled };
+        await checkNames(db, [...(subscriptions ?? []), ...(except ?? [])]);
+        const work = await readDueWork(db, { ...(subscriptions ? { only: subscriptions } : {}), ...(except ? { except } : {}) });
+        // A worker of subscriptions fires nothing.
+        if (isDue(work) || subscriptions) return work;
+        return { ...work, scheduled: await waitingFirings(targets.temporal, await installationId(db)) };
       });
-      process.stdout.write(`${json ? JSON.stringify(wake) : sentenceOf(wake)}\n`);
-      process.exitCode = isDue(wake) || wake.scheduled > 0 ? 0 : NOTHING_DUE;
+      print(json ? formatJson(wake) : sentenceOf(wake));
+      process.exitCode = isDue(wake) || (wake.scheduled ?? 0) > 0 ? 0 : NOTHING_DUE;
     });
+}
+
+/** @throws UsageError for a name that is none here: misspelt, no worker would ever be started for it */
+async function checkNames(db: Database, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const { rows } = await db.query(`select name from ${db.schema}.subscription order by name`);
+  const known = new Set<string>(rows.map(({ name }) => name));
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`'${unknown}' is not a subscription of this database (${[...known].join(', ') || 'there are none'}).`);
+  }
 }
 
 const isDue = ({ due, abandoned }: DueWork): boolean => due + abandoned > 0;
@@ -60,7 +78,7 @@ async function waitingFirings(temporal: TemporalOptions, installation: string): 
   }
 }
 
-function sentenceOf({ due, running, abandoned, scheduled, nextAt }: Wake): string {
+function sentenceOf({ due, running, abandoned, scheduled = 0, nextAt }: Wake): string {
   const parts = [
     [due, 'due'],
     [abandoned, 'left by a worker that died'],

@@ -1,10 +1,10 @@
 /** Redrive and discard: which dead units are meant, said first, done with --yes. Of all work, and of dead letters alone. */
-import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { notify } from '../postgres/listen.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { listWork } from '../work/list.ts';
 import { countDead, type DeadSelection, discardWork, redriveWork } from '../work/redrive.ts';
+import { ownName } from './own-name.ts';
 import { parseDuration } from './parse-option.ts';
 import { formatCount, formatJson, formatTable, print } from './print.ts';
 import { addSelectionOptions, type SelectionOptions, selectionOf } from './selection-options.ts';
@@ -128,7 +128,7 @@ async function run(verb: Verb, subject: Subject, ids: string[], options: Decisio
     const others = ids.length > 0 ? await notDead(db, subject.within, ids) : [];
     let changed: number | undefined;
     if (yes && dead > 0) {
-      const who = { actor: actor ?? userInfo().username, correlationId: correlation };
+      const who = { actor: actor ?? ownName(), correlationId: correlation };
       changed = await (verb === 'redrive' ? redriveWork(db, selection, { ...who, ratePerSecond: rate }) : discardWork(db, selection, who));
       await notify(pool, 'work', targets.schema);
     }

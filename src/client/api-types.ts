@@ -42,6 +42,7 @@ export type EnqueuedBody = z.output<typeof jobs.Enqueued>;
 
 export type ScheduleBody = z.output<typeof schedules.Schedule>;
 export type FiredBody = z.output<typeof schedules.Fired>;
+export type BackfilledBody = z.output<typeof schedules.Backfilled>;
 
 export type SessionBody = z.output<typeof session.SessionBody>;
 

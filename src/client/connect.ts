@@ -13,6 +13,7 @@ import { createJobClient, type JobClient } from './job-client.ts';
 import { type LogEventsOptions, logEvents, type PositionedEvent } from './log-events.ts';
 import { createLogTail, type LogTail } from './log-tail.ts';
 import { createMessageClient, type MessageClient } from './message-client.ts';
+import { createScheduleClient, type ScheduleClient } from './schedule-client.ts';
 import { type ConnectOptions, createTransport, type RequestOptions } from './transport.ts';
 import { createWorkClient, type WorkClient } from './work-client.ts';
 
@@ -43,6 +44,7 @@ export interface TidemarkClient extends MessageClient {
   events(id: string, options?: Partial<LogEventsOptions>): AsyncGenerator<PositionedEvent, void, undefined>;
   readonly work: WorkClient;
   readonly jobs: JobClient;
+  readonly schedules: ScheduleClient;
   /** Of a page: a token is exchanged for a cookie that scripts cannot read. */
   readonly session: {
     get(options?: { signal?: AbortSignal }): Promise<SessionBody>;
@@ -87,6 +89,7 @@ export function connect(options: ConnectOptions): TidemarkClient {
     ...createMessageClient(transport),
     work: createWorkClient(transport),
     jobs: createJobClient(transport),
+    schedules: createScheduleClient(transport),
     session: {
       get: (sessionOptions) => transport.json('GET', 'session', sessionOptions),
       start: (token) => transport.json('POST', 'session', { body: { token } }),

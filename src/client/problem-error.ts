@@ -12,6 +12,7 @@ import {
   NoContinuationError,
   NotExposedError,
   QueueFullError,
+  ScheduleNotFoundError,
   SequenceRangeError,
   SubscriptionNotFoundError,
   TidemarkError,
@@ -28,7 +29,7 @@ export interface RequestSubject {
   blob?: string;
   sequenceId?: SequenceId;
   key?: string;
-  /** Of a topic, subscription or job. */
+  /** Of a topic, subscription, job or schedule. */
   name?: string;
 }
 
@@ -74,6 +75,8 @@ function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0
       return new SubscriptionNotFoundError(name);
     case 'job_not_found':
       return new JobNotFoundError(name);
+    case 'schedule_not_found':
+      return new ScheduleNotFoundError(name);
     case 'unknown_job':
       return new UnknownJobError(name);
     case 'blob_not_found':

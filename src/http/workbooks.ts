@@ -3,13 +3,13 @@
  * far it is. Where jobs run in whoever enqueues them, the download is done with the answer: 200.
  */
 import { z } from 'zod';
-import { JobNotFoundError } from '../errors.ts';
 import type { JobHandle } from '../jobs/job-handle.ts';
 import { listWorkbooks, readWorkbook } from '../workbooks/read-workbooks.ts';
 import { newWorkbook, tableId, type Workbook, workbookId } from '../workbooks/workbook.ts';
 import { type Caller, ForbiddenError, requireLog } from './access.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { HttpApp, HttpContext } from './http-context.ts';
+import { isDoneHere } from './is-done-here.ts';
 import { problems } from './problem.ts';
 import { LogId, pageSize, TAGS, Timestamp } from './schemas.ts';
 
@@ -52,17 +52,6 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth
     ...(answer === undefined ? {} : { answer }),
   });
 
-  /** Where jobs run in whoever enqueues them it has ended by now, well or not. One that is kept no more is told of as one that waits. */
-  async function isDoneHere(job: JobHandle): Promise<boolean> {
-    if (tidemark.useJobs) return false;
-    try {
-      return (await job.status()).state === 'done';
-    } catch (error) {
-      if (error instanceof JobNotFoundError) return false;
-      throw error;
-    }
-  }
-
   /** A download is somebody's; where nobody is asked who they are, of whoever is on this machine. */
   function actorOf({ actor, id }: Caller): string {
     const name = actor ?? id ?? (auth === 'off' ? 'local' : undefined);
@@ -102,7 +91,7 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth
         const enqueued = await enqueueDownloadRecordsJob({ workbookId: created.id, actor, ...(metadata ? { metadata } : {}) });
         return { workbook: created, job: enqueued };
       });
-      const isDone = await isDoneHere(job);
+      const isDone = await isDoneHere(tidemark, job);
       return reply
         .code(isDone ? 200 : 202)
         .header('location', linkTo(job).href)
@@ -174,7 +163,7 @@ export function workbookRoutes(app: HttpApp, { tidemark, db }: HttpContext, auth
         ...(metadata ? { metadata } : {}),
       });
       return reply
-        .code((await isDoneHere(job)) ? 200 : 202)
+        .code((await isDoneHere(tidemark, job)) ? 200 : 202)
         .header('location', linkTo(job).href)
         .send({ job: linkTo(job) });
     },

@@ -23,6 +23,7 @@ export interface JobContext {
   heartbeat(): Promise<void>;
   /**
    * Runs `body` once: an attempt that comes later, after a crash, an error or a redrive, gets its result instead. In order, or side by side under names of their own.
+   * Its `db` is another transaction than the handler's: a row that one of them has locked is waited for by the other until the deadline.
    * @returns what `body` returned, as JSON keeps it
    */
   readonly step: RunStep;

@@ -1,8 +1,12 @@
-/** A job that was enqueued, for whoever waits for it. It is looked at as it was committed: within the transaction that enqueues it there is nothing to see yet. */
+/**
+ * A job that was enqueued, for whoever waits for it. It is looked at as it was committed: within the transaction that enqueues it there is nothing to see yet.
+ * Once a first look has been answered, a database that does not answer is no news: whoever waits goes on waiting.
+ */
 import { JobFailedError } from '../errors.ts';
 import { createBell } from '../event-log/bell.ts';
 import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
+import { classifyError } from '../work/classify-error.ts';
 import { cancelJob } from './cancel-jobs.ts';
 import type { EnqueueAnswer } from './enqueue.ts';
 import type { JobProgress } from './job-progress.ts';
@@ -26,7 +30,10 @@ export interface JobHandle<OutputT = unknown> {
   status(): Promise<JobStatus>;
   /** Undefined where it has said nothing yet. @throws JobNotFoundError */
   progress(): Promise<JobProgress | undefined>;
-  /** Its status now, whenever it changes, and as it ended. @throws JobNotFoundError */
+  /**
+   * Its status now, whenever it changes, and as it ended; while it waits, its place in the line is counted every few seconds. An outage of the database is
+   * waited out. @throws JobNotFoundError; the driver's error where the first look fails
+   */
   follow(options?: FollowOptions): AsyncIterable<JobStatus>;
   /**
    * Cancels it: from then on a running attempt changes nothing, and its signal is aborted within a second or two.
@@ -37,7 +44,10 @@ export interface JobHandle<OutputT = unknown> {
   redrive(provenance?: Pick<Provenance, 'actor' | 'correlationId'>): Promise<boolean>;
   /** Where it waits, for its turn, its time or another try: it is the next of its name. @returns whether it waited */
   runNow(): Promise<boolean>;
-  /** Waits until it has ended. @throws JobFailedError where it is dead, cancelled or expired; JobNotFoundError */
+  /**
+   * Waits until it has ended, also over an outage of the database.
+   * @throws JobFailedError where it is dead, cancelled or expired; JobNotFoundError; the driver's error where the first look fails
+   */
   result(options?: FollowOptions): Promise<OutputT>;
 }
 
@@ -54,6 +64,8 @@ export interface JobHints {
 const FIRST_POLL_MS = 50;
 const MAX_POLL_MS = 500;
 const MAX_POLL_WITH_HINTS_MS = 1_000;
+/** Whoever is behind a deep backlog reads up to 10,000 index entries for it. */
+const PLACE_EVERY_MS = 5_000;
 const ENDED = new Set(['done', 'dead', 'cancelled', 'expired']);
 
 export const hasEnded = ({ state }: Pick<JobSummary, 'state'>): boolean => ENDED.has(state);
@@ -74,7 +86,13 @@ export function createJobHandle<OutputT = unknown>(
       let waitMs = pollMs ?? FIRST_POLL_MS;
       while (!signal?.aborted) {
         bell.reset();
-        const status = await read();
+        const status = await read().catch((error: unknown) => {
+          if (last === '' || classifyError(error) !== 'infrastructure') throw error;
+        });
+        if (status === undefined) {
+          await bell.wait(pollMs ?? maxPollMs, signal);
+          continue;
+        }
         const seen = JSON.stringify(status);
         if (seen !== last) {
           last = seen;
@@ -92,6 +110,18 @@ export function createJobHandle<OutputT = unknown>(
     }
   }
 
+  /** @returns looks at it, with its place in the line as it was a few seconds ago */
+  function lookFromTimeToTime(): () => Promise<JobStatus> {
+    let countedAt = Number.NEGATIVE_INFINITY;
+    let last: JobStatus | undefined;
+    return async () => {
+      const isFresh = last?.state === 'waiting' && performance.now() - countedAt < PLACE_EVERY_MS;
+      if (!isFresh) countedAt = performance.now();
+      last = await readJob(db, id, isFresh && last?.position !== undefined ? { position: last.position } : {});
+      return last;
+    };
+  }
+
   async function decided<T>(decide: () => Promise<T>): Promise<T> {
     const value = await decide();
     if (value) hints.changed?.(id);
@@ -103,7 +133,7 @@ export function createJobHandle<OutputT = unknown>(
     ...(answer === undefined ? {} : { answer }),
     status: () => readJob(db, id),
     progress: async () => (await readJobSummary(db, id)).progress,
-    follow: (options) => watch(() => readJob(db, id), options),
+    follow: (options) => watch(lookFromTimeToTime(), options),
     cancel: () => decided(() => cancelJob(db, id)),
     redrive: (provenance) => decided(() => redriveJob(db, id, { ...hints.provenance?.(), ...provenance })),
     runNow: () => decided(() => runJobNow(db, id)),

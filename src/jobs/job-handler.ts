@@ -102,6 +102,8 @@ export function jobHandler(
         await progress.flush();
         return result === undefined ? {} : { result };
       } catch (error) {
+        // How far it came is worth to know; that it cannot be written is not worth the error.
+        if (!context.signal.aborted) await progress.flush().catch(() => {});
         throw errors.own(error);
       } finally {
         clearTimeout(begun);

@@ -1,6 +1,6 @@
 /**
- * How far a job is, as its handler says it. What comes faster than people can look is written together: the newest, a few times a second.
- * What is left is written before the attempt ends.
+ * How far a job is, as its handler says it. What comes faster than people can look is written together: the newest, a few times a second, one write at a time,
+ * so that none overtakes a later one. What is left, or could not be written, is written before the attempt ends.
  */
 import { InvalidInputError } from '../errors.ts';
 
@@ -18,7 +18,7 @@ export interface ProgressRecorder {
   say(update: number | JobProgress): Promise<void>;
   /** Writes what has been said last, once more: a sign of life. */
   beat(): Promise<void>;
-  /** Writes what has not been. */
+  /** Writes what has not been; done when nothing is under way. */
   flush(): Promise<void>;
 }
 
@@ -28,6 +28,7 @@ const WRITE_EVERY_MS = 200;
 export function createProgressRecorder(earlier: JobProgress, write: (progress: JobProgress) => Promise<void>): ProgressRecorder {
   let current = earlier;
   let isWritten = true;
+  let writing: Promise<void> | undefined;
   let writtenAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let failure: { error: unknown } | undefined;
@@ -35,10 +36,20 @@ export function createProgressRecorder(earlier: JobProgress, write: (progress: J
   async function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
+    while (writing) {
+      // Whoever began it hears of its failure.
+      await writing.catch(() => {});
+    }
     if (!isWritten) {
       isWritten = true;
       writtenAt = performance.now();
-      await write(current);
+      writing = write(current).finally(() => {
+        writing = undefined;
+      });
+      await writing.catch((error: unknown) => {
+        isWritten = false;
+        throw error;
+      });
     }
   }
 

@@ -10,7 +10,7 @@ import type { Unit } from '../work/unit.ts';
 import { unitTransaction } from '../work/unit-database.ts';
 
 export interface StepContext {
-  /** Statements here commit together with the step. */
+  /** Statements here commit together with the step. What the handler's own `db` has locked they wait for, until the attempt's deadline. */
   readonly db: Queryable;
 }
 

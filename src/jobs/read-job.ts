@@ -43,7 +43,7 @@ export interface JobLine {
   at: Date;
 }
 
-/** A job without what may be large: its input, its attempts and its output. */
+/** A job without its input, its attempts and its output. Its result may be large: up to 256 KB. */
 export interface JobState extends JobSummary {
   /** Lower first. */
   priority: number;
@@ -63,9 +63,9 @@ export interface JobStatus extends JobState {
 
 const MAX_POSITION = 10_000;
 
-/** Of the work row `w`. */
-const stateColumns = (db: Database) => `${UNIT_COLUMNS}, w.priority, w.not_before,
-       case when w.state = 'ready' then (
+/** Of the work row `w`. @param counts how many are before it */
+const stateColumns = (db: Database, counts = true) => `${UNIT_COLUMNS}, w.priority, w.not_before,
+       case when ${counts} and w.state = 'ready' then (
          select count(*)::integer from (
            select 1 from ${db.schema}.work o
            where o.group_name = w.group_name and o.state = 'ready' and o.not_before <= clock_timestamp()
@@ -73,11 +73,11 @@ const stateColumns = (db: Database) => `${UNIT_COLUMNS}, w.priority, w.not_befor
            limit ${MAX_POSITION}) n
        ) end as ahead`;
 
-/** @throws JobNotFoundError; InvalidInputError for an id that is none */
-export async function readJob(db: Database, jobId: string): Promise<JobStatus> {
+/** @param known `position` of a moment ago: it is not counted anew. @throws JobNotFoundError; InvalidInputError for an id that is none */
+export async function readJob(db: Database, jobId: string, known: Pick<JobState, 'position'> = {}): Promise<JobStatus> {
   const workId = workIdOf(parseJobId(jobId));
   const { rows } = await db.prepared(
-    `select ${stateColumns(db)}, w.input,
+    `select ${stateColumns(db, known.position === undefined)}, w.input,
        (select coalesce(json_agg(json_build_object('attempt', a.attempt, 'begunAt', a.begun_at, 'failedAt', a.failed_at, 'error', a.error) order by a.id), '[]')
         from (select * from ${db.schema}.job_attempt where work_id = w.id order by id desc limit 100) a) as attempts,
        (select coalesce(json_agg(json_build_object('attempt', l.attempt, 'level', l.level, 'text', l.text, 'fields', l.fields, 'at', l.written_at) order by l.id), '[]')
@@ -90,7 +90,7 @@ export async function readJob(db: Database, jobId: string): Promise<JobStatus> {
     throw new JobNotFoundError(jobId);
   }
   return {
-    ...jobState(row),
+    ...jobState(row.state === 'waiting' && known.position !== undefined ? { ...row, ahead: known.position } : row),
     input: row.input,
     attempts: row.attempts.map(attemptFromRow),
     output: row.output.map(lineFromRow),

@@ -1,5 +1,6 @@
 /**
- * Cron expressions of five fields, checked before Temporal sees them. Whatever passes here Temporal takes, and has a time at which it fires.
+ * Cron expressions of five fields, checked before Temporal sees them. Whatever passes here Temporal takes, and some date matches it, if only a 29th of
+ * February that is a Monday. Whether a zone leaves that time out each year is for its server to know.
  *
  * A field is `*`, numbers, names of months and weekdays, ranges, steps and lists of those. Where both a day of the month and a weekday are given,
  * both have to match.

@@ -1,5 +1,6 @@
 /** `tidemark schedules`, as people call it: over a real Temporal. */
 import { writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliResult, createFolder, runCliHere } from '../support/cli.ts';
@@ -35,6 +36,12 @@ function cli(...args: string[]): Promise<CliResult> {
   return runCliHere(args, { cwd: folder.path, env });
 }
 const json = async (...args: string[]) => JSON.parse((await cli(...args, '--json')).stdout);
+
+/** Enqueued by whoever runs this. */
+async function jobsOfMine(): Promise<number> {
+  const { rows } = await database.pool.query('select count(*)::integer as jobs from tidemark.work where actor = $1', [userInfo().username]);
+  return rows[0].jobs;
+}
 
 describe('one after another:', () => {
   test('plan says what apply would do, with exit code 1; apply does it; doctor says what is not so', async () => {
@@ -79,16 +86,18 @@ describe('one after another:', () => {
     });
     expect(await json('schedules', 'trigger', 'news', '--overlap', 'allow')).toMatchObject({ schedule: 'news', answer: 'created' });
     expect((await database.pool.query('select actor from tidemark.work order by created_at limit 1')).rows).toEqual([{ actor: 'ann' }]);
+    expect(await jobsOfMine()).toBe(1);
   });
 
   test('pause and resume, and the times that were missed are filled in once', async () => {
     expect((await cli('schedules', 'pause', 'news', '--note', 'moving')).stdout).toBe('Schedule news is paused.\n');
     expect((await cli('schedules', 'list')).stdout).toContain('news (paused)');
     expect((await json('schedules', 'list')).schedules).toMatchObject([{ paused: true, note: 'moving', next: [] }]);
-    expect(await json('schedules', 'resume', 'news')).toEqual({ schedule: 'news', resumed: true });
+    expect(await json('schedules', 'resume', 'news')).toEqual({ schedule: 'news', paused: false });
     const range = ['--from', '2024-03-30T00:00:00+01:00', '--to', '2024-04-01T00:00:00+02:00'];
     expect((await cli('schedules', 'backfill', 'news', ...range)).stdout).toBe('2 times: 2 jobs enqueued, 0 had theirs, 0 skipped.\n');
     expect(await json('schedules', 'backfill', 'news', ...range)).toMatchObject({ created: 0, existed: 2 });
+    expect(await jobsOfMine()).toBe(3);
     const { rows } = await database.pool.query(`select id from tidemark.work where id like '%2024%' order by id`);
     expect(rows.map(({ id }) => decodeURIComponent(id))).toEqual([
       'job/send/news/2024-03-30T10:00:00Z',

@@ -1,8 +1,9 @@
 /** `tidemark jobs`: what it lists and shows, what watching ends with, and what it decides. */
 import { writeFileSync } from 'node:fs';
+import os from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { doorsOf } from '../../src/cli/service-type.ts';
 import { createTidemark, defineJob, type JobContext, NonRetryableError } from '../../src/index.ts';
@@ -142,8 +143,49 @@ describe('tidemark jobs', () => {
     expect(await cli(['cancel', 'report:a'])).toMatchObject({ code: 0, stdout: 'Cancelled: report:a.\n' });
     expect(await cli(['redrive', 'report:a'])).toMatchObject({ code: 1, stdout: 'report:a is not dead: left as it is.\n' });
     expect(await cli(['cancel', '--actor', 'ann'])).toMatchObject({ stdout: '1 match. Nothing done yet: add --yes to cancel it.\n' });
-    expect(await json(['cancel', '--name', 'report', '--yes'])).toEqual({ changed: 2 });
-    expect(await json(['redrive', '--state', 'dead', '--yes'])).toEqual({ changed: 0 });
+    expect(await json(['cancel', '--name', 'report', '--yes'])).toEqual({ jobs: 2 });
+    expect(await json(['redrive', '--state', 'dead', '--yes'])).toEqual({ jobs: 0 });
+  });
+
+  test('does nothing where one of the ids is none, and tells what it has done where it cannot go on', async () => {
+    for (const id of ['a', 'b']) await enqueue(id, later);
+    for (const args of [['cancel'], ['redrive'], ['run', '--now'], ['show']])
+      expect(await cli([...args, 'report:a', 'report3'])).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: "tidemark: 'report3' is not the id of a job: use <name>:<id>, as enqueue answers it.\n",
+      });
+    expect(await tidemark.job('report:a').status()).toMatchObject({ state: 'waiting', priority: 0 });
+
+    await database.ownerPool.query(`create function public.refuse() returns trigger language plpgsql as $$ begin raise 'gone' using errcode = '57P01'; end $$;
+      create trigger refuse before update on tidemark.work for each row when (old.id = 'job/report/b') execute function public.refuse()`);
+    try {
+      const failed = await cli(['cancel', 'report:a', 'report:b']);
+      expect(failed).toMatchObject({
+        code: 1,
+        stdout: 'Cancelled: report:a.\n',
+        stderr: expect.stringContaining('Try again when it is up'),
+      });
+    } finally {
+      await database.ownerPool.query('drop function public.refuse() cascade');
+    }
+  });
+
+  test('a job that cannot be looked at any more has not failed: its exit code is one of its own', async () => {
+    await enqueue('lost', later);
+    const { code, stdout, stderr } = await cli(['watch', 'report:lost'], {}, () => database.ownerPool.query('delete from tidemark.work'));
+    expect({ code, stdout }).toEqual({ code: 4, stdout: 'report:lost waiting\n' });
+    expect(stderr).toContain('What becomes of report:lost is not known: ');
+    expect(await cli(['watch', 'report:lost'])).toMatchObject({ code: 1, stderr: expect.stringContaining('report:lost') });
+  });
+
+  test('whose user has no name is known by its number', async () => {
+    const nameless = vi.spyOn(os, 'userInfo').mockImplementation(() => {
+      throw new Error('uv_os_get_passwd returned ENOENT');
+    });
+    onTestFinished(() => nameless.mockRestore());
+    expect(await cli(['run', 'report', '--input', '{"month":"1"}', '--id', 'x'])).toMatchObject({ code: 0, stderr: '' });
+    expect((await tidemark.job('report:x').status()).actor).toBe(`uid ${process.getuid?.()}`);
   });
 
   test.each([

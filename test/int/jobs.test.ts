@@ -18,6 +18,8 @@ import {
   QueueFullError,
 } from '../../src/index.ts';
 import { eachJob } from '../../src/jobs/each-job.ts';
+import { createJobHandle } from '../../src/jobs/job-handle.ts';
+import type { Database } from '../../src/postgres/queryable.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -492,6 +494,59 @@ describe('looking at jobs', () => {
     await following;
     expect(states.at(0)).toBe('waiting');
     expect(states.at(-1)).toBe('done');
+  });
+
+  test('goes on waiting and following while the database does not answer, once it has', async () => {
+    const job = await enqueue();
+    let isAway = false;
+    let refused = 0;
+    const answer = async <T>(send: () => Promise<T>): Promise<T> => {
+      if (!isAway) return send();
+      refused += 1;
+      throw Object.assign(new Error('terminating connection due to administrator command'), { code: '57P01' });
+    };
+    const shaken: Database = {
+      schema: database.db.schema,
+      query: (text, values) => answer(() => database.db.query(text, values)),
+      prepared: (text, values) => answer(() => database.db.prepared(text, values)),
+    };
+    const handle = createJobHandle(shaken, job.id);
+    const states: string[] = [];
+    const following = (async () => {
+      for await (const { state } of handle.follow({ pollMs: 5 })) states.push(state);
+    })();
+    const result = handle.result({ pollMs: 5 });
+    await until('it has been looked at', () => states.length > 0);
+    isAway = true;
+    await expect(handle.follow()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: '57P01' });
+    await until('both have asked in vain', () => refused > 5);
+    isAway = false;
+    await runUntilIdle(tidemark);
+    await Promise.all([following, result]);
+    expect(states.at(-1)).toBe('done');
+    await database.ownerPool.query('delete from tidemark.work');
+    await expect(handle.result()).rejects.toThrow(JobNotFoundError);
+  });
+
+  test('counts the place of one that waits when it begins to follow it, and not at each look', async () => {
+    const job = await enqueue({ priority: 1 });
+    const seen: unknown[] = [];
+    const following = (async () => {
+      for await (const { state, position, progress } of job.follow({ pollMs: 5 })) seen.push([state, position, progress?.fraction]);
+    })();
+    await until('it has been looked at', () => seen.length === 1);
+    await enqueue();
+    await database.ownerPool.query(`update tidemark.work set progress = '{"fraction":0.5}' where id = 'job/report/' || $1`, [
+      job.id.slice(7),
+    ]);
+    await until('its change was seen', () => seen.length === 2);
+    expect(seen).toEqual([
+      ['waiting', 0, undefined],
+      ['waiting', 0, 0.5],
+    ]);
+    expect((await job.status()).position).toBe(1);
+    await job.cancel();
+    await following;
   });
 
   test('keeps as many that have ended as is said, and nothing of the others', async () => {

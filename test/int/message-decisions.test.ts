@@ -13,6 +13,7 @@ import { redriveWork } from '../../src/work/redrive.ts';
 import { sweep, sweepCounters } from '../../src/work/sweep.ts';
 import { createFolder, runCliHere } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { temporalAddress } from '../support/servers.ts';
 
 const topics = defineTopics({ 'order-placed': z.object({ orderId: z.string() }), other: z.object({}) });
 let handle: (data: { orderId: string }, context: MessageContext) => unknown = () => {};
@@ -65,6 +66,21 @@ async function json(args: string[], expectedCode = 0) {
   expect({ code, stderr }).toEqual({ code: expectedCode, stderr: '' });
   return JSON.parse(stdout);
 }
+
+test('wake says what a worker of these subscriptions, or of all but these, would have to do; it takes no name that is none', async () => {
+  await applySubscriptions(database.db, [mail, stock]);
+  await database.ownerPool.query(`update tidemark.work_group set paused = true where name = 'stock'`);
+  await tidemark.publish('order-placed', { orderId: '2' });
+  const wake = (...args: string[]) =>
+    runCliHere(['wake', '--json', ...args], { cwd: folder.path, env: { ...env, TEMPORAL_ADDRESS: temporalAddress() } });
+  expect(await wake('--subscriptions', 'mail')).toMatchObject({ code: 0, stdout: '{"due":1,"running":0,"abandoned":0}\n' });
+  expect(await wake('--subscriptions', 'stock')).toMatchObject({ code: 3, stdout: '{"due":0,"running":0,"abandoned":0}\n' });
+  expect(await wake('--except', 'mail')).toMatchObject({ code: 3, stdout: '{"due":0,"running":0,"abandoned":0,"scheduled":0}\n' });
+  expect(await wake('--except', 'stock')).toMatchObject({ code: 0 });
+  const misspelt = { code: 2, stderr: "tidemark: 'mial' is not a subscription of this database (mail, stock).\n" };
+  expect(await wake('--subscriptions', 'mial')).toMatchObject(misspelt);
+  expect(await wake('--except', 'mail,mial')).toMatchObject(misspelt);
+});
 
 /** Published, and dead of this error. @returns the unit's id */
 async function dead(message: string, orderId: string = randomUUID()): Promise<string> {

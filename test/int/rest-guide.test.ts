@@ -8,6 +8,7 @@ import { applySubscriptions, defineJob, defineTopics, defineWorker } from '../..
 import type { Scope } from '../../src/tokens/scopes.ts';
 import { failWork } from '../../src/work/end.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openSceneSchedules } from '../support/documented-scene.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { askForTokens, makeToken } from '../support/http-tokens.ts';
 import { workRows } from '../support/work-rows.ts';
@@ -25,14 +26,18 @@ const report = defineJob({ name: 'report', input: z.object({ month: z.string() }
 
 let database: TestDatabase;
 let server: TestServer;
+let clock: Awaited<ReturnType<typeof openSceneSchedules>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   await applySubscriptions(database.db, [mail]);
-  server = await startTestServer(database, { ...askForTokens(database), topics, workers: [mail], jobs: [report] });
+  clock = await openSceneSchedules(database);
+  const { schedules } = clock;
+  server = await startTestServer(database, { ...askForTokens(database), topics, workers: [mail], jobs: [report], schedules });
 });
 afterAll(async () => {
   await server?.close();
+  await clock?.close();
   await database?.drop();
 });
 

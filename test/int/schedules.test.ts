@@ -167,7 +167,7 @@ describe('a job that is there already under the id of a firing', () => {
       `The id '${id}' cannot be used: ids of that form are those of schedules' jobs`,
     );
     const inSql = database.pool.query(`select tidemark.enqueue_job('send', $1)`, [encodeURIComponent(id)]);
-    await expect(inSql).rejects.toThrow("is that of a schedule's job");
+    await expect(inSql).rejects.toThrow("ids of that form are those of schedules' jobs");
     const similar = [`news/${T1}/again`, 'news/2024-11-20', `News/${T1}`];
     for (const other of similar) await tidemark.transaction(({ enqueue }) => enqueue(send, {}, { id: other }));
   });
