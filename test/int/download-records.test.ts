@@ -437,7 +437,27 @@ describe('a download', () => {
     expect((await job.status()).state).toBe('done');
     expect(begun).toBeGreaterThan(3);
     expect((await job.status()).attempts).toEqual([]);
+    const { rows } = await database.pool.query(`select text from tidemark.job_line where work_id like '%' || $1 order by id limit 2`, [
+      job.id.split(':')[1],
+    ]);
+    expect(rows.map(({ text }) => text)).toEqual([
+      "It does not answer. Table 'numbers' goes on behind its first 10 records soon.",
+      "At most so many an hour. Table 'numbers' goes on behind its first 20 records in 1 s.",
+    ]);
     expect(await shown(id, 'numbers')).toEqual(numbersUpTo(60));
+    // Of whatever table: here the second one gets nothing in the attempts in which the first one got something.
+    const both = await createWorkbook([scriptedTable, { ...scriptedTable, id: 'others' }]);
+    let [read, refused] = [0, 0];
+    pages = async function* (cursor) {
+      if (cursor === 0) read += 1;
+      if (read === 2 && refused === 0) {
+        refused += 1;
+        throw new RetryAfterError('At most so many an hour.', 1);
+      }
+      yield* numbers(cursor, 2);
+    };
+    expect((await (await download(both.id)).status()).attempts).toEqual([]);
+    expect([refused, await shown(both.id, 'others')]).toEqual([1, numbersUpTo(20)]);
     // One that lets nothing through is.
     pages = async function* () {
       yield* [];
