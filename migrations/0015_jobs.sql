@@ -24,9 +24,14 @@ declare
   v_first timestamptz;
   v_last timestamptz;
 begin
-  if p_key = '' and not exists (
-    select 1 from work w where w.state = 'ready' and w.turn is not null and w.group_name = p_group and w.priority = p_priority and w.fairness_key > '') then
-    return null;
+  -- Each in the order of its index, so that no plan walks over all that waits.
+  if p_key = '' then
+    perform w.fairness_key from work w
+    where w.state = 'ready' and w.turn is not null and w.group_name = p_group and w.priority = p_priority and w.fairness_key > ''
+    order by w.fairness_key limit 1;
+    if not found then
+      return null;
+    end if;
   end if;
   select w.not_before into v_first from work w
   where w.state = 'ready' and w.group_name = p_group and w.priority = p_priority order by w.not_before limit 1;
@@ -116,6 +121,21 @@ create function forget_job(p_work_id text) returns void language sql set search_
   delete from job_step where work_id = p_work_id;
 $$;
 
+-- Lines that the handler of a job has logged. Its unit stays while they are written: those of one that is being removed go with it. The newest 1,000 are kept.
+create function keep_job_lines(p_work_id text, p_attempt integer, p_levels text[], p_texts text[], p_fields text[])
+returns void language plpgsql set search_path from current as $$
+begin
+  perform 1 from work w where w.id = p_work_id for key share;
+  if not found then
+    return;
+  end if;
+  insert into job_line (work_id, attempt, level, text, fields)
+  select p_work_id, p_attempt, l.level, l.text, l.fields::json from unnest(p_levels, p_texts, p_fields) l (level, text, fields);
+  delete from job_line d where d.work_id = p_work_id and d.id < (
+    select l.id from job_line l where l.work_id = p_work_id order by l.id desc offset 999 limit 1);
+end
+$$;
+
 create function forget_job_of() returns trigger language plpgsql set search_path from current as $$
 begin
   perform forget_job(old.id);
@@ -123,6 +143,26 @@ begin
 end
 $$;
 create trigger job_gone after delete on work for each row when (old.workflow = 'job') execute function forget_job_of();
+
+-- Of those who enqueue at once for an actor who has a limit one counts at a time, until its transaction ends. One that goes on for longer holds up nobody for
+-- more than half a second, which is less than a deadlock takes: then what it has not committed is not counted.
+create function lock_actor_of_jobs(p_name text, p_actor text) returns void language plpgsql set search_path from current as $$
+declare
+  v_lock bigint := hashtextextended('tidemark actor ' || p_name || ' ' || p_actor, 0);
+  v_timeout text := current_setting('lock_timeout');
+begin
+  if pg_try_advisory_xact_lock(v_lock) then
+    return;
+  end if;
+  begin
+    perform set_config('lock_timeout', '500ms', true);
+    perform pg_advisory_xact_lock(v_lock);
+    perform set_config('lock_timeout', v_timeout, true);
+  exception when lock_not_available then
+    null;
+  end;
+end
+$$;
 
 -- Adds a job. With an id of the caller's or a key it may be one that is there already:
 --   created   a new one
@@ -178,7 +218,7 @@ begin
       update work w set input = p_input, priority = p_priority, not_before = coalesce(v_not_before, w.not_before), actor = p_actor,
         correlation_id = p_correlation_id, causation_id = p_causation_id,
         epoch = case when w.epoch = w.first_epoch then w.epoch else nextval('work_epoch') end,
-        attempt = 0, failures = 0, unended = 0, progress = null, error = null, begun_at = null
+        attempt = 0, failures = 0, unended = 0, progress = null, error = null, begun_at = null, fairness_key = coalesce(p_fairness_key, '')
       where w.id = 'job/' || p_name || '/' || v_known.job_id and w.state in ('waiting', 'ready')
       returning w.epoch <> w.first_epoch into v_had_begun;
       -- It may have been claimed meanwhile.
@@ -192,6 +232,9 @@ begin
       end if;
       v_not_before := case when p_mode = 'debounce' then v_now + p_window else p_not_before end;
     end if;
+  end if;
+  if p_max_waiting is not null and p_actor is not null then
+    perform lock_actor_of_jobs(p_name, p_actor);
   end if;
   if p_max_waiting is not null and p_actor is not null and p_max_waiting <= (
     select count(*) from (
@@ -233,12 +276,14 @@ begin
     return false;
   end if;
   if p_id ~ '%[89A-F]' then
-    perform convert_from(decode(string_agg(case when c[1] like '\%%' then substr(c[1], 2) else to_hex(ascii(c[1])) end, '' order by n), 'hex'), 'utf8')
-    from regexp_matches(p_id, '%..|.', 'g') with ordinality m (c, n);
+    begin
+      perform convert_from(decode(string_agg(case when c[1] like '\%%' then substr(c[1], 2) else to_hex(ascii(c[1])) end, '' order by n), 'hex'), 'utf8')
+      from regexp_matches(p_id, '%..|.', 'g') with ordinality m (c, n);
+    exception when character_not_in_repertoire then
+      return false;
+    end;
   end if;
   return true;
-exception when character_not_in_repertoire then
-  return false;
 end
 $$;
 
@@ -271,6 +316,8 @@ begin
     when p_priority not between -100 and 100 then format('priority %s cannot be used: give -100 to 100', p_priority)
     when not isfinite(p_not_before) then format('p_not_before %s cannot be used: give a time', p_not_before)
     when length(p_fairness_key) > 200 then format('A fairness key of %s characters cannot be used: give at most 200', length(p_fairness_key))
+    when greatest(length(p_actor), length(p_correlation_id), length(p_causation_id)) > 500 then
+      'p_actor, p_correlation_id or p_causation_id is too long: give at most 500 characters of each'
     when p_key is null and (p_mode is not null or p_window is not null or p_max_wait is not null) then
       'p_mode without p_key says nothing, nor do p_window and p_max_wait: give p_key'
     when p_key is null then null
@@ -416,18 +463,23 @@ create function hold_job(p_work_id text, p_token uuid) returns void language sql
   where id = p_work_id and state = 'started' and execution = 'inline/' || p_token
 $$;
 
--- Jobs of these names that nobody has, and have not been begun for p_age: of a process that died, or redriven.
+-- Jobs of these names that nobody has, and have not been begun for p_age: of a process that died, or redriven. Those of names that are paused, full or over their
+-- rate cannot begin, and hide no others.
 create function jobs_left(p_names text[], p_age interval, p_limit integer) returns setof text language sql set search_path from current as $$
+  with open as materialized (
+    select g.name, g.cap is null or g.cap > (select count(*) from work w where w.group_name = g.name and w.state in ('claimed', 'started')) as has_room
+    from work_group g
+    where g.name = any (p_names) and not g.paused and (g.rate_units is null or rate_left(g, clock_timestamp()) >= 1)
+  )
   select l.id from (
-    select w.id, w.priority, w.not_before from work w
-    where w.state = 'ready' and w.workflow = 'job' and w.group_name = any (p_names) and w.not_before <= clock_timestamp() - p_age
+    select w.id, w.priority, w.not_before from open o join work w on w.group_name = o.name
+    where o.has_room and w.state = 'ready' and w.workflow = 'job' and w.not_before <= clock_timestamp() - p_age
     union all
-    select w.id, w.priority, w.not_before from work w
-    where w.state in ('claimed', 'started') and w.workflow = 'job' and w.group_name = any (p_names)
+    select w.id, w.priority, w.not_before from open o join work w on w.group_name = o.name
+    where w.state in ('claimed', 'started') and w.workflow = 'job'
       and case when w.state = 'claimed' then w.lease_until < clock_timestamp()
         else w.execution like 'inline/%' and w.check_after < clock_timestamp() end
   ) l
-  where not exists (select 1 from work_group g join work w on w.group_name = g.name where w.id = l.id and g.paused)
   order by l.priority, l.not_before, l.id limit p_limit
 $$;
 

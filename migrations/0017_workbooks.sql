@@ -56,9 +56,13 @@ begin
 end
 $$;
 
--- The tables of these sheets show them, all at once. Of two downloads that ran side by side the one that began later is what is shown.
-create function show_sheets(p_sheets text[]) returns void language plpgsql set search_path from current as $$
+-- The tables of these sheets show them, all at once. Of two downloads that ran side by side the one that began later is what is shown: sheets that have come
+-- too late for that are returned.
+create function show_sheets(p_sheets text[]) returns setof text language plpgsql set search_path from current as $$
 begin
+  -- One download after the other: each sees what the one before it has made its tables show.
+  perform 1 from workbook_table t join workbook_sheet s on s.workbook_id = t.workbook_id and s.table_id = t.id
+  where s.sheet = any (p_sheets) order by t.workbook_id, t.id for update of t;
   update workbook_sheet o set ended_at = clock_timestamp()
   from workbook_table t join workbook_sheet s on s.sheet = any (p_sheets) and s.workbook_id = t.workbook_id and s.table_id = t.id
   where o.sheet = t.sheet and o.version < s.version and o.ended_at is null;
@@ -69,6 +73,7 @@ begin
   update workbook_sheet s set shown_at = clock_timestamp(),
     ended_at = case when exists (select 1 from workbook_table t where t.sheet = s.sheet) then null else clock_timestamp() end
   where s.sheet = any (p_sheets);
+  return query select s.sheet from workbook_sheet s where s.sheet = any (p_sheets) and s.ended_at is not null;
 end
 $$;
 

@@ -133,7 +133,7 @@ export function unitHandlers(registry: Registry, dependencies: HandlerDependenci
     );
   }
   for (const job of registry.jobs.values()) {
-    handlers.push(jobHandler(job, registry.topics, dependencies));
+    handlers.push(jobHandler(job, registry, dependencies));
   }
   return handlers;
 }

@@ -9,7 +9,6 @@ import { blobsOfLog } from './blob-store/blobs-of-log.ts';
 import { missingBlobStore } from './blob-store/missing-blob-store.ts';
 import type { AnyChange } from './changes/on-change.ts';
 import { checkOptionNames, type OptionNames } from './check-option-names.ts';
-import { InvalidInputError } from './errors.ts';
 import type { EntryWork } from './event-log/entry-work.ts';
 import type { LogEntry } from './event-log/event-log.ts';
 import { createKnownLogs } from './event-log/known-logs.ts';
@@ -19,6 +18,7 @@ import { createPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { createPostgresTypedLog, type TypedLogDatabase } from './event-log/postgres-typed-log.ts';
 import { mergeProvenance, type Provenance } from './event-log/provenance.ts';
 import { readLog } from './event-log/read-log.ts';
+import { checkKnownJob } from './jobs/check-job.ts';
 import type { AnyJob, OutputOf } from './jobs/define-job.ts';
 import type { Enqueuer } from './jobs/enqueue.ts';
 import { createInlineEnqueuer } from './jobs/inline-enqueuer.ts';
@@ -170,9 +170,7 @@ export function createTidemark<TopicsT extends Topics = RegisteredTopics>(option
 
   function enqueueBy(enqueuer: JoinedEnqueuer, provenanceOf: () => Provenance): Enqueuer['enqueue'] {
     return async (job, input, options = {}) => {
-      if (registry.jobs.get(job.name) !== job) {
-        throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
-      }
+      checkKnownJob(registry.jobs, job);
       const { jobId, answer } = await enqueuer.enqueue(job, input, { ...options, ...mergeProvenance(options, provenanceOf()) });
       return handleOf<OutputOf<typeof job>>(jobId, answer);
     };

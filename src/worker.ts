@@ -37,7 +37,7 @@ export async function runWorker({ app, starter, apply = false, subscriptions, ex
   const { registry, file, blobs: ofApp } = await loadApp(app, schema);
   checkSubscriptions([...(subscriptions ?? []), ...(except ?? [])], registry);
   const pools = createWorkerPools(databaseUrl, 'worker', (error) => log.warn(`postgres: ${error.message}`));
-  const { pool, blobPool } = pools;
+  const { pool, blobPool, statementPool } = pools;
   let operations: Operations | undefined;
   try {
     const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
@@ -62,7 +62,17 @@ export async function runWorker({ app, starter, apply = false, subscriptions, ex
       log: (level: 'info' | 'warn', message: string) => log[level](message),
     };
     const options = {
-      ...{ registry, pool, schema, blobs, temporal, observe, starter: starter && ofStarter, onDead: onDeadOf(config, targets) },
+      ...{
+        registry,
+        pool,
+        statements: statementPool,
+        schema,
+        blobs,
+        temporal,
+        observe,
+        starter: starter && ofStarter,
+        onDead: onDeadOf(config, targets),
+      },
       ...{ apply, jobDefaults: config.jobs.defaults },
       ...{ warn: (message: string) => log.warn(message), log: linesOf(log) },
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),

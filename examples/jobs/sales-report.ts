@@ -62,4 +62,8 @@ export async function readReport(blobs: BlobStore, { blob }: SalesReport): Promi
 
 /** A cell that begins as a formula would is text: a spreadsheet must not run what a customer is called. */
 const quote = (text: string): string => `"${text.replaceAll('"', '""').replace(/^[=+\-@\t\r]/, "'$&")}"`;
-const euros = (cents: string): string => `${cents.padStart(3, '0').slice(0, -2)}.${cents.padStart(3, '0').slice(-2)}`;
+/** Exact, whatever the amount: no number of JavaScript is in between. */
+export function euros(cents: string): string {
+  const digits = cents.replace('-', '').padStart(3, '0');
+  return `${cents.startsWith('-') ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}

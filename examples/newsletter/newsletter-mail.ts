@@ -6,11 +6,13 @@
  *
  * 1. "sending" is committed first, by itself. Whoever finds it there was not the one who wrote it: that attempt died, or is cut off, and may have sent the mail.
  *    The recipient is "unknown" from then on, and nobody sends again.
- * 2. What the server refuses is not sent for sure: for the moment (4xx, or no connection) it waits and is tried again, for good (5xx) it is dead with the reason.
- * 3. A connection that breaks in the middle is "unknown" too.
+ * 2. What was not sent for sure waits and is tried again: nothing of the mail was read before something went wrong (no connection, no greeting, no login), or the
+ *    server refuses it for the moment (4xx). An address that it refuses for good (5xx) is dead with the reason; redriven it is written to again.
+ * 3. A connection that breaks after that is "unknown" too.
  *
  * Who has unsubscribed since the audience was frozen is not written to.
  */
+import { Readable } from 'node:stream';
 import { createTransport, type Transporter } from 'nodemailer';
 import { defineWorker, NonRetryableError, type Queryable } from 'tidemark';
 import { topics } from './topics.ts';
@@ -55,17 +57,20 @@ export function newsletterMail({ pool, mail, from, url, secret, rateLimit }: New
       const key = [issueId, subscriberId];
       const issue = await beginSending(pool, key);
       if (issue === undefined) return;
+      // Read once the server has taken the address: what fails before has sent nothing.
+      const text = Readable.from([issue.text], { objectMode: false });
       try {
         await mail.sendMail({
           messageId: `<newsletter-${issueId}-${subscriberId}@${domain}>`,
           from,
-          to: issue.email,
+          // As a text it would be a list: several people, where there is a comma in it.
+          to: { name: '', address: issue.email },
           subject: issue.subject,
-          text: issue.text,
+          text,
           headers: unsubscribeHeaders(url, secret, subscriberId),
         });
       } catch (error) {
-        return await afterFailure(pool, key, issue.email, error as MailError);
+        return await afterFailure(pool, key, { email: issue.email, wasSending: text.readableDidRead, error: error as MailError });
       }
       await db.query(`update issue_recipient set state = 'sent', changed_at = now() where issue_id = $1 and subscriber_id = $2`, key);
     },
@@ -84,7 +89,7 @@ async function beginSending(pool: Queryable, key: string[]): Promise<Issue | und
     `update issue_recipient r set changed_at = now(), state = case
        when r.state = 'sending' then 'unknown' when s.unsubscribed_at is not null then 'unsubscribed' else 'sending' end
      from issue i, subscriber s
-     where r.issue_id = $1 and r.subscriber_id = $2 and r.state in ('waiting', 'sending') and i.id = r.issue_id and s.id = r.subscriber_id
+     where r.issue_id = $1 and r.subscriber_id = $2 and r.state in ('waiting', 'sending', 'refused') and i.id = r.issue_id and s.id = r.subscriber_id
      returning r.state, r.email, i.subject, i.text`,
     key,
   );
@@ -95,18 +100,26 @@ interface MailError extends Error {
   /** What the server answered. */
   responseCode?: number;
   code?: string;
-  syscall?: string;
+  /** What was answered, or done: 'CONN', 'AUTH PLAIN', 'MAIL FROM', 'RCPT TO', 'DATA'; 'API' before any of them. */
+  command?: string;
 }
 
-async function afterFailure(pool: Queryable, key: string[], email: string, error: MailError): Promise<void> {
-  const { responseCode = 0, code, syscall, message } = error;
-  const neverConnected = syscall === 'connect' || code === 'EDNS';
-  const state = responseCode >= 500 ? 'refused' : responseCode >= 400 || neverConnected ? 'waiting' : 'unknown';
+async function afterFailure(
+  pool: Queryable,
+  key: string[],
+  { email, wasSending, error }: { email: string; wasSending: boolean; error: MailError },
+): Promise<void> {
+  const { responseCode = 0, code, command = '', message } = error;
+  const isNoAddress = code === 'EENVELOPE' && command === 'API';
+  const isRefused = isNoAddress || (responseCode >= 500 && (command === 'RCPT TO' || command === 'DATA'));
+  // A sender that is refused is nothing of the recipient's.
+  const isTemporary = !wasSending || command === 'MAIL FROM' || (responseCode >= 400 && responseCode < 500);
+  const state = isRefused ? 'refused' : isTemporary ? 'waiting' : 'unknown';
   await pool.query(
     `update issue_recipient set state = $3, reason = $4, changed_at = now() where issue_id = $1 and subscriber_id = $2 and state = 'sending'`,
     [...key, state, message],
   );
-  if (state === 'refused') throw new NonRetryableError(`The mail server refuses ${email} (${responseCode}).`);
+  if (state === 'refused') throw new NonRetryableError(`The mail server refuses ${email} (${isNoAddress ? 'no address' : responseCode}).`);
   if (state === 'waiting') throw error;
 }
 

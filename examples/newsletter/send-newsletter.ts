@@ -61,7 +61,7 @@ export function createNewsletter({ page = DEFAULT_PAGE }: { page?: number } = {}
     },
   });
 
-  // Ten o'clock there, in summer and in winter. Where yesterday's still goes out, today's is skipped.
+  // Ten o'clock there, in summer and in winter. Another day's issue may still go out then: its parts and mails are units of their own, and an issue goes once.
   const newsletter = defineSchedule({ name: 'newsletter', cron: '0 10 * * *', timezone: 'Europe/Berlin', job: sendNewsletter });
 
   return { jobs: [sendNewsletter, newsletterPart], schedules: [newsletter], sendNewsletter };

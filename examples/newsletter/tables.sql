@@ -1,7 +1,8 @@
 -- The application's own tables. Tidemark keeps its own in a schema of its own.
 create table subscriber (
   id bigint generated always as identity primary key,
-  email text not null unique,
+  -- One address, not a list of them.
+  email text not null unique check (email ~ '^[^@\s,;<>]+@[^@\s,;<>]+$'),
   unsubscribed_at timestamptz
 );
 create table issue (

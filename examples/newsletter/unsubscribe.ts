@@ -17,19 +17,29 @@ export function unsubscribeHeaders(url: string, secret: string, subscriberId: st
   };
 }
 
-/** Answers below the `url` of the headers, in whatever server the application has. */
+/** Answers below the `url` of the headers, in whatever server the application has. It never rejects: what goes wrong is answered with 500. */
 export async function answerUnsubscribe(db: Queryable, secret: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const [signature = '', subscriberId = ''] = new URL(request.url ?? '', 'http://localhost').pathname.split('/').reverse();
+  // Not by URL: whoever asks for `//` or the like has no right to an error here.
+  const [path = ''] = (request.url ?? '').split('?');
+  const [signature = '', subscriberId = ''] = path.split('/').reverse();
   const [given, expected] = [Buffer.from(signature), Buffer.from(signatureOf(secret, subscriberId))];
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     response.writeHead(404).end();
   } else if (request.method === 'POST') {
     request.resume();
-    await db.query('update subscriber set unsubscribed_at = now() where id = $1 and unsubscribed_at is null', [subscriberId]);
-    response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('You have been unsubscribed.\n');
+    try {
+      await db.query('update subscriber set unsubscribed_at = now() where id = $1 and unsubscribed_at is null', [subscriberId]);
+    } catch {
+      // The mail program tries again, or says so.
+      response.writeHead(500, TEXT).end('That did not work. Please try again later.\n');
+      return;
+    }
+    response.writeHead(200, TEXT).end('You have been unsubscribed.\n');
   } else {
     response
       .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
       .end('<!doctype html><title>Newsletter</title><form method="post"><button>Unsubscribe</button></form>');
   }
 }
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' };

@@ -10,13 +10,22 @@ const UNIT_BUDGET_MS = 1_000;
 /** Short enough for another group to get its turn, long enough for the way from one burst to the next not to count. */
 const GOES_ON_FOR_MS = 5_000;
 
-export function burstActivities({ pool, schema, handlerOf, observe, watch, onBurstEnd }: ActivityDependencies): BurstActivities {
+export function burstActivities({
+  pool,
+  statements,
+  schema,
+  handlerOf,
+  observe,
+  watch,
+  onBurstEnd,
+}: ActivityDependencies): BurstActivities {
   return {
     runBurst: (burstId) =>
       withHeartbeat(async (heartbeatWith) => {
         try {
           return await runBurst(burstId, {
             pool,
+            statements,
             schema,
             handlerOf,
             signal: cancellationSignal(),

@@ -67,7 +67,7 @@ export function carryOutActivities(dependencies: ActivityDependencies, movesAfte
 }
 
 async function begin(
-  { pool, schema, handlerOf, observe, watch }: ActivityDependencies,
+  { pool, statements, schema, handlerOf, observe, watch }: ActivityDependencies,
   workId: string,
   epoch: number,
   long: boolean,
@@ -98,7 +98,7 @@ async function begin(
       }
     : { deadlineMs: handler.deadlineMs, yieldAt: Date.now() + SHORT_BUDGET_MS };
   const attempt = startMovingAttempt(cancellationSignal(), (signal) =>
-    runUnit(unit, handler, { pool, schema, signal, observe, watch, ...options }),
+    runUnit(unit, handler, { pool, statements, schema, signal, observe, watch, ...options }),
   );
   return { attempt };
 }

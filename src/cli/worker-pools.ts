@@ -14,6 +14,8 @@ export interface WorkerPools {
    * wait here for their turn, so a connection may take its time. None is opened where the blobs are elsewhere.
    */
   blobPool: Pool;
+  /** For progress, signs of life and lines of jobs: as many handlers as there are connections in `pool` may hold theirs while they say it. */
+  statementPool: Pool;
   end(): Promise<void>;
 }
 
@@ -28,11 +30,13 @@ export function createWorkerPools(connectionString: string, door: 'worker' | 'se
     connectionTimeoutMs: 30_000,
     onError,
   });
+  const statementPool = createPool({ connectionString, max: 4, applicationName: `tidemark ${door}`, onError });
   return {
     pool,
     blobPool,
+    statementPool,
     async end() {
-      await Promise.all([pool.end(), blobPool.end()]);
+      await Promise.all([pool.end(), blobPool.end(), statementPool.end()]);
     },
   };
 }

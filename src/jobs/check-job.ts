@@ -20,8 +20,18 @@ const OF_RETRY = {
 } as const satisfies OptionNames<JobRetry>;
 const OF_RATE_LIMIT = { jobs: true, perMs: true } as const satisfies OptionNames<NonNullable<AnyJob['rateLimit']>>;
 
+/** In REST, decisions about many jobs: POST /jobs/cancel. */
+const DECISIONS = ['cancel', 'redrive', 'run-now'];
+
 const JOB_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const DAY_MS = 86_400_000;
+
+/** What no worker of the application would run is refused where it is enqueued. @throws InvalidInputError */
+export function checkKnownJob(jobs: ReadonlyMap<string, AnyJob>, job: AnyJob): void {
+  if (jobs.get(job.name) !== job) {
+    throw new InvalidInputError(`Job '${job.name}' is not one of this instance. Add it to createTidemark({ jobs }).`);
+  }
+}
 
 /** @throws InvalidInputError */
 export function checkJob(job: AnyJob): void {
@@ -29,6 +39,11 @@ export function checkJob(job: AnyJob): void {
   if (typeof name !== 'string' || !JOB_NAME.test(name)) {
     throw new InvalidInputError(
       `'${String(name).slice(0, 120)}' is not the name of a job: use 1 to 100 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.`,
+    );
+  }
+  if (DECISIONS.includes(name)) {
+    throw new InvalidInputError(
+      `'${name}' cannot be the name of a job: it is what is decided about jobs, over REST. Give it another name.`,
     );
   }
   // Of download-records: where it downloads from.

@@ -10,7 +10,7 @@ import type { Provenance } from '../event-log/provenance.ts';
 import type { Database } from '../postgres/queryable.ts';
 import { FIRING_ID } from '../schedules/firing-id.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
-import { classifyError } from '../work/classify-error.ts';
+import { classifyError, isContention } from '../work/classify-error.ts';
 import type { AnyJob, JobDefinition } from './define-job.ts';
 import { countEnqueued } from './enqueued-counts.ts';
 import type { JobHandle } from './job-handle.ts';
@@ -49,7 +49,7 @@ export interface Enqueuer {
   /**
    * Enqueues a job: it commits with the transaction, and is done after that.
    * @throws InvalidInputError naming where the input is wrong, QueueFullError where its actor has too many waiting, EnqueueUnavailableError where the
-   * database does not answer: nothing was written
+   * database does not answer: nothing was written; the driver's error where Postgres gives the transaction up for another one (40001, 40P01): run it again
    */
   enqueue<InputT, OutputT, SentT>(
     job: JobDefinition<InputT, OutputT, SentT>,
@@ -108,7 +108,7 @@ export async function enqueueJob(
       ],
     )
     .catch((error: unknown) => {
-      throw classifyError(error) === 'infrastructure' ? new EnqueueUnavailableError(name, { cause: error }) : error;
+      throw classifyError(error) === 'infrastructure' && !isContention(error) ? new EnqueueUnavailableError(name, { cause: error }) : error;
     });
   const { answer, id: enqueued } = rows[0];
   if (answer === 'full') {

@@ -1,11 +1,14 @@
 /**
  * Jobs run by the process that enqueues them, without Temporal and without a starter. Each is the same unit, written in the same transaction; after the commit
- * this process claims it, runs it, and whoever enqueued waits until it has ended, one after another. What a job enqueues runs after it.
+ * this process claims it, runs it, and whoever enqueued waits until it has ended, one after another. What a job enqueues with its end runs after it; what it
+ * enqueues in a transaction of that one's own runs beside it, as a worker would run it, and whoever enqueued the first one waits for that too. The job does
+ * not: it may hold what the other one needs.
  *
- * Where this process dies on the way the unit is there. It is found by the next look of any such process of the same application, a minute later, or run
- * by a worker. What is put off into the future is refused: nobody would be there when its time comes.
+ * Where this process dies on the way the unit is there. It is found by the looks of a process of the same application that has enqueued something or was woken,
+ * a minute later, or run by a worker. What is put off into the future is refused: nobody would be there when its time comes.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 import { InvalidInputError } from '../errors.ts';
 import { createJobHintSender } from '../postgres/job-hints.ts';
 import type { Database } from '../postgres/queryable.ts';
@@ -19,9 +22,10 @@ import { type EnqueueOptions, enqueueJob } from './enqueue.ts';
 import type { JobEnqueuer } from './job-enqueuer.ts';
 import { jobHandler } from './job-handler.ts';
 import { parseJobId, workIdOf } from './job-id.ts';
-import type { PoolOfJobs } from './pool-of-jobs.ts';
+import { JOBS_AT_ONCE, type PoolOfJobs } from './pool-of-jobs.ts';
 import { registerJobs } from './register-jobs.ts';
 import { type InlineJob, runInline } from './run-inline.ts';
+import { createTurns } from './turns.ts';
 
 export interface InlineEnqueuerOptions extends Pick<HandlerDependencies, 'schema' | 'blobs'> {
   db: Database;
@@ -33,6 +37,14 @@ export interface InlineEnqueuerOptions extends Pick<HandlerDependencies, 'schema
 /** A job to carry out. */
 type Asked = Pick<InlineJob, 'workId' | 'wait'>;
 
+/** A call that is being carried out. */
+interface Call {
+  /** What comes after the job that runs. */
+  queue: Asked[];
+  /** What its jobs have enqueued by themselves, and runs already. */
+  beside: Promise<unknown>[];
+}
+
 const LOOK_EVERY_MS = 10_000;
 /** What has been ready for so long, nobody is about to run. */
 const LEFT_AFTER_MS = 60_000;
@@ -42,10 +54,13 @@ const PRUNED_AT_ONCE = 500;
 export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: InlineEnqueuerOptions): JobEnqueuer {
   const { defaults: jobDefaults } = loadJobSettings();
   const stop = new AbortController();
+  // Every job that runs or waits listens.
+  setMaxListeners(0, stop.signal);
   const watch = watchFences(db);
   const changes = createJobHintSender(db, schema);
-  /** Of the call that is being carried out, from within its handlers: what comes after the job that runs. */
-  const running = new AsyncLocalStorage<Asked[]>();
+  const turns = createTurns(JOBS_AT_ONCE);
+  /** From within its handlers. */
+  const running = new AsyncLocalStorage<Call>();
   const handlers = new Map<string, UnitHandler>();
   const inHand = new Set<Promise<unknown>>();
   let registering: Promise<void> | undefined;
@@ -64,14 +79,14 @@ export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: Inli
     if (known || !job) {
       return known;
     }
-    const handler = jobHandler(job, registry.topics, {
+    const handler = jobHandler(job, registry, {
       ...{ schema, blobs, jobDefaults },
-      pool: pool.open(),
+      ...pool.open(),
       onJobChange: changes.changed,
       // It is committed with the job that enqueues it, or never: then there is nothing to claim.
       async enqueueJob(tx, next, input, options) {
         const enqueued = await enqueueNow(tx, next, input, options);
-        running.getStore()?.push(askedOf(enqueued));
+        running.getStore()?.queue.push(askedOf(enqueued));
         return enqueued;
       },
     });
@@ -81,26 +96,35 @@ export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: Inli
 
   /** One after another, and what they enqueue meanwhile. @returns how many have ended */
   async function carryOut(asked: readonly Asked[]): Promise<number> {
-    const outer = running.getStore();
-    const queue = [...asked];
+    const call: Call = { queue: [...asked], beside: [] };
     let ended = 0;
     registering ??= registerJobs(db, registry.jobs.values(), jobDefaults).catch(() => {
       registering = undefined;
     });
     await registering;
-    for (let next = queue.shift(); next; next = queue.shift()) {
+    for (let next = call.queue.shift(); next; next = call.queue.shift()) {
       const { workId, wait } = next;
       const handler = handlerOf(workId);
       if (!handler) continue;
-      const options = { pool: pool.open(), schema, signal: stop.signal, watch };
-      // From within a job, one that waits for a place might wait for that very job.
-      const patience = wait === 'ended' && outer ? 'time' : wait;
-      const outcome = await running.run(queue, () => runInline({ workId, handler, wait: patience }, options));
+      const options = { pools: pool.open(), turns, schema, signal: stop.signal, watch };
+      const outcome = await running.run(call, () => runInline({ workId, handler, wait }, options));
       ended += outcome === 'ended' ? 1 : 0;
       changes.changed(workId);
-      if (outcome === 'later' && wait === 'ended') outer?.push(next);
     }
+    await Promise.all(call.beside);
     return ended;
+  }
+
+  /** From within a job it is not waited for. */
+  async function carriedOut(work: Promise<unknown>): Promise<void> {
+    const tracked = track(work);
+    const call = running.getStore();
+    if (!call) {
+      await tracked;
+      return;
+    }
+    tracked.catch(() => {});
+    call.beside.push(tracked);
   }
 
   function track<T>(work: Promise<T>): Promise<T> {
@@ -146,14 +170,14 @@ export function createInlineEnqueuer({ db, registry, pool, schema, blobs }: Inli
         },
         async committed() {
           if (asked.length === 0) return;
-          await track(carryOut(asked.splice(0)));
+          await carriedOut(carryOut(asked.splice(0)));
           if (running.getStore() === undefined) lookInBackground();
         },
       };
     },
     async wake() {
-      await track(look(0)).catch(() => {});
-      lookInBackground();
+      await carriedOut(look(0).catch(() => {}));
+      if (running.getStore() === undefined) lookInBackground();
     },
     async close() {
       stop.abort(new Error('The process is stopping.'));

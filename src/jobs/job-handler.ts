@@ -7,15 +7,17 @@
  */
 import { describeIssues } from '../describe-issues.ts';
 import { InvalidInputError } from '../errors.ts';
+import { mergeProvenance } from '../event-log/provenance.ts';
 import { publishingDatabase } from '../messages/publishing-database.ts';
-import type { Topics } from '../messages/topic.ts';
 import { inSchema } from '../postgres/queryable.ts';
+import type { Registry } from '../registry.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
 import { createHeartbeat } from '../work/create-heartbeat.ts';
 import type { HandlerDependencies } from '../work/handler-dependencies.ts';
 import { createHandlerErrors } from '../work/handler-errors.ts';
 import { NonRetryableError, type RetryPolicy } from '../work/retry-policy.ts';
 import type { Unit, UnitContext, UnitHandler } from '../work/unit.ts';
+import { checkKnownJob } from './check-job.ts';
 import { type AnyJob, DEFAULT_JOB_ATTEMPTS, DEFAULT_JOB_DEADLINE_MS, type JobRetry } from './define-job.ts';
 import { enqueueJob } from './enqueue.ts';
 import type { JobContext } from './job-context.ts';
@@ -29,8 +31,13 @@ import { createJobSteps } from './job-steps.ts';
 const SHORT_ATTEMPT_MS = 5_000;
 const SHOWN_AFTER_MS = 100;
 
-export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDependencies): UnitHandler {
-  const { pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob, onJobChange } = dependencies;
+/** @param application what may be published and enqueued */
+export function jobHandler(
+  job: AnyJob,
+  { topics, jobs }: Pick<Registry, 'topics' | 'jobs'>,
+  dependencies: HandlerDependencies,
+): UnitHandler {
+  const { pool, statements = pool, schema, log, jobDefaults = {}, enqueueJob: enqueue = enqueueJob, onJobChange } = dependencies;
   const { name, deadlineMs = DEFAULT_JOB_DEADLINE_MS } = job;
   const retry = { ...(jobDefaults.backoffMs === undefined ? {} : { initialMs: jobDefaults.backoffMs }), ...job.retry };
   const errors = createHandlerErrors({ owner: `job '${name}'`, retry: retryPolicyOf(retry) }, log);
@@ -39,7 +46,7 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
   function contextOf(unit: Unit, context: UnitContext) {
     const jobId = jobIdOf(jobKeyOf(unit.id));
     const { attempt, actor, correlationId, causationId } = unit;
-    const output = createJobOutput(inSchema(pool, schema), unit, log, { jobId, attempt });
+    const output = createJobOutput(inSchema(statements, schema), unit, log, { jobId, attempt });
     const progress = createProgressRecorder((unit.progress ?? {}) as JobProgress, async (value) => {
       // A heartbeat before anything was said says nothing.
       await errors.watch(context.recordProgress(Object.keys(value).length === 0 ? null : value));
@@ -54,8 +61,10 @@ export function jobHandler(job: AnyJob, topics: Topics, dependencies: HandlerDep
       schema,
       publish,
       async enqueue(next, input, options = {}) {
-        const { jobId: enqueued, answer } = await enqueue(inSchema(db, schema), next, input, { ...provenance, ...options });
-        return createJobHandle(inSchema(pool, schema), enqueued, answer);
+        checkKnownJob(jobs, next);
+        const asked = { ...options, ...mergeProvenance(options, provenance) };
+        const { jobId: enqueued, answer } = await enqueue(inSchema(db, schema), next, input, asked);
+        return createJobHandle(inSchema(statements, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
       heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),

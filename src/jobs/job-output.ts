@@ -36,13 +36,13 @@ export function createJobOutput(db: Database, unit: Unit, log: HandlerDependenci
       return;
     }
     await db
-      .query(
-        `insert into ${db.schema}.job_line (work_id, attempt, level, text, fields)
-         select $1::text, $2::integer, l.level, l.text, l.fields::json
-         from unnest($3::text[], $4::text[], $5::text[]) l (level, text, fields)
-         where exists (select 1 from ${db.schema}.work w where w.id = $1::text)`,
-        [unit.id, unit.attempt, written.map((line) => line.level), written.map((line) => line.text), written.map((line) => line.fields)],
-      )
+      .query(`select ${db.schema}.keep_job_lines($1::text, $2::integer, $3::text[], $4::text[], $5::text[])`, [
+        unit.id,
+        unit.attempt,
+        written.map((line) => line.level),
+        written.map((line) => line.text),
+        written.map((line) => line.fields),
+      ])
       .catch((error: Error) => log?.('warn', `output of ${unit.id} is not kept: ${error.message}`, always));
   }
 

@@ -29,8 +29,11 @@ export interface JobPage {
   next?: string;
 }
 
-/** @throws InvalidInputError */
-export async function listJobs(db: Database, { ids, state, name, actor, limit = 100, before }: ListJobsOptions = {}): Promise<JobPage> {
+/** @param options `states`: in any of these, for whoever must not miss what moves between them. @throws InvalidInputError */
+export async function listJobs(
+  db: Database,
+  { ids, state, states, name, actor, limit = 100, before }: ListJobsOptions & { states?: readonly ShownState[] } = {},
+): Promise<JobPage> {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
     throw new InvalidInputError(`A page of ${limit} jobs cannot be listed: use a limit from 1 to 1000.`);
   }
@@ -38,6 +41,7 @@ export async function listJobs(db: Database, { ids, state, name, actor, limit = 
     workflow: 'job',
     ...(ids === undefined ? {} : { ids: ids.map((id) => workIdOf(parseJobId(id))) }),
     ...(state === undefined ? {} : { state }),
+    ...(states === undefined ? {} : { states }),
     ...(actor === undefined ? {} : { actor }),
   });
   const bind = (value: unknown) => `$${values.push(value)}`;

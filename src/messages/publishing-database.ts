@@ -1,4 +1,5 @@
 /** The database of an attempt, for its handler: its errors are watched, and what is published in it commits with it. */
+import { mergeProvenance } from '../event-log/provenance.ts';
 import { inSchema, type Queryable } from '../postgres/queryable.ts';
 import type { HandlerErrors } from '../work/handler-errors.ts';
 import { type Publisher, type PublishInContext, publishMessage } from './publish.ts';
@@ -21,7 +22,11 @@ export function publishingDatabase({ db: own, schema, topics, errors, provenance
 } {
   const db: Queryable = { query: (text, values) => errors.watch(own.query(text, values)) };
   const publish: Publisher['publish'] = (topic, payload, options = {}) =>
-    publishMessage(inSchema(db, schema), topics, topic, payload, { ...provenance, ...options });
+    publishMessage(inSchema(db, schema), topics, topic, payload, {
+      ...provenance,
+      ...options,
+      ...mergeProvenance(options, provenance ?? {}),
+    });
   rememberPublisher(db, publish);
   return { db, publish };
 }

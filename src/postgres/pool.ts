@@ -14,6 +14,8 @@ export interface PoolOptions {
   applicationName?: string;
   /** How long to wait for a connection before failing. */
   connectionTimeoutMs?: number;
+  /** Idle connections do not keep the process running. Default false. */
+  allowExitOnIdle?: boolean;
   onError?: (error: Error) => void;
 }
 
@@ -25,6 +27,7 @@ export function createPool({
   max = 10,
   applicationName = 'tidemark',
   connectionTimeoutMs = 5_000,
+  allowExitOnIdle,
   onError,
 }: PoolOptions): Pool {
   const pool = new pg.Pool({
@@ -34,8 +37,30 @@ export function createPool({
     connectionTimeoutMillis: connectionTimeoutMs,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
     keepAlive: true,
+    ...(allowExitOnIdle === undefined ? {} : { allowExitOnIdle }),
   });
-  // Without a listener an idle connection's end would be an uncaught exception.
+  return listened(pool, onError);
+}
+
+/** Another pool to the same database, by the same way: for what must not wait for whoever holds the connections of the first. */
+export function createPoolLike(other: Pool, options: Omit<PoolOptions, 'connectionString'>): Pool {
+  const { max = 10, applicationName = 'tidemark', connectionTimeoutMs = 5_000, allowExitOnIdle = false, onError } = options;
+  // A pool hides its password from whoever copies its options.
+  const { password } = other.options;
+  const pool = new pg.Pool({
+    ...other.options,
+    ...(password === undefined ? {} : { password }),
+    min: 0,
+    max,
+    application_name: applicationName,
+    connectionTimeoutMillis: connectionTimeoutMs,
+    allowExitOnIdle,
+  });
+  return listened(pool, onError);
+}
+
+/** Without a listener an idle connection's end would be an uncaught exception. */
+function listened(pool: Pool, onError: PoolOptions['onError']): Pool {
   pool.on('error', (error) => onError?.(error));
   return pool;
 }

@@ -55,7 +55,7 @@ export const JOB_VARIABLES = {
   ),
   JOB_BACKOFF_MS: setting(
     whole(0, 2_147_483_647),
-    'ms before the second attempt of a job, doubled for each one after it, where it does not say so itself',
+    'ms before the second attempt of a job, where it does not say so itself; doubled for each one after it, up to 600,000 (ten minutes) or this, whichever is more',
     '500',
   ),
   JOB_KEEP_COMPLETED: setting(whole(0, 1_000_000), 'completed and cancelled jobs that are kept, of each name: 0 to 1,000,000', '10'),

@@ -35,6 +35,8 @@ export interface StartWorkerOptions {
   registry: Registry;
   /** At least as many connections as the worker has activity slots: see worker-options. */
   pool: Pool;
+  /** For single statements beside the transactions of attempts. Default: `pool`. */
+  statements?: Pool;
   schema: string;
   blobs: BlobStore;
   temporal: TemporalOptions;
@@ -69,13 +71,15 @@ export interface RunningWorker {
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { registry, pool, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } = options;
+  const { registry, pool, statements, schema, blobs, temporal, starter, cacheBytes, workflowBundle, warn, log, observe, onDead, apply } =
+    options;
   const db = inSchema(pool, schema);
   const part = options.subscriptions && partOf(options.subscriptions);
   const { except, jobDefaults = {} } = options;
   const jobs = createJobHintSender(db, schema);
   const handlers = unitHandlers(registry, {
     pool,
+    statements,
     schema,
     blobs,
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
@@ -109,6 +113,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   let loop: StarterLoop | undefined;
   const dependencies = {
     pool,
+    statements,
     schema,
     handlerOf: findHandlers(handlers),
     observe: observeEnd,

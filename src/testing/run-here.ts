@@ -73,7 +73,12 @@ async function carryOut({ id, epoch }: ClaimedUnit, { pool, schema, handlerOf, s
   const handler = handlerOf(id);
   if (!handler) {
     const [workflow, group] = id.split('/', 2);
-    const missing = workflow === 'delivery' ? `worker of subscription '${group}'. Add it to workers` : `'${workflow}'. Add it to entryWork`;
+    const missing =
+      workflow === 'delivery'
+        ? `worker of subscription '${group}'. Add it to workers`
+        : workflow === 'job'
+          ? `job '${group}'. Add it to jobs`
+          : `'${workflow}'. Add it to entryWork`;
     throw new TidemarkError('unknown_workflow', `${id} cannot run here: this application defines no ${missing} of createTidemark.`);
   }
   for (let infrastructureErrors = 0; ; ) {

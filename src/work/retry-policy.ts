@@ -4,7 +4,7 @@ import { InvalidInputError } from '../errors.ts';
 export interface RetryPolicy {
   /** Before the second attempt. Default 500. */
   readonly initialMs?: number;
-  /** At most. Default 600,000. */
+  /** At most. Default 600,000, or `initialMs` where that is more. */
   readonly maxMs?: number;
   /** From one to the next. Default 2. */
   readonly factor?: number;
@@ -64,7 +64,7 @@ export function retryInMs(
   if (typeof said === 'number') {
     return clamp(said);
   }
-  const { initialMs = 500, maxMs = 600_000, factor = 2, jitter = 0.2 } = policy;
+  const { initialMs = 500, maxMs = Math.max(600_000, initialMs), factor = 2, jitter = 0.2 } = policy;
   return clamp(Math.min(initialMs * factor ** (attempt - 1), maxMs) * (1 - jitter * random()));
 }
 

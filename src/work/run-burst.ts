@@ -22,6 +22,8 @@ import type { WatchFence } from './watch-fences.ts';
 
 export interface BurstOptions {
   pool: Pool;
+  /** As AttemptOptions has it. */
+  statements?: Pool | undefined;
   schema: string;
   /** @returns undefined where this worker does not know the workflow */
   handlerOf: HandlerOf;
@@ -141,6 +143,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     }
     const outcome = await runUnit(unit, handler, {
       pool,
+      statements: options.statements,
       schema,
       signal,
       deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.min(handler.deadlineMs, unitBudgetMs * 5),

@@ -23,6 +23,8 @@ export type AttemptOutcome =
 
 export interface AttemptOptions {
   pool: Pool;
+  /** For progress, which does not wait for whoever holds the connections of `pool`. Default: `pool`. */
+  statements?: Pool | undefined;
   schema: string;
   /** Aborted when the worker shuts down or the execution is cancelled: the attempt says nothing about the unit. */
   signal: AbortSignal;
@@ -54,7 +56,7 @@ export async function runUnit(unit: Unit, handler: UnitHandler, options: Attempt
 }
 
 async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
-  const { pool, schema, yieldAt, onProgress } = options;
+  const { pool, statements = pool, schema, yieldAt, onProgress } = options;
   const attempt = startAttempt(options.signal, options.deadlineMs);
   const database = inSchema(pool, schema);
   const transaction = unitTransaction(pool, schema);
@@ -66,7 +68,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
       db: transaction.db,
       async recordProgress(progress) {
         onProgress?.(progress);
-        await recordProgress(database, unit, progress);
+        await recordProgress(inSchema(statements, schema), unit, progress);
         attempt.extend();
       },
       extend: attempt.extend,

@@ -18,6 +18,8 @@ export interface WorkSelection {
   /** These units, whatever else is asked for. */
   ids?: readonly string[];
   state?: ShownState;
+  /** In any of these. */
+  states?: readonly ShownState[];
   group?: string;
   workflow?: string;
   /** Asked for by them. */
@@ -47,13 +49,14 @@ export const SHOWN_STATE_SQL = `case when w.state in ('waiting', 'ready') then '
 
 /** Conditions on the work row `w`, with `values` bound from $1 on; true where nothing is asked for. */
 export function selectionSql(selection: WorkSelection): { condition: string; values: unknown[] } {
-  const { ids, state, group, workflow, actor, log, logPrefixes, fingerprint, error, olderThanMs } = selection;
+  const { ids, state, states, group, workflow, actor, log, logPrefixes, fingerprint, error, olderThanMs } = selection;
   const conditions: string[] = [];
   const values: unknown[] = [];
   const bind = (value: unknown) => `$${values.push(value)}`;
   if (ids) conditions.push(`w.id = any (${bind(ids)}::text[])`);
   // As a literal list: so the partial indexes of states can be used.
   if (state) conditions.push(`w.state in (${SHOWN_STATES[state].map((name) => `'${name}'`).join(', ')})`);
+  if (states) conditions.push(`w.state in (${states.flatMap((shown) => SHOWN_STATES[shown].map((name) => `'${name}'`)).join(', ')})`);
   if (group !== undefined) conditions.push(`w.group_name = ${bind(group)}::text`);
   if (workflow !== undefined) conditions.push(`w.workflow = ${bind(workflow)}::text`);
   if (actor !== undefined) conditions.push(`w.actor = ${bind(actor)}::text`);

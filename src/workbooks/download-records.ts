@@ -144,10 +144,13 @@ async function downloadRecords(
     done.push({ id: table.id, ...value });
   }
   // With the end of the job, or not at all.
-  await sheets.show(
+  const late = await sheets.show(
     context.db,
     done.map(({ sheet }) => sheet),
   );
+  if (late.length > 0) {
+    context.logger.warn(`A download that began later is what is shown, and not ${late.join(', ')} of this one.`);
+  }
   return { records: done.reduce((sum, { records }) => sum + records, 0), tables: done };
 }
 

@@ -25,8 +25,8 @@ export interface SheetsOfDownload {
   /** That it has so far, in their order. */
   columns(tx: Queryable, sheet: string): Promise<string[]>;
   append(tx: Queryable, sheet: string, append: SheetAppend): Promise<void>;
-  /** From the commit on. */
-  show(tx: Queryable, sheets: readonly string[]): Promise<void>;
+  /** From the commit on. @returns those that nobody will see: a download that began later is what their tables show */
+  show(tx: Queryable, sheets: readonly string[]): Promise<string[]>;
 }
 
 /** Each has at most 1 MB: so many are below what one call takes. */
@@ -42,9 +42,11 @@ export function sheetsOfDownload(
       const db = inSchema(tx, schema);
       for (;;) {
         const { rows } = await db.query(
-          `update ${db.schema}.workbook_table set versions = versions + 1 where workbook_id = $1::text and id = $2::text returning versions`,
+          `update ${db.schema}.workbook_table t set versions = t.versions + 1 where t.workbook_id = $1::text and t.id = $2::text
+           returning t.versions, exists (select 1 from ${db.schema}.logs l where l.id = concat_ws('.', t.workbook_id, t.id, t.versions)) as is_taken`,
           [workbookId, tableId],
         );
+        if (rows[0].is_taken) continue;
         const id = `${workbookId}.${tableId}.${rows[0].versions}`;
         // A log of that name that is somebody else's stays theirs.
         if ((await createLogOfType(tx, sheetType, { id, schema })) === 'created') {
@@ -92,7 +94,8 @@ export function sheetsOfDownload(
     },
     async show(tx, sheets) {
       const db = inSchema(tx, schema);
-      await db.query(`select ${db.schema}.show_sheets($1::text[])`, [sheets]);
+      const { rows } = await db.query(`select sheet from ${db.schema}.show_sheets($1::text[]) sheet`, [sheets]);
+      return rows.map(({ sheet }) => sheet);
     },
   };
 }

@@ -15,14 +15,19 @@ import {
   InvalidInputError,
   type NewTable,
   openSheet,
+  RetryAfterError,
   SourceChangedError,
   type SourceContext,
   type SourcePage,
+  SourceUnavailableError,
   type Workbook,
   WorkbookExistsError,
   WorkbookNotFoundError,
 } from '../../src/index.ts';
+import type { SheetEntry } from '../../src/spreadsheet/entries.ts';
 import { runUntilIdle } from '../../src/testing.ts';
+import { removeSheets } from '../../src/workbooks/remove-sheets.ts';
+import { sheetsOfDownload } from '../../src/workbooks/sheets-of-downloads.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { expectedRows, RECORD_COLUMNS, type RecordsServer, startRecordsServer } from '../support/records-server.ts';
 import { until } from '../support/until.ts';
@@ -137,6 +142,8 @@ async function* numbers(from: number, last: number, before: (page: number) => un
 }
 const scriptedTable: NewTable = { id: 'numbers', source: { kind: 'scripted' } };
 const numbersUpTo = (end: number) => [['n'], ...Array.from({ length: end }, (_, n) => [n])];
+const collect = (graceMs: number) =>
+  collectGarbage({ pool: database.pool, schema: 'tidemark', blobs, logTypes: tidemark.registry.logTypes, graceMs });
 const listed = async () => {
   const app = await listLogs(database.db, { limit: 1_000 });
   return app.map((log) => log.id);
@@ -250,8 +257,6 @@ describe('a download', () => {
     expect(await shown(id, 'numbers')).toEqual(numbersUpTo(30));
     expect((await listed()).filter((log) => log.startsWith(`${id}.`))).toEqual([`${id}.numbers.2`, `${id}.others.2`]);
     expect(await cellsOf(`${id}.numbers.1`)).toEqual(numbersUpTo(20));
-    const collect = (graceMs: number) =>
-      collectGarbage({ pool: database.pool, schema: 'tidemark', blobs, logTypes: tidemark.registry.logTypes, graceMs });
     await collect(60_000);
     expect(await cellsOf(`${id}.numbers.1`)).toEqual(numbersUpTo(20));
     await collect(0);
@@ -353,13 +358,102 @@ describe('a download', () => {
     );
   });
 
-  test('that somebody has made a log of its name for takes the next one', async () => {
+  test('that somebody has made logs of its names for, of whatever type, takes the next one', async () => {
     const { id } = await createWorkbook([scriptedTable]);
     await createLog(database.pool, { id: `${id}.numbers.1`, type: 'sheet' });
+    await createLog(database.pool, { id: `${id}.numbers.2`, type: 'bank-account' });
     pages = (cursor) => numbers(cursor, 1);
     await download(id);
-    expect(await tableOf(id, 'numbers')).toEqual({ sheet: `${id}.numbers.2`, records: '10' });
-    expect(await listed()).toContain(`${id}.numbers.1`);
+    expect(await tableOf(id, 'numbers')).toEqual({ sheet: `${id}.numbers.3`, records: '10' });
+    expect(await listed()).toEqual(expect.arrayContaining([`${id}.numbers.1`, `${id}.numbers.2`]));
+  });
+
+  test('leaves alone what somebody has made under the name of a sheet that was removed', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    pages = (cursor) => numbers(cursor, 1);
+    await download(id);
+    await download(id);
+    const sheet = `${id}.numbers.1`;
+    await collect(0);
+    expect((await database.pool.query('select 1 from tidemark.logs where id = $1', [sheet])).rows).toEqual([]);
+    await createLog(database.pool, { id: sheet, type: 'sheet' });
+    const log = createPostgresEventLog<SheetEntry>({ pool: database.pool, logId: sheet });
+    await log.addEntry({ type: 'SetCellValueAndFormat', row: 0, column: 0, value: 'theirs' }, 0n);
+    await (await blobsOfLog(blobs, sheet)).writeBlob('theirs', new Uint8Array([1]));
+    await removeSheets({ db: database.db, blobs, graceMs: 0 });
+    expect(await cellsOf(sheet)).toEqual([['theirs']]);
+    expect((await (await blobsOfLog(blobs, sheet)).query()).blobs).toEqual(['theirs']);
+    expect((await database.pool.query('select 1 from tidemark.workbook_sheet where sheet = $1', [sheet])).rows).toEqual([]);
+  });
+
+  test('that ends in the moment in which a newer one does leaves no sheet that is neither shown nor over', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    const sheets = sheetsOfDownload('tidemark', { workbookId: id, workId: 'job/x/1', actor: 'ann' });
+    const [older, newer] = [await sheets.begin(database.pool, 'numbers'), await sheets.begin(database.pool, 'numbers')];
+    const [one, other] = [await database.pool.connect(), await database.pool.connect()];
+    try {
+      await one.query('begin');
+      expect(await sheets.show(one, [older])).toEqual([]);
+      await other.query('begin');
+      const second = sheets.show(other, [newer]);
+      await until('it waits for the other one', async () => {
+        const { rows } = await database.ownerPool.query(
+          `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%show_sheets%' and datname = current_database()`,
+        );
+        return rows.length > 0;
+      });
+      await one.query('commit');
+      expect(await second).toEqual([]);
+      await other.query('commit');
+    } finally {
+      one.release();
+      other.release();
+    }
+    const { rows } = await database.pool.query(
+      'select sheet, ended_at is null as is_shown from tidemark.workbook_sheet where workbook_id = $1 order by version',
+      [id],
+    );
+    expect(rows).toEqual([
+      { sheet: older, is_shown: false },
+      { sheet: newer, is_shown: true },
+    ]);
+    // One that comes too late says so.
+    expect(await sheets.show(database.pool, [older])).toEqual([older]);
+    expect((await tableOf(id, 'numbers')).sheet).toBe(newer);
+  });
+
+  test('is not given up for a server that lets a few pages through at a time, however often', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    let begun = 0;
+    pages = async function* (cursor) {
+      begun += 1;
+      for await (const page of numbers(cursor, 6)) {
+        yield page;
+        if (begun % 2 === 0) throw new RetryAfterError('At most so many an hour.', 1);
+        throw new SourceUnavailableError('It does not answer.');
+      }
+    };
+    const job = await download(id);
+    expect((await job.status()).state).toBe('done');
+    expect(begun).toBeGreaterThan(3);
+    expect((await job.status()).attempts).toEqual([]);
+    expect(await shown(id, 'numbers')).toEqual(numbersUpTo(60));
+    // One that lets nothing through is.
+    pages = async function* () {
+      yield* [];
+      throw new RetryAfterError('At most so many an hour.', 1);
+    };
+    expect((await (await download(id)).status()).state).toBe('dead');
+  });
+
+  test('does without the total of a source that has none to give', async () => {
+    const { id } = await createWorkbook([scriptedTable]);
+    pages = async function* (cursor) {
+      for await (const page of numbers(cursor, 2)) yield { ...page, total: cursor === 0 ? -1 : Number.NaN };
+    };
+    const job = await download(id);
+    expect((await job.status()).state).toBe('done');
+    expect(await shown(id, 'numbers')).toEqual(numbersUpTo(20));
   });
 });
 
@@ -548,6 +642,13 @@ describe('workbooks', () => {
     await runUntilIdle(tidemark);
     expect((await enqueue(id)).answer).toBe('created');
     await runUntilIdle(tidemark);
+  });
+
+  test('are refused where the names of columns that a table takes are too long to keep', async () => {
+    const columns = Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(900)}`);
+    await expect(tidemark.createWorkbook({ tables: [{ ...scriptedTable, columns }] })).rejects.toThrow(
+      "The names of columns of table 'numbers' take more than 150000 bytes of JSON",
+    );
   });
 
   test.each([

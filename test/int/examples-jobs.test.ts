@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { archiveOrders } from '../../examples/jobs/archive-orders.ts';
-import { readReport, salesReport } from '../../examples/jobs/sales-report.ts';
+import { euros, readReport, salesReport } from '../../examples/jobs/sales-report.ts';
 import { synchroniseCustomers } from '../../examples/jobs/synchronise-customers.ts';
 import { createMemoryBlobStore, createTidemark, JobFailedError } from '../../src/index.ts';
 import { createHarness, runJob, runUntilIdle } from '../../src/testing.ts';
@@ -139,4 +139,10 @@ describe('the synchronisation', () => {
     expect(asked).toHaveLength(3);
     expect((await again.status()).attempts).toMatchObject([{ error: { message: 'The service answered 503.' } }]);
   });
+});
+
+test('an amount of a report is exact, also one that is paid back', () => {
+  expect(['0', '7', '50', '12345', '-5', '-50', '-12345', '900719925474099312'].map(euros)).toEqual([
+    ...['0.00', '0.07', '0.50', '123.45', '-0.05', '-0.50', '-123.45', '9007199254740993.12'],
+  ]);
 });

@@ -1,13 +1,14 @@
 /** The newsletter, on Postgres and beside a real mail server: what goes to whom, and what is known of each. Its worker is killed in test/e2e/newsletter-kills.test.ts. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createSocketServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNewsletterTransport, newsletterMail, readUnknown } from '../../examples/newsletter/newsletter-mail.ts';
 import { createNewsletter } from '../../examples/newsletter/send-newsletter.ts';
 import { topics } from '../../examples/newsletter/topics.ts';
-import { answerUnsubscribe } from '../../examples/newsletter/unsubscribe.ts';
+import { answerUnsubscribe, unsubscribeHeaders } from '../../examples/newsletter/unsubscribe.ts';
 import { createTidemark } from '../../src/index.ts';
 import { createHarness, runJob } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -125,3 +126,122 @@ test('who leaves with one click is not written to, though the audience was froze
   expect(states.has('too-late@example.com')).toBe(false);
   expect([sink.accepted.get('reader-1@example.com'), sink.accepted.get('reader-2@example.com')]).toEqual([1, 2]);
 });
+
+test('a mail server that is away, does not let us in or refuses the sender costs nobody the issue', async () => {
+  const key = await lastRecipient();
+  const answers: Record<string, (command: string) => string | undefined> = {
+    'closes at once': () => undefined,
+    'greets with 554': (command) => (command === '' ? '554 not today' : '250 ok'),
+    'refuses the password': (command) => (command === '' ? '220 hi' : command === 'EHLO' ? '250-x\r\n250 AUTH PLAIN' : '535 who are you'),
+    'refuses the sender': (command) =>
+      command === '' ? '220 hi' : command === 'EHLO' ? '250 x' : command === 'MAIL' ? '550 no' : '250 ok',
+  };
+  for (const [what, answer] of Object.entries(answers)) {
+    const { attempt, close } = await againstServer(answer, what.includes('password') ? 'me:secret@' : '');
+    await expect(attempt(), what).rejects.toThrow();
+    expect(await stateOf(key), what).toBe('waiting');
+    close();
+  }
+  const { attempt, close } = await againstServer(() => undefined);
+  close();
+  await expect(attempt(), 'nobody listens').rejects.toThrow();
+  expect(await stateOf(key)).toBe('waiting');
+});
+
+test('an address that was refused is written to again when its dead letter is redriven', async () => {
+  const key = await lastRecipient();
+  let code = 550;
+  const { attempt, close } = await againstServer((command) => {
+    if (command === 'RCPT' || command === '.') return `${command === 'RCPT' ? code : 250} ok`;
+    return command === '' ? '220 hi' : command === 'DATA' ? '354 go on' : '250 ok';
+  });
+  await expect(attempt()).rejects.toThrow('The mail server refuses');
+  expect(await stateOf(key)).toBe('refused');
+  code = 250;
+  await attempt();
+  expect(await stateOf(key)).toBe('sent');
+  close();
+});
+
+test('an address is one address, not a list of them', async () => {
+  await expect(database.pool.query(`insert into subscriber (email) values ('a@example.com, b@example.com')`)).rejects.toThrow(
+    'check constraint',
+  );
+  const key = await lastRecipient();
+  await database.pool.query(
+    `update issue_recipient set email = 'a@example.com, b@example.com' where issue_id = $1 and subscriber_id = $2`,
+    key,
+  );
+  const asked: string[] = [];
+  const { attempt, close } = await againstServer((command, line) => {
+    if (command === 'RCPT') asked.push(line);
+    return command === '' ? '220 hi' : command === 'RCPT' ? '550 no' : '250 ok';
+  });
+  await expect(attempt()).rejects.toThrow('The mail server refuses');
+  expect(asked.length).toBeLessThan(2);
+  close();
+});
+
+test('what nobody has signed is not found, whatever its address is, and a database that is away is told', async () => {
+  const { origin } = new URL(url);
+  const statusOf = (path: string) =>
+    new Promise((resolve, reject) => {
+      httpRequest({ host: '127.0.0.1', port: new URL(origin).port, path, method: 'POST' }, ({ statusCode }) => resolve(statusCode))
+        .on('error', reject)
+        .end();
+    });
+  for (const path of ['//', '/', '/%', '/unsubscribe/1/x']) expect(await statusOf(path), path).toBe(404);
+  const signed = new URL(unsubscribeHeaders(url, SECRET, '1')['List-Unsubscribe']?.slice(1, -1) as string).pathname;
+  const answered: unknown[] = [];
+  const response = { writeHead: (status: number) => ({ end: (text: string) => answered.push(status, text) }) };
+  const broken = { query: () => Promise.reject(new Error('no database')) };
+  const request = { url: signed, method: 'POST', resume() {} };
+  await answerUnsubscribe(broken, SECRET, request as unknown as IncomingMessage, response as unknown as ServerResponse);
+  expect(answered).toEqual([500, expect.stringContaining('try again later')]);
+});
+
+/** A recipient of the second issue, waiting. */
+async function lastRecipient(): Promise<[string, string]> {
+  const { rows } = await database.pool.query(
+    `update issue_recipient set state = 'waiting' where (issue_id, subscriber_id) = (select 2, max(subscriber_id) from issue_recipient)
+     returning issue_id::text, subscriber_id::text`,
+  );
+  return [rows[0].issue_id, rows[0].subscriber_id];
+}
+async function stateOf(key: [string, string]): Promise<string> {
+  const { rows } = await database.pool.query('select state from issue_recipient where issue_id = $1 and subscriber_id = $2', key);
+  return rows[0].state;
+}
+
+/** One attempt at a recipient, beside a server that answers each command as it is told ('' is the greeting), or closes. */
+async function againstServer(answer: (command: string, line: string) => string | undefined, user = '') {
+  const sockets = new Set<Socket>();
+  const smtp = createSocketServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    let inData = false;
+    const say = (command: string, line = '') => {
+      const text = answer(command, line);
+      if (text === undefined) return void socket.destroy();
+      inData = text.startsWith('354');
+      socket.write(`${text}\r\n`);
+    };
+    say('');
+    createInterface(socket).on('line', (line) => {
+      if (!inData) say(line.split(/[ :]/)[0]?.toUpperCase() ?? '', line);
+      else if (line === '.') say('.');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(smtp, 'listening');
+  const transport = createNewsletterTransport(`smtp://${user}127.0.0.1:${(smtp.address() as AddressInfo).port}`);
+  const worker = newsletterMail({ pool: database.pool, mail: transport, from: 'news@example.com', url, secret: SECRET });
+  const [issueId, subscriberId] = await lastRecipient();
+  return {
+    attempt: async () => worker.handler({ data: { issueId, subscriberId } } as never, { db: database.pool } as never),
+    close: () => {
+      transport.close();
+      smtp.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

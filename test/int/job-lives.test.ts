@@ -11,9 +11,13 @@ import {
   type JobContext,
   jobTopics,
   NonRetryableError,
+  QueueFullError,
 } from '../../src/index.ts';
+import { createJobOutput } from '../../src/jobs/job-output.ts';
 import { runUntilIdle } from '../../src/testing.ts';
+import { sweep } from '../../src/work/sweep.ts';
 import { workThroughput } from '../../src/work/throughput.ts';
+import type { Unit } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
@@ -30,7 +34,8 @@ const told: { topic: string; data: { name: string; result?: unknown } }[] = [];
 const workers = (['job.completed', 'job.failed'] as const).map((topic) =>
   defineWorker(jobTopics, { topic, subscription: `told-${topic}`, handler: ({ data }) => void told.push({ topic, data }) }),
 );
-const create = () => createTidemark({ db: database.pool, jobs: [report], workers });
+const limited = defineJob({ ...report, name: 'limited', maxWaitingPerActor: 2 });
+const create = () => createTidemark({ db: database.pool, jobs: [report, limited], workers });
 const enqueue = (options: EnqueueOptions, month = '1') => tidemark.enqueue(report, { month }, options);
 const sql = async (statement: string) => (await database.ownerPool.query(statement)).rows;
 
@@ -131,7 +136,7 @@ test('nobody is told of the ends of what Tidemark does for itself', async () => 
   expect(await sql(`select 1 from tidemark.message where data::text ~ '"(on-dead|collect-garbage)"'`)).toEqual([]);
 });
 
-const take = () => sql('select tidemark.take_job_turns(5000)');
+const take = () => sweep(database.db, { staleAfterMs: 60_000, pendingAfterMs: 60_000, isRunning: async () => true });
 const ask = async (key: string | undefined, options: EnqueueOptions = {}) =>
   enqueue({ ...(key === undefined ? {} : { fairnessKey: key }), ...options });
 const positionOf = async (job: { status(): Promise<{ position?: number }> }) => (await job.status()).position ?? Number.NaN;
@@ -267,4 +272,71 @@ test('a key goes when its window is over and its job has ended; not while it wai
   expect((await enqueue(dedupe('b'))).answer).toBe('created');
   await prune();
   expect(await kept()).toBe('key/b key/window');
+});
+
+test('of many that one actor enqueues at once as many wait as its limit says', async () => {
+  const asked = await Promise.allSettled(Array.from({ length: 30 }, () => tidemark.enqueue(limited, { month: '1' }, { actor: 'ann' })));
+  expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+  for (const { reason } of asked.filter((one) => one.status === 'rejected')) expect(reason).toBeInstanceOf(QueueFullError);
+});
+
+test('whoever enqueues for an actor with a limit and does not commit holds up others for a moment only', async () => {
+  const ask = (db = tidemark.enqueue) => db(limited, { month: '1' }, { actor: 'ann' });
+  await tidemark.transaction(async ({ tx, enqueue: enqueueHere }) => {
+    await ask(enqueueHere);
+    expect(await Promise.race([ask().then(({ answer }) => answer), delay(5_000, 'waits')])).toBe('created');
+    const { rows } = await tx.query('show lock_timeout');
+    expect(rows).toEqual([{ lock_timeout: '0' }]);
+  });
+  await expect(ask()).rejects.toThrow(QueueFullError);
+});
+
+test('what is left to be run is what can begin: names that are paused, full or over their rate hide no others', async () => {
+  for (const name of ['full', 'rated', 'paused', 'free']) {
+    await sql(`insert into tidemark.work_group (name) values ('${name}');
+      select count(tidemark.enqueue_job('${name}', '${name}-' || n, '{}')) from generate_series(1, ${name === 'free' ? 5 : 30}) n`);
+    if (name !== 'free') await sql(`update tidemark.work set priority = -1 where group_name = '${name}'`);
+  }
+  await sql(`update tidemark.work_group set cap = 1 where name = 'full'; update tidemark.work_group set paused = true where name = 'paused';
+    update tidemark.work_group set rate_units = 1, rate_per = '1 hour', rate_left = 0, rate_counted_at = now() where name = 'rated';
+    update tidemark.work set state = 'claimed', lease_until = now() + interval '1 hour' where id = 'job/full/full-7'`);
+  const left = async () => {
+    const rows = await sql(`select count(*)::integer as jobs, split_part(id, '/', 2) as name
+      from tidemark.jobs_left('{full,rated,paused,free}', '0', 20) id group by 2 order by 2`);
+    return rows.map(({ name, jobs }) => `${name} ${jobs}`).join(', ');
+  };
+  expect(await left()).toBe('free 5');
+  // Whoever had it is gone: it is what is left of its name.
+  await sql(`update tidemark.work set lease_until = now() - interval '1 second' where id = 'job/full/full-7'`);
+  expect(await left()).toBe('free 5, full 1');
+});
+
+test('lines of a job go with it, whoever writes some while it is removed; of many the newest thousand are kept', async () => {
+  const lines = async () => (await sql('select count(*)::integer as lines, max(text) as last from tidemark.job_line'))[0];
+  const job = await enqueue({ id: 'x' });
+  const write = async (attempt: number, count: number) => {
+    const output = createJobOutput(database.db, { id: 'job/report/x', attempt } as Unit, undefined, {});
+    for (let line = 0; line < count; line += 1) output.logger.info(`line ${attempt}`);
+    await output.flush();
+  };
+  for (const attempt of [1, 2]) await write(attempt, 700);
+  expect(await lines()).toEqual({ lines: 1_000, last: 'line 2' });
+  expect((await job.status()).output.filter(({ attempt }) => attempt === 2)).toHaveLength(700);
+  const client = await database.pool.connect();
+  await client.query('begin');
+  await client.query(`delete from tidemark.work where id = 'job/report/x'`);
+  const writing = write(3, 5);
+  await until(
+    'it is about to be written',
+    async () =>
+      (
+        await sql(
+          `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%job_line%'`,
+        )
+      ).length > 0,
+  );
+  await client.query('commit');
+  client.release();
+  await writing;
+  expect(await lines()).toEqual({ lines: 0, last: null });
 });

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createTidemark, defineJob, InvalidInputError, type JobContext, JobFailedError, type Tidemark } from '../../src/index.ts';
+import { createPool } from '../../src/postgres/pool.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -104,18 +105,50 @@ describe('whoever enqueues has it done when', () => {
     expect(ran).toEqual(['parent 1', 'parent 2', 'child of 2 1']);
   });
 
-  test('a job waits for one that it enqueued by itself; one that needs its own place comes after it', async () => {
-    let nested = '';
-    handle = async (what) => {
+  test('what a job enqueued by itself has been done too: beside it, also where that needs its place or what it has locked', async () => {
+    await database.ownerPool.query(`drop table if exists public.document; create table public.document (id integer);
+      insert into public.document values (1); grant all on public.document to public`);
+    const states: string[] = [];
+    handle = async (what, { db }) => {
+      await db.query('update public.document set id = id + 1');
       if (what === 'outer') {
-        await tidemark.enqueue(single, { what: 'behind' });
-        nested = (await (await tidemark.enqueue(note, { what: 'beside' })).status()).state;
+        const children = [await tidemark.enqueue(single, { what: 'behind' }), await tidemark.enqueue(note, { what: 'beside' })];
+        for (const child of children) states.push((await child.status()).state);
       }
     };
     await tidemark.enqueue(single, { what: 'outer' });
-    expect(ran).toEqual(['outer 1', 'beside 1', 'behind 1']);
-    expect(nested).toBe('done');
+    expect(ran.toSorted()).toEqual(['behind 1', 'beside 1', 'outer 1']);
+    expect(states).not.toContain('done');
+    const { rows } = await database.pool.query('select id from public.document');
+    expect(rows).toEqual([{ id: 4 }]);
   });
+});
+
+test('more jobs at once than the application has connections go on with their progress and their steps, and so does the application', async () => {
+  const pool = createPool({ connectionString: database.appUrl, max: 2 });
+  const busy = createTidemark({ db: pool, jobs: [note, single], useJobs: false });
+  let atOnce = 0;
+  let most = 0;
+  handle = async (what, { db, progress, heartbeat, step }) => {
+    await db.query('select 1');
+    atOnce += 1;
+    most = Math.max(most, atOnce);
+    if (what === '0') await until('others hold theirs', () => most === 8);
+    await progress(0.5);
+    await heartbeat();
+    await step('one', ({ db: ofStep }) =>
+      ofStep
+        .query('select 1')
+        .then(() => pool.query('select 1'))
+        .then(() => 1),
+    );
+    atOnce -= 1;
+  };
+  await Promise.all(Array.from({ length: 20 }, (_, index) => busy.enqueue(note, { what: String(index) })));
+  expect(ran).toHaveLength(20);
+  expect(most).toBe(8);
+  await busy.close();
+  await pool.end();
 });
 
 test('one that would begin later is refused, and so is one that waits for others to come', async () => {

@@ -17,6 +17,7 @@ import {
   NonRetryableError,
   QueueFullError,
 } from '../../src/index.ts';
+import { eachJob } from '../../src/jobs/each-job.ts';
 import { runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -106,6 +107,16 @@ describe('enqueueing', () => {
     expect(await enqueue({ id: 'of/november' })).toMatchObject({ answer: 'ignored', id: first.id });
     expect(ran).toHaveLength(1);
     await expect(first.status()).rejects.toThrow(JobNotFoundError);
+  });
+
+  test('a transaction that Postgres gives up for another one hears that, and not that the database does not answer', async () => {
+    const lost = tidemark.transaction(async ({ tx, enqueue: enqueueHere }) => {
+      await tx.query('set transaction isolation level repeatable read');
+      await tx.query('select count(*) from tidemark.work');
+      await enqueue({ id: 'both' });
+      await enqueueHere(report, { month: '1' }, { id: 'both' });
+    });
+    await expect(lost).rejects.toMatchObject({ code: '40001' });
   });
 
   test('one that is ignored by its key is the one that waits or runs, and after that within the window', async () => {
@@ -245,6 +256,22 @@ describe('a job that runs', () => {
     await runUntilIdle(tidemark);
     expect(await effects()).toEqual(['first 3', 'next 3']);
     expect(ran).toHaveLength(6);
+  });
+
+  test('enqueues jobs of its application alone, for who asked for it where it names nobody', async () => {
+    const stranger = defineJob({ name: 'stranger', input, handler });
+    let refused: unknown;
+    handle = async ({ month }, { enqueue: enqueueNext }) => {
+      if (month !== 'first') return;
+      refused = await enqueueNext(stranger, { month: '1' }).catch((error: unknown) => error);
+      const nobody = { actor: undefined } as EnqueueOptions;
+      await enqueueNext(report, { month: 'next' }, nobody);
+    };
+    await enqueue({ actor: 'ann' }, { month: 'first' });
+    await runUntilIdle(tidemark);
+    expect(refused).toBeInstanceOf(InvalidInputError);
+    expect(String(refused)).toContain("Job 'stranger' is not one of this instance.");
+    expect(ran.map(({ context }) => context.actor)).toEqual(['ann', 'ann']);
   });
 
   test('is tried as often as it says, then it is dead with all its errors; whoever waits is told', async () => {
@@ -400,6 +427,21 @@ describe('a decision about jobs', () => {
     ]);
   });
 
+  test('of many misses none that moves from one of its states to another meanwhile', async () => {
+    const [first, second] = [await enqueue(), await enqueue()];
+    const setState = (id: string, state: string) =>
+      database.ownerPool.query(`update tidemark.work set state = $2 where id = 'job/report/' || split_part($1, ':', 2)`, [id, state]);
+    await setState(first.id, 'claimed');
+    const decided: string[] = [];
+    await eachJob(database.db, {}, ['waiting', 'running'], async (id) => {
+      decided.push(id);
+      await setState(first.id, 'ready');
+      await setState(second.id, 'claimed');
+      return true;
+    });
+    expect(decided.sort()).toEqual([first.id, second.id].sort());
+  });
+
   test('of many is not one about what Tidemark does for itself', async () => {
     await database.ownerPool.query(`insert into tidemark.work_group (name) values ('on-dead') on conflict do nothing;
       select tidemark.add_work('job/on-dead/1', 'job', 'on-dead')`);
@@ -479,6 +521,8 @@ describe('looking at jobs', () => {
 
 test.each([
   [{ name: 'Report' }, "'Report' is not the name of a job"],
+  [{ name: 'run-now' }, "'run-now' cannot be the name of a job: it is what is decided about jobs"],
+  [{ name: 'cancel' }, "'cancel' cannot be the name of a job"],
   [{ retry: { attempts: 0 } }, "retry.attempts of job 'report' is 0: use a whole number from 1 to 1000"],
   [{ retry: { initialMs: -1 } }, "retry.initialMs of job 'report' is -1"],
   [{ keep: { failed: -1 } }, "keep.failed of job 'report' is -1"],

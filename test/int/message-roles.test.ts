@@ -139,6 +139,7 @@ describe('tidemark_enqueuer', () => {
     [`'report', '1', p_priority => 101::smallint`, 'priority 101'],
     [`'report', '1', p_not_before => 'infinity'`, 'p_not_before infinity'],
     [`'report', '1', p_fairness_key => repeat('x', 201)`, 'fairness key of 201 characters'],
+    [`'report', '1', p_actor => repeat('x', 501)`, 'p_actor, p_correlation_id or p_causation_id is too long'],
     [`'report', '1', p_mode => 'ignore'`, 'p_mode without p_key'],
     [`'report', '1', p_key => 'k', p_mode => 'ignore'`, "p_key 'k' cannot be used"],
     [`'report', 'y', p_key => 'id/x', p_mode => 'ignore'`, "p_key 'id/x' cannot be used"],

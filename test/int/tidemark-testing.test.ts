@@ -1,7 +1,8 @@
 /** What an application's own tests stand on: its work carried out on Postgres in this process, and what became of it. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createMemoryBlobStore, createTidemark, defineEntryWork, type Tidemark, UnavailableError } from '../../src/index.ts';
+import { z } from 'zod';
+import { createMemoryBlobStore, createTidemark, defineEntryWork, defineJob, type Tidemark, UnavailableError } from '../../src/index.ts';
 import { expectWork, runUntilIdle } from '../../src/testing.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { note, ORDER_TABLES, order, sendInvoice } from '../support/order-app.ts';
@@ -176,6 +177,17 @@ describe('runUntilIdle', () => {
     await expect(runUntilIdle(other)).rejects.toThrow(/this application defines no 'send-invoice'\. Add it to entryWork/);
     await runUntilIdle(tidemark);
     await expectWork(tidemark, { log: id, state: 'done' });
+  });
+
+  test('of an application that does not define the job says where to add it', async () => {
+    const report = defineJob({ name: 'report', input: z.object({}), handler: () => undefined });
+    const [its, other] = [[report], []].map((jobs) => createTidemark({ db: database.pool, jobs }));
+    const { id } = (await its?.enqueue(report, {})) ?? {};
+    await expect(runUntilIdle(other as Tidemark)).rejects.toThrow(
+      /this application defines no job 'report'\. Add it to jobs of createTidemark/,
+    );
+    await runUntilIdle(its as Tidemark);
+    expect((await its?.job(id as string).status())?.state).toBe('done');
   });
 
   test('needs connections: an adapter has to bring a pool', async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors.ts';
 import { createHandlerErrors } from '../../src/work/handler-errors.ts';
-import { NonRetryableError } from '../../src/work/retry-policy.ts';
+import { NonRetryableError, retryInMs } from '../../src/work/retry-policy.ts';
 import type { Unit } from '../../src/work/unit.ts';
 
 const unit = { failures: 0 } as Unit;
@@ -16,6 +16,14 @@ test('what the handler throws is its own, also where a service does not answer; 
   expect(errors.verdictOf(Object.assign(new Error('other'), { code: 'ECONNREFUSED' }), unit)).toBeUndefined();
   expect(errors.verdictOf(new InvalidInputError('cannot be read'), unit)).toEqual({ fatal: true });
   expect(errors.verdictOf(errors.own('text'), unit)).toEqual({ retryInMs: 40 });
+});
+
+test.each([
+  [{}, [500, 1_000, 600_000]],
+  [{ initialMs: 3_600_000 }, [3_600_000, 3_600_000, 3_600_000]],
+  [{ initialMs: 3_600_000, maxMs: 1_000 }, [1_000, 1_000, 1_000]],
+])('with %j the first, second and thirtieth interval are %j', (policy, intervals) => {
+  expect([1, 2, 30].map((attempt) => retryInMs(new Error('x'), attempt, { ...policy, jitter: 0 }))).toEqual(intervals);
 });
 
 test('an outage of the database of the attempt says nothing of the handler, also where it has wrapped the error', async () => {
