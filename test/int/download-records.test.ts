@@ -545,8 +545,18 @@ describe('what proves who asks', () => {
       [null, 'very-secret', null],
       [null, null, 'very-secret'],
     ]);
+    // Nor where a download fails of it, or of an answer.
+    process.env.TIDEMARK_SECRET_LINES = 'very-secret\nvery-secret';
+    const lines = secret({ type: 'bearer', secret: 'TIDEMARK_SECRET_LINES' });
+    for (const failing of [lines, secret({ type: 'query', name: 'token' }, '/status/404')]) {
+      const { id: failed } = await createWorkbook([failing]);
+      expect((await (await download(failed)).status()).state).toBe('dead');
+    }
+    delete process.env.TIDEMARK_SECRET_LINES;
     const { rows } = await database.pool.query(
       `select (select count(*) from tidemark.workbook_table t where t::text like '%very-secret%')
+        + (select count(*) from tidemark.job_attempt a where a::text like '%very-secret%')
+        + (select count(*) from tidemark.job_line l where l::text like '%very-secret%')
         + (select count(*) from tidemark.job_step s where s::text like '%very-secret%')
         + (select count(*) from tidemark.work w where w::text like '%very-secret%') as found`,
     );
