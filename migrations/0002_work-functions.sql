@@ -162,6 +162,9 @@ declare
   v_stale integer;
   v_free integer;
   v_start integer;
+  -- Groups of which a unit has run alone for a minute, and how many more of them all may run alone.
+  v_long_groups text[];
+  v_long_room integer;
   -- The units looked at: the turn of each in its group, the seat its group drew, the places the group has left.
   v_candidates tid[];
   v_turns integer[];
@@ -196,16 +199,19 @@ begin
   loop
     -- Few are on their way (claimed or started, not begun) at once: what a busy worker does not get to within its task timeout is run twice.
     select array_agg(r.group_name), array_agg(r.workflow), array_agg(r.burst_id), array_agg(r.units), coalesce(sum(r.stale), 0),
-      greatest(p_max_in_flight - coalesce(sum(r.units) filter (where r.burst_id is null), 0), 0),
-      greatest(p_max_on_their_way - coalesce(sum(r.waiting) filter (where r.burst_id is null), 0), 0)
-    into v_running_groups, v_running_workflows, v_running_bursts, v_running_units, v_stale, v_free, v_start
+      -- What runs for long is let be: as many as half of the places do not count.
+      greatest(p_max_in_flight - coalesce(sum(r.units) filter (where r.burst_id is null), 0) + least(coalesce(sum(r.long), 0), p_max_in_flight / 2), 0),
+      greatest(p_max_on_their_way - coalesce(sum(r.waiting) filter (where r.burst_id is null), 0), 0),
+      coalesce(array_agg(r.group_name) filter (where r.long > 0), '{}')
+    into v_running_groups, v_running_workflows, v_running_bursts, v_running_units, v_stale, v_free, v_start, v_long_groups
     from (
       select w.group_name, w.workflow, w.burst_id, count(*)::integer as units, count(*) filter (where w.attempt = 0) as waiting,
-        count(*) filter (where w.state = 'claimed' and w.lease_until < v_now) as stale
+        count(*) filter (where w.state = 'claimed' and w.lease_until < v_now) as stale,
+        count(*) filter (where w.state = 'started' and w.burst_id is null and w.begun_at < v_now - interval '1 minute') as long
       from work w where w.state in ('claimed', 'started') group by 1, 2, 3
       union all
       -- A burst whose claim ran out is claimed again below, whatever else there is: it keeps its place.
-      select w.group_name, w.workflow, w.burst_id, count(*)::integer, 0, 0 from work w where w.state = 'ready' and w.burst_id is not null group by 1, 2, 3
+      select w.group_name, w.workflow, w.burst_id, count(*)::integer, 0, 0, 0 from work w where w.state = 'ready' and w.burst_id is not null group by 1, 2, 3
     ) r
     where (p_only is null or r.group_name = any (p_only)) and r.group_name <> all (v_parts);
     exit when v_stale = 0;
@@ -217,6 +223,11 @@ begin
     update sweep_counter set value = value + n.n from (select count(*) as n from back) n where name = 'expired_lease' and n.n > 0;
     exit when not found;
   end loop;
+
+  -- What groups of long units leave to the others: a quarter of the places, so that however many long ones wait, short ones begin.
+  select greatest(p_max_in_flight * 3 / 4, 1) - coalesce(sum(r.units), 0) into v_long_room
+  from unnest(v_running_groups, v_running_bursts, v_running_units) r (group_name, burst_id, units)
+  where r.burst_id is null and r.group_name = any (v_long_groups);
 
   if cardinality(v_batched) > 0 then
     return query select b.id, b.epoch, b.workflow, b.group_name, b.log_id, b.burst_id, b.execution from claim_batches(
@@ -233,7 +244,8 @@ begin
   ), level as (
     -- The priorities that ready units of each group have, and when the first of each may run: whatever else looks at them begins there, past the
     -- index entries of all that was claimed before.
-    select g.name, least(g.cap - coalesce(l.units, 0), floor(rate_left(g, v_now))::integer) as room, g.rate_units is not null as rated,
+    select g.name, least(g.cap - coalesce(l.units, 0), floor(rate_left(g, v_now))::integer, case when g.name = any (v_long_groups) then v_long_room end) as room,
+      g.rate_units is not null as rated,
       f.priority, f.not_before
     from work_group g left join load l on l.group_name = g.name
     cross join lateral (
@@ -241,6 +253,7 @@ begin
     ) f
     where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap) and (g.rate_units is null or rate_left(g, v_now) >= 1)
       and (p_only is null or g.name = any (p_only)) and g.name <> all (v_except) and g.batch_max is null
+      and (v_long_room > 0 or g.name <> all (v_long_groups))
     union all
     select v.name, v.room, v.rated, f.priority, f.not_before
     from level v

@@ -340,10 +340,6 @@ begin
   if exists (select 1 from subscription s where s.name = p_name) or exists (select 1 from logs l where l.type = p_name) then
     raise exception '''%'' is a subscription or a log type: no job has its name.', p_name using errcode = 'insufficient_privilege';
   end if;
-  -- A time that finds its job there would add none.
-  if p_id like '%\%2F%' and p_id ~ '^[a-z0-9][a-z0-9._-]*%2F(\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\dZ|triggered%2F[\w-]+)$' then
-    raise exception 'The id ''%'' is that of a schedule''s job. Use another.', p_id using errcode = 'invalid_parameter_value';
-  end if;
   select a.answer, a.id into answer, id from add_job(
     p_name, p_id, p_input, p_priority, p_not_before, p_fairness_key, p_key, p_mode, p_window, p_max_wait, p_max_waiting,
     p_actor, p_correlation_id, p_causation_id) a;

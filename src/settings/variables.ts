@@ -55,7 +55,7 @@ export const VARIABLES = z.object({
   ...SOURCE_VARIABLES,
   TIDEMARK_MAX_IN_FLIGHT: setting(
     whole(1, 1_000),
-    'units that run alone at once, per installation (1 to 1,000). Not above the slots of the workers together: 40 each',
+    'units that run alone at once, per installation (1 to 1,000); what has run for a minute does not count, up to half as many again. Not above the slots of the workers together: 40 each',
     '40',
   ),
   TIDEMARK_CACHE_BYTES: setting(whole(0, 64 * 2 ** 30), 'decoded manifests and tiles kept in memory, per worker; 0 keeps none', '67108864'),

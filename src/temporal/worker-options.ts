@@ -13,7 +13,8 @@ import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 
 /** Connections that the pool of a worker should allow. */
 export const WORKER_POOL_CONNECTIONS = 40;
-const ACTIVITY_SLOTS = 20;
+/** As many long units as may run alone, and bursts beside them: one that waits for a slot holds its place all the while. */
+const ACTIVITY_SLOTS = WORKER_POOL_CONNECTIONS + 20;
 
 export type WorkflowBundle = { codePath: string } | { code: string };
 

@@ -133,12 +133,14 @@ async function downloadRecords(
     tables.map((table) => table.id),
     context.progress,
   );
+  const attempt = { pages: 0 };
   const done: DownloadRecordsOutput['tables'] = [];
   for (const table of tables) {
     const value = await downloadTable(table, {
       context,
       sheets,
       settings,
+      attempt,
       onProgress: (update) => progress.say(table.id, update),
     });
     done.push({ id: table.id, ...value });

@@ -28,6 +28,8 @@ export interface DownloadTableOptions {
   context: JobContext;
   sheets: SheetsOfDownload;
   settings: SourceSettings;
+  /** What it has written, of whatever table. */
+  attempt: { pages: number };
   onProgress(progress: TableProgress): Promise<void>;
 }
 
@@ -39,7 +41,7 @@ const MAX_RESTARTS = 5;
 
 export async function downloadTable(
   table: TableToDownload,
-  { context, sheets, settings, onProgress }: DownloadTableOptions,
+  { context, sheets, settings, attempt, onProgress }: DownloadTableOptions,
 ): Promise<{ sheet: string; records: number }> {
   let { sheet } = table;
   let records = 0;
@@ -49,7 +51,6 @@ export async function downloadTable(
   let columns: readonly string[] | undefined;
   /** Of this attempt. */
   let restarts = 0;
-  let isWritten = false;
   const { signal, logger, heartbeat } = context;
   const countsOf = () => ({ records, ...(total === undefined ? {} : { total }) });
   const onWait = (waiting: string) => onProgress({ ...countsOf(), waiting });
@@ -61,9 +62,14 @@ export async function downloadTable(
       return { end: true };
     }
     // Nothing of the database before there is a page: what is waited for may take long.
-    const read = await reading.next(cursor).catch((error: unknown) => {
+    const read = await reading.next(cursor).catch(async (error: unknown) => {
       if (error instanceof SourceChangedError && restarts < MAX_RESTARTS) return error;
-      throw isWritten && isOfTheMoment(error) ? new GotFurtherError(error) : given(error, table.id);
+      if (attempt.pages === 0 || !isOfTheMoment(error)) throw given(error, table.id);
+      // This attempt is in no list of failed ones: people see here what it waits for.
+      const when = error instanceof RetryAfterError ? `in ${Math.ceil(error.retryAfterMs / 1_000)} s` : 'soon';
+      logger.warn(`${error.message} Table '${table.id}' goes on behind its first ${records} records ${when}.`, { tableId: table.id });
+      await onWait(`${error.message} Going on ${when}.`);
+      throw new GotFurtherError(error);
     });
     if (read instanceof SourceChangedError) {
       logger.warn(`${read.message} Table '${table.id}' begins anew.`, { tableId: table.id });
@@ -78,7 +84,7 @@ export async function downloadTable(
     const { entries, newColumns } = recordRows(read, { tableId: table.id, before: records, known, wanted: table.columns });
     await sheets.append(tx, sheet, { entries, newColumns, records: read.records.length });
     columns = [...known, ...newColumns];
-    isWritten = true;
+    attempt.pages += 1;
     return {
       records: read.records.length,
       cursor: read.cursor ?? null,

@@ -103,7 +103,7 @@ export function createSourceHttp(
         if (!(error instanceof TryAgain)) throw error;
         const { retryAfterMs, message } = error;
         if (retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS) {
-          throw new RetryAfterError(message, retryAfterMs);
+          throw new RetryAfterError(`${message}.`, retryAfterMs);
         }
         failures += retryAfterMs === undefined ? 1 : 0;
         limited += retryAfterMs === undefined ? 0 : 1;

@@ -34,7 +34,7 @@ export interface Workbook {
 export interface NewTable {
   /** `[a-z0-9][a-z0-9_-]{0,39}` */
   id: string;
-  /** Its `kind` and what that kind needs. No secrets: names of environment variables of the workers, TIDEMARK_SECRET_…. */
+  /** Its `kind` and what that kind needs. No secrets: names of environment variables of the workers, TIDEMARK_SECRET_… and TIDEMARK_CONNECTION_…. */
   source: WorkbookSource;
   /** Default: all. */
   columns?: readonly string[] | undefined;

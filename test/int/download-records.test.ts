@@ -437,7 +437,27 @@ describe('a download', () => {
     expect((await job.status()).state).toBe('done');
     expect(begun).toBeGreaterThan(3);
     expect((await job.status()).attempts).toEqual([]);
+    const { rows } = await database.pool.query(`select text from tidemark.job_line where work_id like '%' || $1 order by id limit 2`, [
+      job.id.split(':')[1],
+    ]);
+    expect(rows.map(({ text }) => text)).toEqual([
+      "It does not answer. Table 'numbers' goes on behind its first 10 records soon.",
+      "At most so many an hour. Table 'numbers' goes on behind its first 20 records in 1 s.",
+    ]);
     expect(await shown(id, 'numbers')).toEqual(numbersUpTo(60));
+    // Of whatever table: here the second one gets nothing in the attempts in which the first one got something.
+    const both = await createWorkbook([scriptedTable, { ...scriptedTable, id: 'others' }]);
+    let [read, refused] = [0, 0];
+    pages = async function* (cursor) {
+      if (cursor === 0) read += 1;
+      if (read === 2 && refused === 0) {
+        refused += 1;
+        throw new RetryAfterError('At most so many an hour.', 1);
+      }
+      yield* numbers(cursor, 2);
+    };
+    expect((await (await download(both.id)).status()).attempts).toEqual([]);
+    expect([refused, await shown(both.id, 'others')]).toEqual([1, numbersUpTo(20)]);
     // One that lets nothing through is.
     pages = async function* () {
       yield* [];
@@ -525,8 +545,18 @@ describe('what proves who asks', () => {
       [null, 'very-secret', null],
       [null, null, 'very-secret'],
     ]);
+    // Nor where a download fails of it, or of an answer.
+    process.env.TIDEMARK_SECRET_LINES = 'very-secret\nvery-secret';
+    const lines = secret({ type: 'bearer', secret: 'TIDEMARK_SECRET_LINES' });
+    for (const failing of [lines, secret({ type: 'query', name: 'token' }, '/status/404')]) {
+      const { id: failed } = await createWorkbook([failing]);
+      expect((await (await download(failed)).status()).state).toBe('dead');
+    }
+    delete process.env.TIDEMARK_SECRET_LINES;
     const { rows } = await database.pool.query(
       `select (select count(*) from tidemark.workbook_table t where t::text like '%very-secret%')
+        + (select count(*) from tidemark.job_attempt a where a::text like '%very-secret%')
+        + (select count(*) from tidemark.job_line l where l::text like '%very-secret%')
         + (select count(*) from tidemark.job_step s where s::text like '%very-secret%')
         + (select count(*) from tidemark.work w where w::text like '%very-secret%') as found`,
     );

@@ -131,6 +131,21 @@ describe('at most maxInFlight units run alone', () => {
     expect(await load.peakAlone()).toBe(7);
   });
 
+  test('of which what has run for a minute leaves some to others: a group of long units takes no place that short ones need', async () => {
+    await work.addMany(20, { group: 'long' });
+    const claim = async () => alone(await work.claim({ maxInFlight: 8, burstSize: 0 }));
+    for (const id of await claim()) await work.begin(id);
+    await work.add({ id: 'mail/short', group: 'short' });
+    expect(await claim()).toEqual([]);
+    await database.ownerPool.query(`update tidemark.work set begun_at = begun_at - interval '1 minute' where state = 'started'`);
+    expect(await claim()).toEqual(['mail/short']);
+    expect(await claim()).toEqual([]);
+    // As its units end it takes up to three quarters again.
+    await database.ownerPool.query(`update tidemark.work set state = 'done' where id in (
+      select id from tidemark.work where group_name = 'long' and state = 'started' limit 3)`);
+    expect(await claim()).toHaveLength(1);
+  });
+
   test('of which few are on their way at once: the next are claimed as those begin', async () => {
     await work.addMany(60);
     const first = alone(await work.claim({ maxInFlight: 40, maxOnTheirWay: 10 }));

@@ -1,7 +1,8 @@
-/** What a download holds in memory and sends at once is bounded by bytes, whatever its source gives. */
-import { expect, test } from 'vitest';
+/** What a download holds in memory and sends at once is bounded by bytes, whatever its source gives; and it is not silent for long. */
+import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { MAX_ENTRY_BYTES } from '../../src/event-log/entry-data.ts';
+import { beatWhile } from '../../src/workbooks/beat-while.ts';
 import { defineSource, type SourcePage } from '../../src/workbooks/define-source.ts';
 import { readAhead } from '../../src/workbooks/read-ahead.ts';
 import { recordRows } from '../../src/workbooks/record-rows.ts';
@@ -37,6 +38,31 @@ test('pages that come while others are written are one step up to some megabytes
   const { records } = (await reading.next(undefined)) as SourcePage;
   expect([ahead, records.length]).toEqual([3, 2]);
   reading.close();
+});
+
+test('a call that takes long gives a sign of life every twenty seconds, and none when it has ended', async () => {
+  vi.useFakeTimers();
+  try {
+    let beats = 0;
+    let end = () => {};
+    const call = beatWhile(
+      new Promise<void>((resolve) => {
+        end = resolve;
+      }),
+      async () => {
+        beats += 1;
+        if (beats === 2) throw new Error('another attempt has taken over: the next step says so');
+      },
+    );
+    await vi.advanceTimersByTimeAsync(65_000);
+    expect(beats).toBe(3);
+    end();
+    await call;
+    await vi.advanceTimersByTimeAsync(65_000);
+    expect(beats).toBe(3);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a step is written in calls of so few entries that 64 MiB hold them, and its records are counted once', async () => {
