@@ -97,6 +97,7 @@ test('one that waits goes first, and is cancelled by the keyboard, once somebody
   await page.getByRole('button', { name: 'Cancel job' }).press('Enter');
   const dialog = page.getByRole('dialog', { name: 'Cancel this job?' });
   await dialog.getByRole('button', { name: 'Keep it' }).press('Enter');
+  expect(await page.locator(':focus').textContent()).toBe('Cancel job');
   expect((await job.status()).state).toBe('waiting');
   await page.getByRole('button', { name: 'Cancel job' }).press('Enter');
   await dialog.getByRole('button', { name: 'Cancel job' }).press('Enter');

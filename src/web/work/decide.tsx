@@ -1,5 +1,5 @@
 /** Redrive or discard, by a person: asked once more with the number of units, done, and said how many it were. */
-import { useEffect, useRef, useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 import { client } from '../client.ts';
 import { formatCount, plural } from '../format.ts';
 import { useMay } from '../session-context.ts';
@@ -87,7 +87,12 @@ export interface ConfirmDialogProps {
 
 export function ConfirmDialog({ title, text, confirm, back = 'Cancel', isDanger, isDoing, onConfirm, onCancel }: ConfirmDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => {
+    const opened = dialog.current;
+    opened?.showModal();
+    // Closed while it is still there, it gives the keyboard back to where it came from.
+    return () => opened?.close();
+  }, []);
   return (
     <dialog ref={dialog} className="dialog" aria-labelledby="dialog-title" aria-describedby="dialog-text" onClose={onCancel}>
       <h2 id="dialog-title">{title}</h2>
