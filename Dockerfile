@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image for every process of Tidemark: the worker by default, `node dist/cli.js starter`, `migrate`, … as the command.
+# One image for every process of Tidemark: what SERVICE_TYPE says by default (`tidemark run`), `node dist/cli.js starter`, `migrate`, … as the command.
 # Debian, because Temporal's SDK has no build for musl (Alpine). Give it an init (`docker run --init`, `init: true`).
 
 FROM node:22.22.2-bookworm-slim AS build

@@ -1,5 +1,5 @@
 /**
- * The settings of a process. Typed, checked once, frozen. With settings/job-settings.ts the only reader of `process.env`.
+ * The settings of a process. Typed, checked once, frozen. With settings/job-settings.ts and settings/source-settings.ts the only reader of `process.env`.
  *
  * A bad value is refused before anything is connected or written, in one line that names the variable, the value and what it may be.
  * An empty variable counts as one that is not set. Passwords and keys are never part of a message.

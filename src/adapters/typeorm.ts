@@ -1,4 +1,4 @@
-/** TypeORM, from 0.3, on Postgres: a data source, or the entity manager of a transaction. */
+/** TypeORM, from 1, on Postgres: a data source, or the entity manager of a transaction. */
 import type { ApplicationDatabase } from '../postgres/application-database.ts';
 
 interface QueryRunner {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { JobProgress } from '../jobs/job-progress.ts';
 import type { JobSummary } from '../jobs/read-job.ts';
+import { percentOf } from '../percent.ts';
 import { parseShownState } from '../work/select.ts';
 import { parseWhole } from './parse-option.ts';
 import { formatCount, formatDuration, formatJson, formatTable, print, visibleLine } from './print.ts';
@@ -36,12 +37,17 @@ async function runList({ state, json, ...options }: ListOptions): Promise<void> 
   await withDatabase(async ({ db }) => {
     const page = await listJobs(db, { ...options, ...shown });
     if (json) {
-      print(formatJson(page));
+      print(formatJson({ ...page, jobs: page.jobs.map(withoutWhatIsLarge) }));
       return;
     }
     print(page.jobs.length === 0 ? 'No jobs.' : formatTable(['job', 'state', 'attempt', 'since', 'by', 'news'], page.jobs.map(rowOf)));
     if (page.next) print(`More: --before '${page.next}'`);
   });
+}
+
+/** As REST lists it: results and stacks are what 'tidemark jobs show' has. */
+function withoutWhatIsLarge({ result: _, error, ...job }: JobSummary): JobSummary {
+  return { ...job, ...(error ? { error: { code: error.code, message: error.message } } : {}) };
 }
 
 function rowOf({ id, state, attempt, actor, error, progress, finishedAt, begunAt, enqueuedAt }: JobSummary): (string | number)[] {
@@ -53,7 +59,7 @@ function rowOf({ id, state, attempt, actor, error, progress, finishedAt, begunAt
 /** '25 % reading (rows 1,000)', on one line. */
 export function formatProgress({ fraction, message, counts }: JobProgress = {}): string {
   const parts = [
-    fraction === undefined ? '' : `${Math.floor(fraction * 100)} %`,
+    fraction === undefined ? '' : `${percentOf(fraction)} %`,
     message ?? '',
     counts === undefined
       ? ''

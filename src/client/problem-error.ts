@@ -3,7 +3,9 @@ import {
   BlobNotFoundError,
   BlobWrongKindError,
   ConflictError,
+  CorruptBlobError,
   EnqueueUnavailableError,
+  HistoryGoneError,
   IdempotencyKeyReusedError,
   InvalidBlobNameError,
   InvalidInputError,
@@ -19,6 +21,9 @@ import {
   TopicNotFoundError,
   UnavailableError,
   UnknownJobError,
+  WorkbookExistsError,
+  WorkbookNotFoundError,
+  WorkNotFoundError,
 } from '../errors.ts';
 import type { SequenceId } from '../event-log/event-log.ts';
 import type { ProblemBody } from '../http/problem.ts';
@@ -50,6 +55,9 @@ export async function errorOf(response: Response, subject: RequestSubject): Prom
   if (problem?.code === 'enqueue_unavailable') {
     return new EnqueueUnavailableError(subject.name ?? '');
   }
+  if (problem?.code === 'corrupt_blob') {
+    return said(new CorruptBlobError(subject.blob ?? '', ''), detail);
+  }
   if (isPassing(status) || status >= 500) {
     return new UnavailableError(detail);
   }
@@ -76,7 +84,7 @@ function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0
     case 'job_not_found':
       return new JobNotFoundError(name);
     case 'schedule_not_found':
-      return new ScheduleNotFoundError(name);
+      return said(new ScheduleNotFoundError(name), detail);
     case 'unknown_job':
       return new UnknownJobError(name);
     case 'blob_not_found':
@@ -87,15 +95,29 @@ function ofProblem(problem: ProblemBody, { logId = '', blob = '', sequenceId = 0
       return new InvalidBlobNameError(blob);
     case 'no_continuation':
       return new NoContinuationError();
+    case 'work_not_found':
+      return said(new WorkNotFoundError(name), detail);
+    case 'workbook_not_found':
+      return said(new WorkbookNotFoundError(name), detail);
+    case 'workbook_exists':
+      return said(new WorkbookExistsError(name), detail);
+    case 'history_gone':
+      return said(new HistoryGoneError(BigInt(startSequenceId ?? 0)), detail);
     case 'invalid_input':
       return new InvalidInputError(detail);
     case 'idempotency_key_reused':
       return new IdempotencyKeyReusedError(key);
     case 'not_exposed':
-      return new NotExposedError('This');
+      return said(new NotExposedError('This'), detail);
     default:
       return new TidemarkError(code, detail);
   }
+}
+
+/** In the server's words: it knows what the request was about, also where nobody has said so here. */
+function said<ErrorT extends TidemarkError>(error: ErrorT, detail: string): ErrorT {
+  error.message = detail;
+  return error;
 }
 
 /** It may be a directory above that is a blob: the server says which, below the directory of the log. */

@@ -1,7 +1,15 @@
 /** Requests that have a body, over a line that is slow or through a proxy that takes less than the server. */
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
-import { UnavailableError } from '../../src/errors.ts';
+import {
+  CorruptBlobError,
+  HistoryGoneError,
+  ScheduleNotFoundError,
+  UnavailableError,
+  WorkbookExistsError,
+  WorkbookNotFoundError,
+  WorkNotFoundError,
+} from '../../src/errors.ts';
 
 /** Never answers. */
 function silentClient(timeoutMs: number) {
@@ -41,6 +49,25 @@ describe('a request without an answer', () => {
     expect(error).toBeInstanceOf(UnavailableError);
     expect(requests()).toBe(expected);
   });
+});
+
+test.each([
+  ['work_not_found', 404, WorkNotFoundError],
+  ['schedule_not_found', 404, ScheduleNotFoundError],
+  ['workbook_not_found', 404, WorkbookNotFoundError],
+  ['workbook_exists', 409, WorkbookExistsError],
+  ['history_gone', 410, HistoryGoneError],
+  ['corrupt_blob', 500, CorruptBlobError],
+])('a refusal is the class that it is in the library, in the words of the server: %s', async (code, status, ErrorClass) => {
+  const headers = { 'content-type': 'application/problem+json' };
+  const client = connect({
+    url: 'http://tidemark.test',
+    fetch: async () => new Response(JSON.stringify({ status, code, detail: 'as the server says it' }), { status, headers }),
+  });
+  onTestFinished(() => client.close());
+  const error = await client.request('GET', 'anything').catch((caught) => caught);
+  expect(error).toBeInstanceOf(ErrorClass);
+  expect(error).toMatchObject({ code, message: 'as the server says it' });
 });
 
 test('a proxy that takes no body of that size says so as the server does', async () => {

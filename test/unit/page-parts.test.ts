@@ -1,5 +1,6 @@
 /** What the page works out before it draws: addresses, the tail of a log, the picture of tiles, lines of charts. */
 import { describe, expect, test } from 'vitest';
+import { percentOf } from '../../src/percent.ts';
 import type { Job, JobDetails, LogEvent, Tile } from '../../src/web/api-types.ts';
 import { formatBytes, formatDuration, formatTime } from '../../src/web/format.ts';
 import { behind, mergeJobs } from '../../src/web/jobs/listed-jobs.ts';
@@ -26,6 +27,10 @@ describe('an address', () => {
     expect(parseRoute('#/nowhere')).toEqual({ page: 'unknown' });
     expect(parseRoute('#/logs/%')).toEqual({ page: 'log', id: '%' });
   });
+});
+
+test('a percentage is never more than there is, nor less', () => {
+  expect([0, 0.29, 0.57, 0.999, 0.1234, 1].map(percentOf)).toEqual([0, 29, 57, 99, 12, 100]);
 });
 
 describe('jobs', () => {

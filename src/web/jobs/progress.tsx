@@ -1,3 +1,4 @@
+import { percentOf } from '../../percent.ts';
 import type { Job } from '../api-types.ts';
 import { formatCount } from '../format.ts';
 
@@ -12,7 +13,7 @@ export function Progress({ job: { id, state, progress } }: { job: Pick<Job, 'id'
       {share !== undefined && (
         <span className="job-bar">
           <progress className={`job-bar--${state}`} value={share} max={1} aria-label={`Progress of ${id}`} />
-          <span className="job-percent">{Math.floor(share * 100)} %</span>
+          <span className="job-percent">{percentOf(share)} %</span>
         </span>
       )}
       {(message !== undefined || numbers.length > 0) && (

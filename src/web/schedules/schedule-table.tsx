@@ -72,9 +72,10 @@ function Tags({ schedule: { paused, note, deployed, overlap } }: { schedule: Sch
     <>
       {!deployed && <span className="tag tag--warning">not in Temporal</span>}
       {paused && (
-        <span className="tag tag--warning" title={note}>
-          paused
-        </span>
+        <>
+          <span className="tag tag--warning">paused</span>
+          {note && <span className="schedule-more">{note}</span>}
+        </>
       )}
       {overlap && overlap !== 'skip' && <span className="tag">{overlap === 'buffer' ? 'one after another' : 'side by side'}</span>}
     </>
@@ -83,6 +84,7 @@ function Tags({ schedule: { paused, note, deployed, overlap } }: { schedule: Sch
 
 function Due({ schedule: { cron, timezone, everyMs } }: { schedule: Schedule }) {
   if (everyMs !== undefined) return <>every {formatDuration(everyMs)}</>;
+  if (cron === undefined) return <span className="muted">–</span>;
   return (
     <>
       <code>{cron}</code>
