@@ -27,7 +27,7 @@ export interface TidemarkTransaction<TopicsT extends Topics = RegisteredTopics> 
 export interface JoinedTransaction<TopicsT extends Topics = RegisteredTopics> extends TidemarkTransaction<TopicsT> {
   /**
    * Call it after the commit: tells starters and followers at once what a poll would find later. Nothing is lost without it. Where jobs run in this process,
-   * they run now, and it resolves when they have ended. Never rejects.
+   * they run now, and it resolves when they have ended; from within a job at once. Never rejects.
    */
   wake(): Promise<void>;
 }

@@ -84,7 +84,7 @@ export interface Tidemark<TopicsT extends Topics = RegisteredTopics> extends Pub
   readonly cache: SnapshotCache;
   /**
    * Runs `body` in a transaction of its own: committed when it resolves, rolled back when it throws. Starters are woken after the commit; where jobs run
-   * in this process, it resolves when those that it enqueued have ended, whatever became of them.
+   * in this process, it resolves when those that it enqueued have ended, whatever became of them; from within a job when it is committed, and they run beside it.
    * @throws SetupError where `db` cannot begin one; what `body` throws; the driver's error where the commit failed
    */
   transaction<T>(body: (transaction: TidemarkTransaction<TopicsT>) => Promise<T>, provenance?: Provenance): Promise<T>;
