@@ -10,7 +10,7 @@ const alias = [{ find: /^tidemark$/, replacement: fileURLToPath(new URL('src/ind
 /** Three projects: what needs no server starts none, what replaces modules shares none. `npx vitest run test/int/some.test.ts` runs one file of any. */
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       { test: { ...shared, name: 'alone', include: ['test/unit/**/*.test.ts'], exclude: ['**/*.mocked.test.ts'] } },

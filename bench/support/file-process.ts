@@ -16,6 +16,7 @@ import { importXlsx } from '../../src/spreadsheet/import-xlsx.ts';
 import { openSheet } from '../../src/spreadsheet/open-sheet.ts';
 import { blobDirIn, denseLog } from './dense-sheet.ts';
 import { fileRows } from './file-rows.ts';
+import { ownPeakMegabytes } from './own-peak-megabytes.ts';
 
 export type FileTaskName =
   | 'import-csv'
@@ -76,7 +77,5 @@ const start = performance.now();
 await TASKS[task]();
 const milliseconds = performance.now() - start;
 await pool.end();
-// Linux and Windows count it in KB.
-const megabytes = process.resourceUsage().maxRSS / (process.platform === 'darwin' ? 1024 * 1024 : 1024);
-process.send?.({ milliseconds, megabytes } satisfies FileTaskValue);
+process.send?.({ milliseconds, megabytes: ownPeakMegabytes() } satisfies FileTaskValue);
 process.disconnect?.();

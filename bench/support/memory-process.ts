@@ -5,6 +5,7 @@ import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { blobDirIn, denseLog, readDenseSheet } from './dense-sheet.ts';
 import { editSheet } from './edit-sheet.ts';
 import { SHEET } from './measure-snapshot.ts';
+import { ownPeakMegabytes } from './own-peak-megabytes.ts';
 
 export interface MemoryTask {
   task: 'snapshot' | 'read' | 'edit';
@@ -27,6 +28,5 @@ switch (task) {
     break;
 }
 await pool.end();
-// Linux and Windows count it in KB.
-process.send?.(process.resourceUsage().maxRSS / (process.platform === 'darwin' ? 1024 * 1024 : 1024));
+process.send?.(ownPeakMegabytes());
 process.disconnect?.();

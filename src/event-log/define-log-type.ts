@@ -69,7 +69,8 @@ export function defineLogType<TypeT extends string, SchemaT extends EntrySchema<
   const { type, version, snapshotEvery, compactEvery, keepSnapshots, keepDays } = definition;
   const { entry: schema, initial, apply, upcast, snapshots } = definition;
   checkDefinition(definition);
-  checkOptionNames(`log type '${type}'`, definition, OPTIONS);
+  // Of a log type that is defined anew, with another version for example.
+  checkOptionNames(`log type '${type}'`, definition, 'parseEntry' in definition ? { ...OPTIONS, parseEntry: true } : OPTIONS);
   return {
     type,
     version,

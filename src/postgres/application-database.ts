@@ -6,7 +6,7 @@
  */
 import { SetupError } from '../errors.ts';
 import { isPgClient, isPool } from './driver.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, PoolClient } from './pool.ts';
 import type { Queryable } from './queryable.ts';
 import { inTransaction, nothingToCommit } from './transaction.ts';
 
@@ -51,7 +51,7 @@ async function committable<T>(tx: Queryable, body: (tx: Queryable) => Promise<T>
   };
   // A client of pg knows it itself, and stays what it is: it has prepared statements.
   const value = await body(isPgClient(tx) ? tx : watched);
-  if (isPgClient(tx) ? tx.getTransactionStatus?.() !== 'T' : isInDoubt) {
+  if (isPgClient(tx) ? !isOpenAndSound(tx) : isInDoubt) {
     await tx.query('select 1').catch((error) => {
       throw error.code === IN_FAILED_TRANSACTION ? nothingToCommit(error) : error;
     });
@@ -62,4 +62,9 @@ async function committable<T>(tx: Queryable, body: (tx: Queryable) => Promise<T>
 /** The direct connection of a pool that was made with one. */
 export function connectionStringOf(db: Queryable): string | undefined {
   return isPool(db) ? (db as Partial<Pool>).options?.connectionString : undefined;
+}
+
+/** The error of a statement comes before the state that it leaves: what a client says is so once it has heard that the server is ready. */
+function isOpenAndSound(client: PoolClient & { readyForQuery?: boolean }): boolean {
+  return client.readyForQuery === true && client.getTransactionStatus?.() === 'T';
 }

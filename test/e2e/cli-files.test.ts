@@ -20,12 +20,10 @@ beforeAll(async () => {
   database = await createTestDatabase();
   folder = createFolder();
   // Every command leaves the most memory that it took, in KB.
-  writeFileSync(
-    join(folder.path, 'memory.cjs'),
-    `if (require('node:worker_threads').isMainThread)
-       process.on('exit', () => require('node:fs').writeFileSync(process.env.MEMORY_FILE, String(process.resourceUsage().maxRSS)));`,
-  );
-  const memory = { MEMORY_FILE: join(folder.path, 'memory'), NODE_OPTIONS: `--require=${join(folder.path, 'memory.cjs')}` };
+  const memory = {
+    MEMORY_FILE: join(folder.path, 'memory'),
+    NODE_OPTIONS: `--require=${fileURLToPath(new URL('../support/peak-memory.cjs', import.meta.url))}`,
+  };
   env = { DATABASE_URL: database.appUrl, ...memory };
 });
 afterAll(async () => {

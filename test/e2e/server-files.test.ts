@@ -1,5 +1,5 @@
 /** Files by upload to a server that is a process of its own: workbooks, which it reads in a thread, and the memory and the disk that uploads take. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -21,18 +21,13 @@ beforeAll(async () => {
   folder = createFolder();
   mkdirSync(join(folder.path, 'tmp'));
   // A small heap, so that no garbage is taken for what is needed. Asked by a signal, it says the most memory that it has taken, in KB.
-  writeFileSync(
-    join(folder.path, 'memory.cjs'),
-    `if (require('node:worker_threads').isMainThread)
-       process.on('SIGUSR2', () => require('node:fs').writeFileSync('memory', String(process.resourceUsage().maxRSS)));`,
-  );
   server = startCli(['server', '--port', '0'], {
     cwd: folder.path,
     env: {
       DATABASE_URL: database.appUrl,
       TIDEMARK_AUTH: 'off',
       TMPDIR: join(folder.path, 'tmp'),
-      NODE_OPTIONS: '--require=./memory.cjs --max-old-space-size=100 --max-semi-space-size=4',
+      NODE_OPTIONS: `--require=${fileURLToPath(new URL('../support/peak-memory.cjs', import.meta.url))} --max-old-space-size=100 --max-semi-space-size=4`,
     },
     timeoutMs: 120_000,
   });
