@@ -19,9 +19,12 @@ export interface JobQueue {
   stop(): Promise<void>;
 }
 
-export async function startTidemark(environment: Environment): Promise<JobQueue> {
+/** Told of each job that runs. */
+type OnRun = () => void;
+
+export async function startTidemark(environment: Environment, onRun: OnRun = () => {}): Promise<JobQueue> {
   const database = await environment.database();
-  const app = await startJobApp(environment, database, { handler: () => {}, concurrency: CONCURRENCY });
+  const app = await startJobApp(environment, database, { handler: onRun, concurrency: CONCURRENCY });
   return {
     ask: (count) => app.enqueueMany(count),
     left: async () =>
@@ -30,11 +33,11 @@ export async function startTidemark(environment: Environment): Promise<JobQueue>
   };
 }
 
-export async function startGraphileWorker(environment: Environment): Promise<JobQueue> {
+export async function startGraphileWorker(environment: Environment, onRun: OnRun = () => {}): Promise<JobQueue> {
   const { owner } = await environment.database();
   const runner = await run({
     pgPool: owner,
-    taskList: { [NAME]: async () => {} },
+    taskList: { [NAME]: async () => onRun() },
     preset: { worker: { concurrentJobs: CONCURRENCY, localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     noHandleSignals: true,
     logger: new Logger(() => () => {}),
@@ -52,14 +55,14 @@ export async function startGraphileWorker(environment: Environment): Promise<Job
 }
 
 /** Each of its workers takes 500 at a time, twice a second, and ends them together: jobs that do nothing would wait for the next fetch otherwise. */
-export async function startPgBoss(environment: Environment): Promise<JobQueue> {
+export async function startPgBoss(environment: Environment, onRun: OnRun = () => {}): Promise<JobQueue> {
   const { owner } = await environment.database();
   const boss = new PgBoss({ db: { executeSql: (text, values) => owner.query(text, values) }, supervise: false, schedule: false });
   boss.on('error', (error) => environment.say(error.message));
   await boss.start();
   await boss.createQueue(NAME);
   const options = { batchSize: 500, pollingIntervalSeconds: 0.5, priority: false };
-  const workers = await Promise.all(Array.from({ length: CONCURRENCY }, () => boss.work(NAME, options, async () => {})));
+  const workers = await Promise.all(Array.from({ length: CONCURRENCY }, () => boss.work(NAME, options, async () => onRun())));
   return {
     async ask(count) {
       await boss.insert(Array.from({ length: count }, (_, id) => ({ name: NAME, data: { id } })));
