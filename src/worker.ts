@@ -35,9 +35,9 @@ export async function runWorker({ app, starter, apply = false, subscriptions, ex
   });
   const signal = stopOnSignal((name, isFirst) => log.info(isFirst ? `${name}: draining` : `${name} again: ending now`));
   const { registry, file, blobs: ofApp } = await loadApp(app, schema);
-  checkSubscriptions([...(subscriptions ?? []), ...(except ?? [])], registry);
+  checkSubscriptions([...(subscriptions ?? []), ...(except ?? [])], registry.workers.keys(), 'app');
   const pools = createWorkerPools(databaseUrl, 'worker', (error) => log.warn(`postgres: ${error.message}`));
-  const { pool, blobPool, statementPool } = pools;
+  const { pool, blobPool, statements } = pools;
   let operations: Operations | undefined;
   try {
     const blobs = ofApp ?? (await openBlobStore(targets.blobs, { pool: blobPool, schema }));
@@ -62,18 +62,8 @@ export async function runWorker({ app, starter, apply = false, subscriptions, ex
       log: (level: 'info' | 'warn', message: string) => log[level](message),
     };
     const options = {
-      ...{
-        registry,
-        pool,
-        statements: statementPool,
-        schema,
-        blobs,
-        temporal,
-        observe,
-        starter: starter && ofStarter,
-        onDead: onDeadOf(config, targets),
-      },
-      ...{ apply, jobDefaults: config.jobs.defaults },
+      ...{ registry, pool, statements, schema, blobs, temporal, observe, apply },
+      ...{ starter: starter && ofStarter, onDead: onDeadOf(config, targets), jobDefaults: config.jobs.defaults },
       ...{ warn: (message: string) => log.warn(message), log: linesOf(log) },
       ...(config.cacheBytes === undefined ? {} : { cacheBytes: config.cacheBytes }),
       ...(subscriptions ? { subscriptions } : {}),

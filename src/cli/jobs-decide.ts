@@ -2,8 +2,9 @@
 import type { Command } from 'commander';
 import type { JobSelection } from '../jobs/list-jobs.ts';
 import { parseShownState, type ShownState } from '../work/select.ts';
+import { decideById } from './decide-by-id.ts';
 import { ownName } from './own-name.ts';
-import { formatCount, formatJson, print, visibleLine } from './print.ts';
+import { formatCount, formatJson, print } from './print.ts';
 import { asUsage, checkJobIds, UsageError } from './usage-error.ts';
 import { type TidemarkContext, withTidemark } from './with-tidemark.ts';
 
@@ -74,20 +75,15 @@ async function decide(verb: Verb, ids: string[], { state, yes = false, json = fa
 }
 
 async function decideIds(verb: Verb, ids: readonly string[], json: boolean, { tidemark }: TidemarkContext): Promise<void> {
-  const jobs: { id: string; changed: boolean }[] = [];
   const { done, not } = VERBS[verb];
-  // What was done is told, also where the next one fails.
-  try {
-    for (const id of ids) {
+  await decideById(ids, {
+    async decide(id) {
       const job = tidemark.job(id);
-      const changed = verb === 'cancel' ? (await job.cancel()) !== undefined : await job.redrive({ actor: ownName() });
-      jobs.push({ id, changed });
-      if (!json) print(changed ? `${done}: ${visibleLine(id)}.` : `${visibleLine(id)} ${not}: left as it is.`);
-    }
-  } finally {
-    if (json) print(formatJson({ jobs }));
-  }
-  if (jobs.some(({ changed }) => !changed)) process.exitCode = 1;
+      return verb === 'cancel' ? (await job.cancel()) !== undefined : job.redrive({ actor: ownName() });
+    },
+    say: (id, changed) => (changed ? `${done}: ${id}.` : `${id} ${not}: left as it is.`),
+    json,
+  });
 }
 
 /** More are not counted, only decided about. */

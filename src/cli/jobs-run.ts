@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { UnknownJobError } from '../errors.ts';
 import type { EnqueueOptions } from '../jobs/enqueue.ts';
+import { decideById } from './decide-by-id.ts';
 import { watchJob } from './jobs-watch.ts';
 import { ownName } from './own-name.ts';
 import { parseDuration, parsePriority } from './parse-option.ts';
@@ -90,20 +91,13 @@ function enqueueOptions({ id, priority, in: inMs, actor = ownName() }: RunOption
 
 async function runNow(ids: readonly string[], json: boolean): Promise<void> {
   checkJobIds(ids);
-  await withTidemark({}, async ({ tidemark }) => {
-    const jobs: { id: string; changed: boolean }[] = [];
-    // What was done is told, also where the next one fails.
-    try {
-      for (const id of ids) {
-        const changed = await tidemark.job(id).runNow();
-        jobs.push({ id, changed });
-        if (!json) print(changed ? `${visibleLine(id)} goes first.` : `${visibleLine(id)} does not wait: left as it is.`);
-      }
-    } finally {
-      if (json) print(formatJson({ jobs }));
-    }
-    if (jobs.some(({ changed }) => !changed)) process.exitCode = 1;
-  });
+  await withTidemark({}, ({ tidemark }) =>
+    decideById(ids, {
+      decide: (id) => tidemark.job(id).runNow(),
+      say: (id, changed) => (changed ? `${id} goes first.` : `${id} does not wait: left as it is.`),
+      json,
+    }),
+  );
 }
 
 function parseInput(text: string): unknown {

@@ -4,9 +4,9 @@ import type { Database } from '../postgres/queryable.ts';
 import type { TemporalOptions } from '../temporal/connection.ts';
 import { type DueWork, readDueWork } from '../work/due-work.ts';
 import { installationId } from '../work/register.ts';
+import { checkSubscriptions } from './check-subscriptions.ts';
 import { parseNames } from './parse-option.ts';
 import { formatJson, print } from './print.ts';
-import { UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
 /** Nothing failed, and there is nothing to do. */
@@ -58,11 +58,11 @@ export function addWake(program: Command): void {
 async function checkNames(db: Database, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   const { rows } = await db.query(`select name from ${db.schema}.subscription order by name`);
-  const known = new Set<string>(rows.map(({ name }) => name));
-  const unknown = names.find((name) => !known.has(name));
-  if (unknown !== undefined) {
-    throw new UsageError(`'${unknown}' is not a subscription of this database (${[...known].join(', ') || 'there are none'}).`);
-  }
+  checkSubscriptions(
+    names,
+    rows.map(({ name }) => name),
+    'database',
+  );
 }
 
 const isDue = ({ due, abandoned }: DueWork): boolean => due + abandoned > 0;

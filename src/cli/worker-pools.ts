@@ -15,7 +15,7 @@ export interface WorkerPools {
    */
   blobPool: Pool;
   /** For progress, signs of life and lines of jobs: as many handlers as there are connections in `pool` may hold theirs while they say it. */
-  statementPool: Pool;
+  statements: Pool;
   end(): Promise<void>;
 }
 
@@ -30,13 +30,13 @@ export function createWorkerPools(connectionString: string, door: 'worker' | 'se
     connectionTimeoutMs: 30_000,
     onError,
   });
-  const statementPool = createPool({ connectionString, max: 4, applicationName: `tidemark ${door}`, onError });
+  const statements = createPool({ connectionString, max: 4, applicationName: `tidemark ${door}`, onError });
   return {
     pool,
     blobPool,
-    statementPool,
+    statements,
     async end() {
-      await Promise.all([pool.end(), blobPool.end(), statementPool.end()]);
+      await Promise.all([pool.end(), blobPool.end(), statements.end()]);
     },
   };
 }

@@ -22,45 +22,35 @@ export interface PoolOptions {
 export type Pool = pg.Pool;
 export type PoolClient = pg.PoolClient;
 
-export function createPool({
-  connectionString,
-  max = 10,
-  applicationName = 'tidemark',
-  connectionTimeoutMs = 5_000,
-  allowExitOnIdle,
-  onError,
-}: PoolOptions): Pool {
-  const pool = new pg.Pool({
-    connectionString,
-    max,
-    application_name: applicationName,
-    connectionTimeoutMillis: connectionTimeoutMs,
-    idleTimeoutMillis: IDLE_TIMEOUT_MS,
-    keepAlive: true,
-    ...(allowExitOnIdle === undefined ? {} : { allowExitOnIdle }),
-  });
-  return listened(pool, onError);
+export function createPool({ connectionString, ...options }: PoolOptions): Pool {
+  return open({ connectionString, idleTimeoutMillis: IDLE_TIMEOUT_MS, keepAlive: true }, options);
 }
 
 /** Another pool to the same database, by the same way: for what must not wait for whoever holds the connections of the first. */
 export function createPoolLike(other: Pool, options: Omit<PoolOptions, 'connectionString'>): Pool {
-  const { max = 10, applicationName = 'tidemark', connectionTimeoutMs = 5_000, allowExitOnIdle = false, onError } = options;
   // A pool hides its password from whoever copies its options.
   const { password } = other.options;
+  return open({ ...other.options, ...(password === undefined ? {} : { password }), min: 0 }, options);
+}
+
+function open(
+  how: pg.PoolConfig,
+  {
+    max = 10,
+    applicationName = 'tidemark',
+    connectionTimeoutMs = 5_000,
+    allowExitOnIdle = false,
+    onError,
+  }: Omit<PoolOptions, 'connectionString'>,
+): Pool {
   const pool = new pg.Pool({
-    ...other.options,
-    ...(password === undefined ? {} : { password }),
-    min: 0,
+    ...how,
     max,
     application_name: applicationName,
     connectionTimeoutMillis: connectionTimeoutMs,
     allowExitOnIdle,
   });
-  return listened(pool, onError);
-}
-
-/** Without a listener an idle connection's end would be an uncaught exception. */
-function listened(pool: Pool, onError: PoolOptions['onError']): Pool {
+  // Without a listener an idle connection's end would be an uncaught exception.
   pool.on('error', (error) => onError?.(error));
   return pool;
 }

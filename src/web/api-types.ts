@@ -18,7 +18,6 @@ import type { WorkClient } from '../client/work-client.ts';
 
 export type {
   EntriesPage,
-  FiredBody,
   GroupStats,
   JobDetails,
   JobState,

@@ -3,7 +3,7 @@
  * Errors are the library's: an UnavailableError where nobody answers. A 401 ends the session wherever it is met.
  */
 import { connect } from '../client/connect.ts';
-import type { EntriesPage, FiredBody, Schedule, Session, SnapshotsPage, Tiles } from './api-types.ts';
+import type { EntriesPage, Session, SnapshotsPage, Tiles } from './api-types.ts';
 import { heardFromServer, lostServer } from './connection.ts';
 import { createStore } from './store.ts';
 
@@ -48,12 +48,6 @@ export const api = {
   /** @param name of the file: an upload of the same name goes on where the last one stopped */
   importAddress: (id: string, format: string, name: string) =>
     new URL(`${logPath(id, 'import')}?${new URLSearchParams({ format, name: name.slice(-140) })}`, BASE).href,
-  schedules: {
-    list: (signal?: AbortSignal) => client.request<{ schedules: Schedule[] }>('GET', 'schedules', { signal }),
-    trigger: (name: string) => client.request<FiredBody>('POST', `schedules/${encodeURIComponent(name)}/trigger`, { body: {} }),
-    pause: (name: string) => client.request('POST', `schedules/${encodeURIComponent(name)}/pause`, { body: {}, isRepeatable: true }),
-    resume: (name: string) => client.request('POST', `schedules/${encodeURIComponent(name)}/resume`, { body: {}, isRepeatable: true }),
-  },
   snapshots: (id: string, signal?: AbortSignal) => client.request<SnapshotsPage>('GET', logPath(id, 'snapshots'), { signal }),
   tiles: (id: string, sequenceId: string, signal?: AbortSignal) =>
     client.request<Tiles>('GET', logPath(id, `snapshots/${sequenceId}/tiles`), { signal }),

@@ -12,10 +12,10 @@ import {
   defineTopics,
   defineWorker,
   InvalidInputError,
-  type Queryable,
   QueueFullError,
 } from '../../src/index.ts';
 import { runUntilIdle } from '../../src/testing.ts';
+import { clientAdapter } from '../support/client-adapter.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { DATABASE_LIBRARIES, type DatabaseLibrary } from '../support/database-libraries.ts';
 
@@ -223,24 +223,7 @@ describe.each(Object.entries(DATABASE_LIBRARIES))('in a transaction of %s', (_, 
 });
 
 test('so it is for an adapter that hands out a client of pg', async () => {
-  const db = {
-    query: (text: string, values?: unknown[]) => database.pool.query(text, values),
-    async transaction<T>(body: (tx: Queryable) => Promise<T>): Promise<T> {
-      const client = await database.pool.connect();
-      try {
-        await client.query('begin');
-        const value = await body(client);
-        await client.query('commit');
-        return value;
-      } catch (error) {
-        await client.query('rollback');
-        throw error;
-      } finally {
-        client.release();
-      }
-    },
-  };
-  const tidemark = createTidemark({ db, jobs: [invoice] });
+  const tidemark = createTidemark({ db: clientAdapter(database.pool), jobs: [invoice] });
   const kept = tidemark.transaction(({ tx }) => tx.query('select 1 / 0').catch(() => 'went on'));
   await expect(kept).rejects.toThrow(new InvalidInputError(CAUGHT));
   expect(await tidemark.transaction(({ tx }) => tx.query('select 1 as one'))).toMatchObject({ rows: [{ one: 1 }] });

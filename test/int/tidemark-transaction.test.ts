@@ -6,6 +6,7 @@ import { listen } from '../../src/postgres/listen.ts';
 import { createPool } from '../../src/postgres/pool.ts';
 import type { Queryable } from '../../src/postgres/queryable.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
+import { clientAdapter } from '../support/client-adapter.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { note, ORDER_TABLES, order, sendInvoice } from '../support/order-app.ts';
 import { until } from '../support/until.ts';
@@ -356,24 +357,7 @@ describe('db', () => {
         return { rows };
       },
     });
-    const adapter = {
-      ...run(database.pool),
-      async transaction<T>(body: (tx: Queryable) => Promise<T>): Promise<T> {
-        const client = await database.pool.connect();
-        try {
-          await client.query('begin');
-          const value = await body(run(client));
-          await client.query('commit');
-          return value;
-        } catch (error) {
-          await client.query('rollback');
-          throw error;
-        } finally {
-          client.release();
-        }
-      },
-    };
-    const app = createTidemark({ db: adapter, logTypes: [order], entryWork: [sendInvoice] });
+    const app = createTidemark({ db: clientAdapter(database.pool, run), logTypes: [order], entryWork: [sendInvoice] });
     const [id, gone] = [newId(), newId()];
     await app.transaction(async ({ tx, log }) => {
       await tx.query('insert into orders (id) values ($1)', [id]);

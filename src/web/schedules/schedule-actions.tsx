@@ -1,7 +1,7 @@
 /** Trigger, pause, resume. */
 import { useState } from 'react';
 import type { Schedule } from '../api-types.ts';
-import { api } from '../client.ts';
+import { client } from '../client.ts';
 import { useMay } from '../session-context.ts';
 import { toast } from '../toasts.tsx';
 
@@ -51,9 +51,9 @@ export function ScheduleActions({ schedule: { name, paused, deployed }, onDone }
 /** @returns what to say of it */
 async function done(verb: Verb, name: string): Promise<string> {
   if (verb === 'trigger') {
-    const { answer, jobId } = await api.schedules.trigger(name);
+    const { answer, jobId } = await client.schedules.trigger(name);
     return answer === 'created' ? `${name} is enqueued now.` : `Skipped: ${jobId} has not ended.`;
   }
-  await api.schedules[verb](name);
+  await client.schedules[verb](name);
   return verb === 'pause' ? `${name} is paused.` : `${name} fires again, from its next time on.`;
 }

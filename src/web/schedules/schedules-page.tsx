@@ -1,7 +1,7 @@
 /** Schedules: when each enqueues its job next, what its last times became, paused, resumed and triggered. */
 import '../work/work.css';
 import './schedules.css';
-import { api } from '../client.ts';
+import { client } from '../client.ts';
 import { Empty, Failure, Loading } from '../notice.tsx';
 import { links } from '../router.ts';
 import { usePolled } from '../use-polled.ts';
@@ -10,7 +10,7 @@ import { ScheduleTable } from './schedule-table.tsx';
 const EVERY_MS = 5_000;
 
 export default function SchedulesPage() {
-  const { data, error, reload } = usePolled((signal) => api.schedules.list(signal), EVERY_MS, 'schedules');
+  const { data, error, reload } = usePolled((signal) => client.schedules.list({ signal }), EVERY_MS, 'schedules');
   return (
     <div className="page page--wide">
       <h1>Schedules</h1>
