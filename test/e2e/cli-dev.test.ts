@@ -8,7 +8,8 @@ import { createFolder, type RunningCli, runCli, startCli } from '../support/cli.
 import { until } from '../support/until.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const READY = 'Running until Ctrl-C.';
+/** Its first screen to the end, which may come in pieces. */
+const READY = /^Running until Ctrl-C\..*^npx tidemark (?:demo kill|doctor)$/ms;
 const START_MS = 90_000;
 
 let folder: ReturnType<typeof createFolder>;
