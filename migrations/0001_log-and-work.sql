@@ -183,6 +183,18 @@ create index work_dead on work (group_name, log_id) where state = 'dead';
 create index work_finished on work (group_name, finished_at) where state in ('done', 'cancelled', 'expired');
 create index work_entry on work (log_id, sequence_id) where log_id is not null;
 
+create table open_burst (
+  burst_id text primary key,
+  group_name text not null,
+  workflow text not null,
+  execution text not null,
+  fence uuid not null,
+  seen_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+comment on table open_burst is 'Bursts that go on with what gets ready in their group, also while they have nothing to do. Not the truth of any unit: without its row a burst only ends sooner.';
+comment on column open_burst.fence is 'Of the attempt that may begin more: a later one has set its own.';
+comment on column open_burst.seen_at is 'When it last asked for more, to a quarter of a second.';
+
 create table work_key (
   group_name text not null,
   ordering_key text not null,

@@ -165,6 +165,11 @@ declare
   -- Groups of which a unit has run alone for a minute, and how many more of them all may run alone.
   v_long_groups text[];
   v_long_room integer;
+  -- Groups of bursts that go on; those that have something ready and places, how many, and whether a rate says so.
+  v_open_bursts text[];
+  v_open_groups text[];
+  v_open_rooms integer[];
+  v_open_rated boolean[];
   -- The units looked at: the turn of each in its group, the seat its group drew, the places the group has left.
   v_candidates tid[];
   v_turns integer[];
@@ -185,6 +190,18 @@ begin
     select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()) then
     return;
   end if;
+  -- Nor does one that finds every place of what is ready kept for open bursts.
+  if not exists (
+    select 1 from work_group g
+    where (select true from work w where w.state = 'ready' and w.group_name = g.name limit 1) and coalesce(g.cap > p_burst_width * (
+      select count(*) from open_burst o where o.group_name = g.name and o.seen_at > clock_timestamp() - interval '1 second'), true)
+  ) and not exists (
+    select 1 from work w where w.state = 'ready' and w.burst_id is not null
+  ) and not exists (
+    select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()
+  ) then
+    return;
+  end if;
   -- A claim lost in a crash is claimed again under the same execution id, so it need not wait for the disk.
   perform set_config('synchronous_commit', 'off', true);
   select i.id into v_installation from installation i for update;
@@ -202,16 +219,27 @@ begin
       -- What runs for long is let be: as many as half of the places do not count.
       greatest(p_max_in_flight - coalesce(sum(r.units) filter (where r.burst_id is null), 0) + least(coalesce(sum(r.long), 0), p_max_in_flight / 2), 0),
       greatest(p_max_on_their_way - coalesce(sum(r.waiting) filter (where r.burst_id is null), 0), 0),
-      coalesce(array_agg(r.group_name) filter (where r.long > 0), '{}')
-    into v_running_groups, v_running_workflows, v_running_bursts, v_running_units, v_stale, v_free, v_start, v_long_groups
+      coalesce(array_agg(r.group_name) filter (where r.long > 0), '{}'), coalesce(array_agg(r.group_name) filter (where r.open), '{}')
+    into v_running_groups, v_running_workflows, v_running_bursts, v_running_units, v_stale, v_free, v_start, v_long_groups, v_open_bursts
     from (
-      select w.group_name, w.workflow, w.burst_id, count(*)::integer as units, count(*) filter (where w.attempt = 0) as waiting,
-        count(*) filter (where w.state = 'claimed' and w.lease_until < v_now) as stale,
-        count(*) filter (where w.state = 'started' and w.burst_id is null and w.begun_at < v_now - interval '1 minute') as long
-      from work w where w.state in ('claimed', 'started') group by 1, 2, 3
-      union all
-      -- A burst whose claim ran out is claimed again below, whatever else there is: it keeps its place.
-      select w.group_name, w.workflow, w.burst_id, count(*)::integer, 0, 0, 0 from work w where w.state = 'ready' and w.burst_id is not null group by 1, 2, 3
+      select b.group_name, b.workflow, b.burst_id,
+        -- A burst that begins more keeps its width; of another, what still runs.
+        (case when b.burst_id is null then sum(b.units) when bool_or(b.open) or sum(b.waiting) > 0 then p_burst_width
+          else least(sum(b.units), p_burst_width) end)::integer as units,
+        sum(b.waiting) as waiting, sum(b.stale) as stale, sum(b.long) as long, bool_or(b.open) as open
+      from (
+        select w.group_name, w.workflow, w.burst_id, 1 as units, (w.attempt = 0)::integer as waiting,
+          (w.state = 'claimed' and w.lease_until < v_now)::integer as stale,
+          (w.state = 'started' and w.burst_id is null and w.begun_at < v_now - interval '1 minute')::integer as long, false as open
+        from work w where w.state in ('claimed', 'started')
+        union all
+        -- A burst whose claim ran out is claimed again below, whatever else there is: it keeps its place.
+        select w.group_name, w.workflow, w.burst_id, 1, 1, 0, 0, false from work w where w.state = 'ready' and w.burst_id is not null
+        union all
+        -- So does one that waits for what its group gets.
+        select o.group_name, o.workflow, o.burst_id, 0, 0, 0, 0, true from open_burst o where o.seen_at > v_now - interval '1 second'
+      ) b
+      group by 1, 2, 3
     ) r
     where (p_only is null or r.group_name = any (p_only)) and r.group_name <> all (v_parts);
     exit when v_stale = 0;
@@ -237,23 +265,32 @@ begin
     where w.group_name = any (v_batched) and w.state = 'claimed' and w.claim_token = p_token and w.burst_id is null;
   end if;
 
-  with recursive load as (
-    -- A burst goes on with what is ready: it keeps its width for as long as it is open.
-    select r.group_name, sum(case when r.burst_id is null then r.units else p_burst_width end)::integer as units
-    from unnest(v_running_groups, v_running_bursts, v_running_units) r (group_name, burst_id, units) group by 1
-  ), level as (
+  -- Groups with something ready and a place for it. None, as most often while bursts run: what follows would cost a claim ten times as much.
+  select coalesce(array_agg(g.name), '{}'),
+    array_agg(least(g.cap - coalesce(l.units, 0), floor(rate_left(g, v_now))::integer, case when g.name = any (v_long_groups) then v_long_room end)),
+    array_agg(g.rate_units is not null)
+  into v_open_groups, v_open_rooms, v_open_rated
+  from work_group g
+  left join (
+    select r.group_name, sum(r.units)::integer as units from unnest(v_running_groups, v_running_units) r (group_name, units) group by 1
+  ) l on l.group_name = g.name
+  where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap) and (g.rate_units is null or rate_left(g, v_now) >= 1)
+    and (p_only is null or g.name = any (p_only)) and g.name <> all (v_except) and g.batch_max is null
+    and (v_long_room > 0 or g.name <> all (v_long_groups))
+    -- Not `exists`: as a join it would read all that is ready.
+    and (select true from work w where w.state = 'ready' and w.group_name = g.name limit 1);
+  if v_open_groups = '{}' and not exists (select 1 from work w where w.state = 'ready' and w.burst_id is not null) then
+    return;
+  end if;
+
+  with recursive level as (
     -- The priorities that ready units of each group have, and when the first of each may run: whatever else looks at them begins there, past the
     -- index entries of all that was claimed before.
-    select g.name, least(g.cap - coalesce(l.units, 0), floor(rate_left(g, v_now))::integer, case when g.name = any (v_long_groups) then v_long_room end) as room,
-      g.rate_units is not null as rated,
-      f.priority, f.not_before
-    from work_group g left join load l on l.group_name = g.name
+    select g.name, g.room, g.rated, f.priority, f.not_before
+    from unnest(v_open_groups, v_open_rooms, v_open_rated) g (name, room, rated)
     cross join lateral (
       select w.priority, w.not_before from work w where w.state = 'ready' and w.group_name = g.name order by w.priority, w.not_before limit 1
     ) f
-    where not g.paused and (g.cap is null or coalesce(l.units, 0) < g.cap) and (g.rate_units is null or rate_left(g, v_now) >= 1)
-      and (p_only is null or g.name = any (p_only)) and g.name <> all (v_except) and g.batch_max is null
-      and (v_long_room > 0 or g.name <> all (v_long_groups))
     union all
     select v.name, v.room, v.rated, f.priority, f.not_before
     from level v
@@ -262,7 +299,9 @@ begin
       order by w.priority, w.not_before limit 1
     ) f
   ), due as materialized (
-    select v.name, v.room, v.rated, v.priority, v.not_before as since from level v where v.not_before <= v_now
+    -- To the open bursts of its group a unit is left for a moment: there it costs a tenth of what an execution does.
+    select v.name, v.room, v.rated, v.priority, v.not_before as since from level v
+    where v.not_before <= case when v.name = any (v_open_bursts) then v_now - interval '50 milliseconds' else v_now end
   ), active as materialized (
     -- Which group comes first is drawn anew each time: where places are fewer than groups, none waits for ever.
     select v.name, min(v.priority) as first, row_number() over (order by random())::integer as seat from due v
@@ -302,16 +341,17 @@ begin
       select c.*, row_number() over (order by c.turn, c.seat) as place
       from unnest(v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_priorities, v_sinces, v_alone)
         c (tid, turn, seat, room, group_name, workflow, priority, since, alone)
-    ), open_burst as (
+    ), running_burst as (
       select distinct r.group_name, r.workflow, r.burst_id
       from unnest(v_running_groups, v_running_workflows, v_running_bursts) r (group_name, workflow, burst_id)
       where r.burst_id is not null and r.group_name <> all (v_batched)
     ), deep_workflow as (
       select c.workflow, coalesce(max(o.bursts), 0) as bursts
-      from candidate c left join (select o.workflow, count(*)::integer as bursts from open_burst o group by 1) o on o.workflow = c.workflow
+      from candidate c left join (select o.workflow, count(*)::integer as bursts from running_burst o group by 1) o on o.workflow = c.workflow
       where not c.alone and (c.room is null or c.room >= p_burst_width)
       group by 1
-      having count(*) filter (where c.place > v_free or o.bursts > 0) > p_burst_threshold
+      having count(*) filter (where c.place > v_free or exists (
+        select 1 from running_burst b where b.workflow = c.workflow and b.group_name = c.group_name)) > p_burst_threshold
     ), deep as (
       -- A backlog that runs in bursts: nothing of it runs alone meanwhile, an execution a unit would only slow the rest down.
       select c.group_name, c.workflow, c.room, p_max_bursts - d.bursts as places
@@ -327,7 +367,7 @@ begin
           case when d.places > 0 then d.places
             else greatest(least(count(*) filter (where o.bursts = 0) over (partition by d.workflow), d.places + p_max_bursts), 0) end as free
         from deep d
-        cross join lateral (select count(*) as bursts from open_burst o where o.group_name = d.group_name and o.workflow = d.workflow) o
+        cross join lateral (select count(*) as bursts from running_burst o where o.group_name = d.group_name and o.workflow = d.workflow) o
       ) d
     ), ranked as (
       select d.group_name, d.workflow, d.room, d.free, d.place, c.tid,
@@ -362,6 +402,37 @@ begin
         c.room - p_burst_width * (select count(*) from burst_name n where n.group_name = c.group_name)::integer as room
       from candidate c
       where c.alone or not exists (select 1 from deep d where d.group_name = c.group_name and d.workflow = c.workflow)
+    )
+    select c.tids, c.bursts, r.tids, r.turns, r.seats, r.rooms
+    into v_tids, v_bursts, v_candidates, v_turns, v_seats, v_rooms
+    from (select array_agg(c.tid) as tids, array_agg(c.burst_id) as bursts from chosen c) c,
+      (select array_agg(r.tid) as tids, array_agg(r.turn) as turns, array_agg(r.seat) as seats, array_agg(r.room) as rooms from rest r) r;
+  elsif p_burst_size > 0 and v_candidates is not null then
+    -- A group that keeps ending units, and has no burst: what is ready opens one, which goes on with what comes. As few units as run side by side, so that
+    -- none waits behind another. What has to run alone goes first.
+    with candidate as materialized (
+      select c.*, bool_or(c.alone) over (partition by c.group_name) as mixed, row_number() over (partition by c.group_name, c.workflow order by c.turn) as place
+      from unnest(v_candidates, v_turns, v_seats, v_rooms, v_groups, v_workflows, v_alone) c (tid, turn, seat, room, group_name, workflow, alone)
+    ), flow as (
+      select c.group_name, c.workflow, row_number() over (partition by c.workflow order by random()) + (
+        select count(distinct r.burst_id) from unnest(v_running_groups, v_running_workflows, v_running_bursts) r (group_name, workflow, burst_id)
+        where r.workflow = c.workflow and r.group_name <> all (v_batched)) as number
+      from candidate c
+      where c.turn = 1 and not c.mixed and (c.room is null or c.room >= p_burst_width)
+        and not exists (
+          select 1 from unnest(v_running_groups, v_running_bursts) r (group_name, burst_id) where r.group_name = c.group_name and r.burst_id is not null)
+        and (select count(*) from (
+          select 1 from work w where w.group_name = c.group_name and w.state = 'done' and w.finished_at > v_now - interval '1 second' limit p_burst_threshold
+        ) n) >= p_burst_threshold
+    ), opened as materialized (
+      select f.*, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) as burst_id from flow f where f.number <= p_max_bursts
+    ), chosen as (
+      select c.tid, f.group_name, f.burst_id from opened f
+      join candidate c on c.group_name = f.group_name and c.workflow = f.workflow and c.place <= p_burst_width
+    ), rest as (
+      select c.tid, row_number() over (partition by c.seat order by c.turn)::integer as turn, c.seat,
+        case when exists (select 1 from chosen h where h.group_name = c.group_name) then c.room - p_burst_width else c.room end as room
+      from candidate c where not exists (select 1 from chosen h where h.tid = c.tid)
     )
     select c.tids, c.bursts, r.tids, r.turns, r.seats, r.rooms
     into v_tids, v_bursts, v_candidates, v_turns, v_seats, v_rooms
@@ -601,7 +672,7 @@ begin
 end
 $$;
 
--- Attempts of one burst begin units one after another, until the end of this transaction.
+-- Attempts of one burst take it over, and begin its own units, one after another: until the end of this transaction.
 create function lock_burst(p_burst_id text) returns void language sql as $$
   select pg_advisory_xact_lock(hashtextextended('tidemark burst ' || p_burst_id, 0))
 $$;
@@ -622,6 +693,14 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   perform lock_burst(p_burst_id);
   if p_takes_over then
+    -- An attempt that still runs begins nothing beyond.
+    update open_burst set fence = p_fence, seen_at = clock_timestamp() where burst_id = p_burst_id;
+    if not found then
+      insert into open_burst (burst_id, group_name, workflow, execution, fence)
+      select p_burst_id, w.group_name, w.workflow, w.execution, p_fence
+      from work w join work_group g on g.name = w.group_name and g.batch_max is null
+      where w.burst_id = p_burst_id and w.state in ('ready', 'claimed', 'started') limit 1;
+    end if;
     -- What an attempt that still runs is about to begin is begun or not when this goes on: neither begins it twice.
     perform 1 from work w where w.burst_id = p_burst_id order by w.priority, w.not_before, w.id for update;
     update work w set state = 'ready', epoch = nextval('work_epoch'), burst_id = null, alone = true, fence = null, claim_token = null,
@@ -665,26 +744,34 @@ end
 $$;
 
 -- Begins up to p_limit ready units beyond those that were claimed for a burst, for the attempt that holds p_fence: of the same group and workflow, as a
--- claim would take them for a burst. It goes on as long as it holds a unit: one that was taken over holds none, nor does one whose units all have ended.
--- No units: so it is, or none is ready, or the group has no room for p_width at once beside all that runs elsewhere.
+-- claim would take them for a burst. No units: another attempt has taken over, its group begins nothing in bursts any more, none is ready, or the group
+-- has no room for p_width at once beside all that runs elsewhere.
 create function begin_beyond_burst(p_burst_id text, p_fence uuid, p_limit integer, p_width integer)
 returns setof work language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_group text;
-  v_workflow text;
-  v_execution text;
+  v open_burst;
   v_cap integer;
   v_priority smallint;
   v_since timestamptz;
   v_tids tid[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
-  perform lock_burst(p_burst_id);
-  select w.group_name, w.workflow, w.execution into v_group, v_workflow, v_execution from work w
-  where w.burst_id = p_burst_id and w.claim_token = p_fence and w.state = 'started' limit 1;
-  select g.cap into v_cap from work_group g where g.name = v_group and not g.paused and g.rate_units is null and g.batch_max is null;
+  select * into v from open_burst b where b.burst_id = p_burst_id and b.fence = p_fence;
+  if v.seen_at < v_now - interval '250 milliseconds' then
+    update open_burst set seen_at = v_now where burst_id = p_burst_id and fence = p_fence;
+  end if;
+  if not exists (select 1 from work w where w.state = 'ready' and w.group_name = v.group_name) then
+    return;
+  end if;
+  -- Not taken over, and it will not be until what this begins is its own.
+  perform 1 from open_burst b where b.burst_id = p_burst_id and b.fence = p_fence for update;
   if not found then
+    return;
+  end if;
+  select g.cap into v_cap from work_group g where g.name = v.group_name and not g.paused and g.rate_units is null and g.batch_max is null;
+  if not found then
+    delete from open_burst where burst_id = p_burst_id;
     return;
   end if;
   if v_cap is not null then
@@ -692,36 +779,42 @@ begin
     perform 1 from installation for update;
     if v_cap < p_width + (
       select coalesce(sum(case when r.burst_id is null then r.units else least(r.units, p_width) end), 0) from (
-        select w.burst_id, count(*) as units from work w where w.group_name = v_group and w.state in ('claimed', 'started') group by 1
+        select w.burst_id, count(*) as units from work w where w.group_name = v.group_name and w.state in ('claimed', 'started') group by 1
         union all
-        select w.burst_id, count(*) from work w where w.group_name = v_group and w.state = 'ready' and w.burst_id is not null group by 1
+        select w.burst_id, count(*) from work w where w.group_name = v.group_name and w.state = 'ready' and w.burst_id is not null group by 1
       ) r
       where r.burst_id is distinct from p_burst_id) then
+      delete from open_burst where burst_id = p_burst_id;
       return;
     end if;
   end if;
   -- Level by level, so that what is delayed in one is not walked over.
   loop
     select w.priority, w.not_before into v_priority, v_since from work w
-    where w.state = 'ready' and w.group_name = v_group and w.priority > coalesce(v_priority, -32768)
+    where w.state = 'ready' and w.group_name = v.group_name and w.priority > coalesce(v_priority, -32768)
     order by w.priority, w.not_before limit 1;
     exit when not found;
     if v_since <= v_now then
       v_tids := v_tids || array(
         select w.ctid from work w
-        where w.state = 'ready' and w.group_name = v_group and w.priority = v_priority and w.not_before >= v_since and w.not_before <= v_now
-          and w.burst_id is null and not w.alone and w.workflow = v_workflow and coalesce(w.expires_at > v_now, true)
+        where w.state = 'ready' and w.group_name = v.group_name and w.priority = v_priority and w.not_before >= v_since and w.not_before <= v_now
+          and w.burst_id is null and not w.alone and w.workflow = v.workflow and coalesce(w.expires_at > v_now, true)
         order by w.not_before, w.id limit p_limit - cardinality(v_tids) for update skip locked);
       exit when cardinality(v_tids) >= p_limit;
     end if;
   end loop;
   return query
   update work w set
-    state = 'started', burst_id = p_burst_id, execution = v_execution, claim_token = p_fence, lease_until = null, checks = 0,
+    state = 'started', burst_id = p_burst_id, execution = v.execution, claim_token = p_fence, lease_until = null, checks = 0,
     check_after = v_now + interval '1 minute', attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = v_now
   where w.ctid = any (v_tids)
   returning w.*;
 end
+$$;
+
+-- The attempt that holds p_fence goes on with nothing more: its group's places are free once its units have ended.
+create function close_burst(p_burst_id text, p_fence uuid) returns void language sql set search_path from current as $$
+  delete from open_burst where burst_id = p_burst_id and fence = p_fence
 $$;
 
 -- Whether what p_workflow has done makes an earlier, dead unit of p_earlier needless. Of two erasures each has values of its own to erase.

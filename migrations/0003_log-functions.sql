@@ -152,7 +152,7 @@ begin
     where p.pronamespace = current_schema()::regnamespace and p.proname in (
       'add_work', 'add_entry_work', 'lock_work_key', 'work_key_busy', 'advance_work_key',
       'claim_work', 'mark_work_started', 'release_claim', 'renew_work', 'work_group_has_room',
-      'begin_work', 'begin_burst', 'begin_beyond_burst', 'lock_entry_to_end', 'finish_work', 'supersede_dead_work', 'fail_work', 'release_work',
+      'begin_work', 'begin_burst', 'begin_beyond_burst', 'close_burst', 'lock_entry_to_end', 'finish_work', 'supersede_dead_work', 'fail_work', 'release_work',
       'record_progress', 'complete_workflow', 'append_entries', 'set_entry_metadata')
   loop
     execute format('alter function %s set enable_seqscan = off', item.signature);

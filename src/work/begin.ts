@@ -45,8 +45,8 @@ export async function beginBurst(db: Database, burstId: string, fence: string, l
 }
 
 /**
- * Begins up to `limit` ready units of the same group beyond those of a burst, while that holds a unit and the group has room for `width` at once.
- * No units: one of these is not so, or none is ready.
+ * Begins up to `limit` ready units of the same group beyond those of a burst, while no later attempt has taken it over and the group has room for `width`
+ * at once. No units: one of these is not so, or none is ready.
  */
 export async function beginBeyondBurst(db: Database, burstId: string, fence: string, limit: number, width: number): Promise<Unit[]> {
   const { rows } = await db.prepared(
@@ -55,4 +55,9 @@ export async function beginBeyondBurst(db: Database, burstId: string, fence: str
     [burstId, fence, limit, width],
   );
   return rows.map(unitFromRow);
+}
+
+/** It begins nothing more: claims have the places that its group kept for it. */
+export async function closeBurst(db: Database, burstId: string, fence: string): Promise<void> {
+  await db.prepared(`select ${db.schema}.close_burst($1::text, $2::uuid)`, [burstId, fence]);
 }

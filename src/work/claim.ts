@@ -17,7 +17,7 @@ export interface ClaimOptions {
   burstSize: number;
   /** Units of a burst that run side by side, and what a burst counts against its group's cap. */
   burstWidth: number;
-  /** A backlog of more than this many units beyond `maxInFlight` runs in bursts. */
+  /** A backlog of more than this many units beyond `maxInFlight` runs in bursts, and what comes where a group has ended so many within a second. */
   burstThreshold: number;
   /** Open bursts per workflow. */
   maxBursts: number;

@@ -14,7 +14,7 @@ interface Waiting {
 }
 
 /** From one statement to the next, unless as many ends have gathered before. Each costs a round trip and a write to the disk, however many it ends. */
-const GATHER_MS = 10;
+const GATHER_MS = 25;
 
 /**
  * @param enough so many are not kept waiting for more

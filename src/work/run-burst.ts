@@ -5,12 +5,14 @@
  * - An infrastructure error stops the burst: units in hand end, then the error is thrown for the caller to back off.
  * - Units whose handler takes them together run as a batch: see run-batch.ts.
  * - Run again after a death, it begins what is not finished; what had been begun and not ended leaves to run alone.
+ * - It goes on with what is ready in its group, and for a moment waits for more: while units keep coming they need no execution each.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
-import { inSchema } from '../postgres/queryable.ts';
-import { beginBeyondBurst, beginBurst } from './begin.ts';
+import { type Database, inSchema } from '../postgres/queryable.ts';
+import { beginBeyondBurst, beginBurst, closeBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
 import { failWork, releaseWork } from './end.ts';
 import { finishTogether } from './finish-together.ts';
@@ -45,22 +47,36 @@ export interface BurstCounts {
 }
 
 /** Handled and not yet recorded as ended: what a death of the worker repeats, beside what it was running. */
-const ENDS_PER_LANE = 2;
+const ENDS_PER_LANE = 3;
 /** Begun at once at most, for each lane. A statement that changes units costs more by itself than for one unit: all indexes are made ready for it. */
 const SLICE_PER_LANE = 4;
 /** What has begun waits for its lane no longer than about this: what is paused, has a higher priority or expires is looked at before. */
 const SLICE_MS = 100;
+/** How long it waits for more of its group, and how often it looks. Its group's places are kept for it meanwhile. */
+const LINGER_MS = 300;
+const LOOK_EVERY_MS = 15;
 
 export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
-  const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
-  const db = inSchema(pool, schema);
+  const db = inSchema(options.pool, options.schema);
   const fence = randomUUID();
-  const recordEnd = finishTogether(db, width);
+  try {
+    return await runUnits(db, burstId, fence, options);
+  } finally {
+    // What it cannot say is seen without it: it asks for nothing more.
+    await closeBurst(db, burstId, fence).catch(() => {});
+  }
+}
+
+async function runUnits(db: Database, burstId: string, fence: string, options: BurstOptions): Promise<BurstCounts> {
+  const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
+  const recordEnd = finishTogether(db, width * 2);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
   const sizeOfSlice = sliceSizes(width, () => counts.finished + counts.released);
   let refilling: Promise<void> | undefined;
+  let idleLanes = 0;
   let slice = width;
+  let lastBegunAt = 0;
   let drained = false;
   let takesOver = true;
   let ownBegun = false;
@@ -80,18 +96,20 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
 
   /** Its own units first, then those beyond. */
   const begin = async (): Promise<Unit[]> => {
-    slice = sizeOfSlice();
+    slice = Math.max(sizeOfSlice(), ownBegun ? idleLanes : width);
+    let units: Unit[] = [];
     if (!ownBegun) {
-      const units = await beginBurst(db, burstId, fence, slice, takesOver);
+      units = await beginBurst(db, burstId, fence, slice, takesOver);
       takesOver = false;
       ownBegun = units.length < slice;
-      drained = ownBegun && goesOnForMs === 0;
-      if (units.length > 0) {
-        return units;
-      }
     }
-    const units = !drained && Date.now() < goesOnUntil ? await beginBeyondBurst(db, burstId, fence, slice, width) : [];
-    drained = units.length === 0;
+    if (ownBegun && units.length === 0 && Date.now() < goesOnUntil) {
+      units = await beginBeyondBurst(db, burstId, fence, slice, width);
+    }
+    if (units.length > 0) {
+      lastBegunAt = Date.now();
+    }
+    drained = ownBegun && Date.now() >= Math.min(lastBegunAt + LINGER_MS, goesOnUntil);
     return units;
   };
 
@@ -99,6 +117,9 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   const refill = () => {
     refilling ??= begin()
       .then(async (units) => {
+        if (units.length === 0 && !drained) {
+          await delay(LOOK_EVERY_MS);
+        }
         // What it cannot get now, the run of the unit asks for itself, and says what is wrong.
         await prepare(units).catch(() => {});
         queue.push(...units);
@@ -109,18 +130,12 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
     return refilling;
   };
 
-  /** While it asks for more it holds what it has: without a unit in hand it would get none. */
-  const finish = async (unit: Unit): Promise<void> => {
-    await refilling?.catch(() => {});
-    await recordEnd(unit);
-  };
-
   const next = async (): Promise<Unit | undefined> => {
     while (!failure) {
       signal.throwIfAborted();
       const unit = queue.shift();
       if (unit && ownBegun && !drained && queue.length <= (slice - width) / 2) {
-        // Ahead: it goes on only while it holds a unit, and its lanes need not wait.
+        // Ahead, so that no lane waits.
         refill().catch((error) => {
           failure ??= { error };
         });
@@ -128,7 +143,10 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       if (unit || (drained && !refilling)) {
         return unit;
       }
-      await refill();
+      idleLanes += 1;
+      await refill().finally(() => {
+        idleLanes -= 1;
+      });
     }
     return undefined;
   };
@@ -149,7 +167,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
       deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.min(handler.deadlineMs, unitBudgetMs * 5),
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
-      finish,
+      finish: recordEnd,
       onHandled,
       observe: options.observe,
       watch: options.watch,
@@ -178,6 +196,8 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
         return;
       }
       const { batch } = handler;
+      // What is ready waits to be claimed together.
+      goesOnUntil = 0;
       if (queue.length < batch.max && !drained) {
         const more = await beginBurst(db, burstId, fence, batch.max - queue.length, false);
         drained = queue.length + more.length < batch.max;
@@ -227,6 +247,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
   await runBatches();
   await Promise.all(Array.from({ length: width }, lane));
   if (failure) {
+    await refilling?.catch(() => {});
     // Begun but never run: without an end they would have to leave the burst.
     const { error } = failure;
     await Promise.allSettled(queue.map((unit) => failWork(db, unit, unitError(error), { dead: false })));
@@ -237,14 +258,17 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
 
 /**
  * @param handled how many have been, so far
- * @returns how many to begin: what the lanes get done in SLICE_MS, as they did since it was asked last
+ * @returns how many to begin: what the lanes get done in SLICE_MS, as they last did for so long; at first one
  */
 function sliceSizes(width: number, handled: () => number): () => number {
-  let asked = { at: performance.now(), handled: 0 };
+  let since = { at: performance.now(), handled: handled() };
+  let size = 1;
   return () => {
     const now = { at: performance.now(), handled: handled() };
-    const size = ((now.handled - asked.handled) * SLICE_MS) / Math.max(now.at - asked.at, 1);
-    asked = now;
-    return Math.round(Math.min(Math.max(size, width), width * SLICE_PER_LANE));
+    if (now.at - since.at >= SLICE_MS) {
+      size = ((now.handled - since.handled) * SLICE_MS) / (now.at - since.at);
+      since = now;
+    }
+    return Math.min(Math.max(Math.round(size), 1), width * SLICE_PER_LANE);
   };
 }

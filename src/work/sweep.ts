@@ -40,6 +40,7 @@ export async function sweep(db: Database, options: SweepOptions): Promise<void> 
   await countUnclaimedWorkflows(db);
   await db.query(`delete from ${db.schema}.work_part where seen_at < clock_timestamp() - interval '1 day'`);
   await db.query(`select ${db.schema}.give_up_parts()`);
+  await db.query(`delete from ${db.schema}.open_burst where seen_at < clock_timestamp() - interval '1 minute'`);
   // Last: it fails while Temporal does not answer, and the rest needs no Temporal.
   await sweepExecutions(db, options);
 }

@@ -185,7 +185,7 @@ export function workRows(database: TestDatabase, queryable: Queryable = database
     async clear() {
       await database.ownerPool.query(
         // Not truncate: that writes and syncs files.
-        `delete from tidemark.work; delete from tidemark.work_key; delete from tidemark.logs; delete from tidemark.work_group;
+        `delete from tidemark.work; delete from tidemark.open_burst; delete from tidemark.work_key; delete from tidemark.logs; delete from tidemark.work_group;
          update tidemark.sweep_counter set value = 0 where value <> 0`,
       );
     },
