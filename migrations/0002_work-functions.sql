@@ -185,20 +185,13 @@ declare
   v_tids tid[];
   v_bursts text[];
 begin
-  -- An idle poll takes no lock and writes nothing.
-  if not exists (select 1 from work w where w.state = 'ready') and not exists (
-    select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()) then
-    return;
-  end if;
-  -- Nor does one that finds every place of what is ready kept for open bursts.
-  if not exists (
-    select 1 from work_group g
-    where (select true from work w where w.state = 'ready' and w.group_name = g.name limit 1) and coalesce(g.cap > p_burst_width * (
-      select count(*) from open_burst o where o.group_name = g.name and o.seen_at > clock_timestamp() - interval '1 second'), true)
-  ) and not exists (
-    select 1 from work w where w.state = 'ready' and w.burst_id is not null
-  ) and not exists (
-    select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()
+  -- An idle poll takes no lock and writes nothing. Nor does one that finds every place of what is ready kept for open bursts.
+  if not exists (select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()) and (
+    not exists (select 1 from work w where w.state = 'ready')
+    or not exists (select 1 from work w where w.state = 'ready' and w.burst_id is not null) and not exists (
+      select 1 from work_group g
+      where (select true from work w where w.state = 'ready' and w.group_name = g.name limit 1) and coalesce(g.cap > p_burst_width * (
+        select count(*) from open_burst o where o.group_name = g.name and o.seen_at > clock_timestamp() - interval '1 second'), true))
   ) then
     return;
   end if;
@@ -265,7 +258,7 @@ begin
     where w.group_name = any (v_batched) and w.state = 'claimed' and w.claim_token = p_token and w.burst_id is null;
   end if;
 
-  -- Groups with something ready and a place for it. None, as most often while bursts run: what follows would cost a claim ten times as much.
+  -- Groups with something ready and a place for it. None, as most often while bursts run: what follows is left alone.
   select coalesce(array_agg(g.name), '{}'),
     array_agg(least(g.cap - coalesce(l.units, 0), floor(rate_left(g, v_now))::integer, case when g.name = any (v_long_groups) then v_long_room end)),
     array_agg(g.rate_units is not null)
@@ -299,7 +292,7 @@ begin
       order by w.priority, w.not_before limit 1
     ) f
   ), due as materialized (
-    -- To the open bursts of its group a unit is left for a moment: there it costs a tenth of what an execution does.
+    -- To the open bursts of its group a unit is left for a moment: there it costs less than half of what an execution does.
     select v.name, v.room, v.rated, v.priority, v.not_before as since from level v
     where v.not_before <= case when v.name = any (v_open_bursts) then v_now - interval '50 milliseconds' else v_now end
   ), active as materialized (
@@ -771,7 +764,7 @@ begin
   end if;
   select g.cap into v_cap from work_group g where g.name = v.group_name and not g.paused and g.rate_units is null and g.batch_max is null;
   if not found then
-    delete from open_burst where burst_id = p_burst_id;
+    perform close_burst(p_burst_id, p_fence);
     return;
   end if;
   if v_cap is not null then
@@ -784,7 +777,7 @@ begin
         select w.burst_id, count(*) from work w where w.group_name = v.group_name and w.state = 'ready' and w.burst_id is not null group by 1
       ) r
       where r.burst_id is distinct from p_burst_id) then
-      delete from open_burst where burst_id = p_burst_id;
+      perform close_burst(p_burst_id, p_fence);
       return;
     end if;
   end if;

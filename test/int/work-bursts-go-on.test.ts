@@ -156,6 +156,6 @@ test('goes on where the one before died: what that one had begun beyond its own 
   await work.addMany(20);
   open();
   expect(await zombie).toEqual({ finished: 100, released: 0 });
-  // Taken over, it has begun nothing more, and has not closed the burst of another.
+  // Taken over, it has begun nothing more.
   expect(await work.count('ready', 'not alone')).toBe(20);
 });
