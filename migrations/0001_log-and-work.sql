@@ -189,11 +189,13 @@ create table open_burst (
   workflow text not null,
   execution text not null,
   fence uuid not null,
-  seen_at timestamptz not null default clock_timestamp()
+  seen_at timestamptz not null default clock_timestamp(),
+  room_under integer
 ) with (fillfactor = 50);
 comment on table open_burst is 'Bursts that go on with what gets ready in their group, also while they have nothing to do. Not the truth of any unit: without its row a burst only ends sooner.';
 comment on column open_burst.fence is 'Of the attempt that may begin more: a later one has set its own.';
 comment on column open_burst.seen_at is 'When it last asked for more, to a quarter of a second.';
+comment on column open_burst.room_under is 'Cap of its group under which this attempt has found room. While it is seen its places are kept for it.';
 
 create table work_key (
   group_name text not null,
@@ -256,15 +258,21 @@ begin
 end
 $$;
 
--- The check is the trigger's condition, made from the table above: a legal update costs no function call.
+-- Made from the table above, and called by the trigger's condition: a legal update costs no more. In the condition itself it would be read anew, as text, by
+-- each statement that changes a unit: a quarter of what that costs.
 do $$
 begin
-  execute format($trigger$
-    create trigger work_transition before update of state on work for each row when (
-      old.state <> new.state and (
-        old.state || ' > ' || new.state <> all (array[%s])
-        or old.state in ('dead', 'done', 'cancelled', 'expired') and new.state in ('ready', 'waiting') and new.epoch <= old.epoch))
-    execute function refuse_illegal_transition()$trigger$,
+  execute format($function$
+    create function work_may_go(p_before text, p_after text, p_epoch_before bigint, p_epoch_after bigint) returns boolean
+    language plpgsql immutable as $body$
+    begin
+      return p_before || ' > ' || p_after = any (array[%s])
+        and not (p_before in ('dead', 'done', 'cancelled', 'expired') and p_after in ('ready', 'waiting') and p_epoch_after <= p_epoch_before);
+    end
+    $body$
+    $function$,
     (select string_agg(quote_literal(t.before || ' > ' || t.after), ', ' order by t.before, t.after) from work_transition t));
 end
 $$;
+create trigger work_transition before update of state on work for each row
+  when (old.state <> new.state and not work_may_go(old.state, new.state, old.epoch, new.epoch)) execute function refuse_illegal_transition();

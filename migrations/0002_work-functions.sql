@@ -185,13 +185,18 @@ declare
   v_tids tid[];
   v_bursts text[];
 begin
-  -- An idle poll takes no lock and writes nothing. Nor does one that finds every place of what is ready kept for open bursts.
-  if not exists (select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()) and (
-    not exists (select 1 from work w where w.state = 'ready')
-    or not exists (select 1 from work w where w.state = 'ready' and w.burst_id is not null) and not exists (
-      select 1 from work_group g
-      where (select true from work w where w.state = 'ready' and w.group_name = g.name limit 1) and coalesce(g.cap > p_burst_width * (
-        select count(*) from open_burst o where o.group_name = g.name and o.seen_at > clock_timestamp() - interval '1 second'), true))
+  -- An idle poll takes no lock and writes nothing. Nor does one that finds every place of what is ready kept for open bursts: groups of which that is so are
+  -- not looked into, past the index entries of all that they have begun.
+  if not exists (select 1 from work w where w.state = 'claimed' and w.lease_until < clock_timestamp()) and not (
+    case when exists (select 1 from open_burst) then
+      exists (select 1 from work w where w.state = 'ready' and w.burst_id is not null)
+      or exists (
+        select 1 from work_group g
+        where case
+          when g.cap <= p_burst_width * (
+            select count(*) from open_burst o where o.group_name = g.name and o.seen_at > clock_timestamp() - interval '1 second') then false
+          else (select true from work w where w.state = 'ready' and w.group_name = g.name limit 1) end)
+    else exists (select 1 from work w where w.state = 'ready') end
   ) then
     return;
   end if;
@@ -530,20 +535,37 @@ $$;
 -- Running. Each beginning sets a new fence; only its holder can go on.
 -- ---------------------------------------------------------------------------------------------------------------
 
--- Whether a group is under its cap, until the end of this transaction: claims take places under the same lock.
+-- Places of a group that are taken, until the end of this transaction: claims give out places under the same lock. A unit that runs alone or in a batch has one;
+-- a burst that has not begun or goes on has as many as it may run side by side. p_beside: a burst that is not counted.
+create function work_places_taken(p_group text, p_burst_width integer, p_beside text default null) returns bigint
+language plpgsql set search_path from current as $$
+declare
+  v_batched boolean := exists (select 1 from work_group g where g.name = p_group and g.batch_max is not null);
+begin
+  perform 1 from installation for update;
+  return (
+    select coalesce(sum(case when r.burst_id is null or v_batched then r.units when r.whole then p_burst_width else least(r.units, p_burst_width) end), 0)
+    from (
+      select b.burst_id, sum(b.units) as units, bool_or(b.whole) as whole from (
+        select w.burst_id, 1 as units, w.attempt = 0 as whole from work w where w.group_name = p_group and w.state in ('claimed', 'started')
+        union all
+        select w.burst_id, 1, true from work w where w.group_name = p_group and w.state = 'ready' and w.burst_id is not null
+        union all
+        select o.burst_id, 0, true from open_burst o where o.group_name = p_group and o.seen_at > clock_timestamp() - interval '1 second'
+      ) b
+      where p_beside is null or b.burst_id is distinct from p_beside
+      group by 1
+    ) r);
+end
+$$;
+
+-- Whether a group is under its cap, until the end of this transaction.
 create function work_group_has_room(p_group text, p_burst_width integer default 8) returns boolean language plpgsql set search_path from current as $$
 declare
   v_cap integer;
-  v_batched boolean;
 begin
-  select cap, batch_max is not null into v_cap, v_batched from work_group where name = p_group;
-  if v_cap is null then
-    return true;
-  end if;
-  perform 1 from installation for update;
-  return v_cap > (
-    select coalesce(sum(case when r.burst_id is null or v_batched then r.units else least(r.units, p_burst_width) end), 0)
-    from (select burst_id, count(*) as units from work where group_name = p_group and state in ('claimed', 'started') group by 1) r);
+  select cap into v_cap from work_group where name = p_group;
+  return v_cap is null or v_cap > work_places_taken(p_group, p_burst_width);
 end
 $$;
 
@@ -687,7 +709,7 @@ begin
   perform lock_burst(p_burst_id);
   if p_takes_over then
     -- An attempt that still runs begins nothing beyond.
-    update open_burst set fence = p_fence, seen_at = clock_timestamp() where burst_id = p_burst_id;
+    update open_burst set fence = p_fence, seen_at = clock_timestamp(), room_under = null where burst_id = p_burst_id;
     if not found then
       insert into open_burst (burst_id, group_name, workflow, execution, fence)
       select p_burst_id, w.group_name, w.workflow, w.execution, p_fence
@@ -744,17 +766,23 @@ returns setof work language plpgsql set search_path from current set jit = off s
 declare
   v_now timestamptz := clock_timestamp();
   v open_burst;
+  v_unseen boolean;
   v_cap integer;
   v_priority smallint;
   v_since timestamptz;
+  v_first text;
   v_tids tid[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
   select * into v from open_burst b where b.burst_id = p_burst_id and b.fence = p_fence;
-  if v.seen_at < v_now - interval '250 milliseconds' then
+  v_unseen := v.seen_at < v_now - interval '250 milliseconds';
+  if v_unseen then
     update open_burst set seen_at = v_now where burst_id = p_burst_id and fence = p_fence;
   end if;
-  if not exists (select 1 from work w where w.state = 'ready' and w.group_name = v.group_name) then
+  -- What is looked at later begins here, past the index entries of all that was begun before.
+  select w.priority, w.not_before, w.id into v_priority, v_since, v_first from work w
+  where w.state = 'ready' and w.group_name = v.group_name order by w.priority, w.not_before, w.id limit 1;
+  if not found then
     return;
   end if;
   -- Not taken over, and it will not be until what this begins is its own.
@@ -767,34 +795,29 @@ begin
     perform close_burst(p_burst_id, p_fence);
     return;
   end if;
-  if v_cap is not null then
-    -- Claims give out places under the same lock.
-    perform 1 from installation for update;
-    if v_cap < p_width + (
-      select coalesce(sum(case when r.burst_id is null then r.units else least(r.units, p_width) end), 0) from (
-        select w.burst_id, count(*) as units from work w where w.group_name = v.group_name and w.state in ('claimed', 'started') group by 1
-        union all
-        select w.burst_id, count(*) from work w where w.group_name = v.group_name and w.state = 'ready' and w.burst_id is not null group by 1
-      ) r
-      where r.burst_id is distinct from p_burst_id) then
+  -- Once it has found room, claims keep its places for it, and a later attempt looks anew.
+  if v_cap is not null and (v_unseen or v.room_under is distinct from v_cap) then
+    if v_cap < p_width + work_places_taken(v.group_name, p_width, p_burst_id) then
       perform close_burst(p_burst_id, p_fence);
       return;
     end if;
+    update open_burst set room_under = v_cap where burst_id = p_burst_id and fence = p_fence;
   end if;
   -- Level by level, so that what is delayed in one is not walked over.
   loop
-    select w.priority, w.not_before into v_priority, v_since from work w
-    where w.state = 'ready' and w.group_name = v.group_name and w.priority > coalesce(v_priority, -32768)
-    order by w.priority, w.not_before limit 1;
-    exit when not found;
     if v_since <= v_now then
       v_tids := v_tids || array(
         select w.ctid from work w
-        where w.state = 'ready' and w.group_name = v.group_name and w.priority = v_priority and w.not_before >= v_since and w.not_before <= v_now
+        where w.state = 'ready' and w.group_name = v.group_name and w.priority = v_priority
+          and (w.not_before, w.id) >= (v_since, v_first) and w.not_before <= v_now
           and w.burst_id is null and not w.alone and w.workflow = v.workflow and coalesce(w.expires_at > v_now, true)
         order by w.not_before, w.id limit p_limit - cardinality(v_tids) for update skip locked);
       exit when cardinality(v_tids) >= p_limit;
     end if;
+    select w.priority, w.not_before, w.id into v_priority, v_since, v_first from work w
+    where w.state = 'ready' and w.group_name = v.group_name and w.priority > v_priority
+    order by w.priority, w.not_before, w.id limit 1;
+    exit when not found;
   end loop;
   return query
   update work w set

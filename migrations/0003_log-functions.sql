@@ -151,7 +151,7 @@ begin
     select p.oid::regprocedure as signature from pg_proc p
     where p.pronamespace = current_schema()::regnamespace and p.proname in (
       'add_work', 'add_entry_work', 'lock_work_key', 'work_key_busy', 'advance_work_key',
-      'claim_work', 'mark_work_started', 'release_claim', 'renew_work', 'work_group_has_room',
+      'claim_work', 'mark_work_started', 'release_claim', 'renew_work', 'work_places_taken',
       'begin_work', 'begin_burst', 'begin_beyond_burst', 'close_burst', 'lock_entry_to_end', 'finish_work', 'supersede_dead_work', 'fail_work', 'release_work',
       'record_progress', 'complete_workflow', 'append_entries', 'set_entry_metadata')
   loop

@@ -67,7 +67,7 @@ export function jobHandler(
         return createJobHandle(inSchema(statements, schema), enqueued, answer);
       },
       progress: (update) => progress.say(update),
-      heartbeat: createHeartbeat(context.signal, deadlineMs, () => progress.beat()),
+      heartbeat: createHeartbeat(context, deadlineMs, () => progress.beat()),
       step: steps.step,
       signal: context.signal,
       logger: output.logger,

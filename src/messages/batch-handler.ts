@@ -75,7 +75,7 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
     };
     try {
       const messages = [...unitOf.keys()];
-      await traceBatch({ subscription, messages, signal: context.signal }, async () =>
+      await traceBatch({ subscription, messages }, context, async () =>
         worker.handler(messages, batchContext(context, messages.length, fail)),
       );
     } catch (error) {
@@ -104,7 +104,7 @@ export function batchDeliveryHandler(worker: AnyBatchWorker, topics: Topics, dep
         );
         return batch.filter(({ messageId }) => first.has(messageId));
       },
-      heartbeat: createHeartbeat(context.signal, single.deadlineMs, () => errors.watch(context.extend())),
+      heartbeat: createHeartbeat(context, single.deadlineMs, () => errors.watch(context.extend())),
       logger: createLogger(dependencies.log, { subscription, messages }),
     };
   }

@@ -62,8 +62,7 @@ export function deliveryHandler(
       const message = openMessage(worker, topics, messageId, stored);
       const beganAt = performance.now();
       try {
-        const delivery = { ...message, subscription, attempt: unit.attempt, signal: context.signal };
-        await traceDelivery(delivery, async () =>
+        await traceDelivery({ message, subscription, attempt: unit.attempt }, context, async () =>
           worker.handler(message, createMessageContext({ unit, context, schema, topics, message, log, errors, ackDeadlineMs })),
         );
       } catch (error) {

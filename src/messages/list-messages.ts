@@ -1,8 +1,8 @@
 import type { Database } from '../postgres/queryable.ts';
-import type { StoredMessage } from './read-message.ts';
+import type { Message } from './message.ts';
 
 /** A message as it was published. */
-export interface ListedMessage extends Omit<StoredMessage, 'payload'> {
+export interface ListedMessage extends Omit<Message, 'data'> {
   /** Absent where it is larger than was asked for; bytes where its topic is binary. */
   payload?: unknown;
   /** How large the payload is. */

@@ -36,12 +36,14 @@ export function createMessageContext({
   return {
     db,
     publish,
-    signal: context.signal,
+    get signal() {
+      return context.signal;
+    },
     attempt: unit.attempt,
     idempotencyKey: unit.id,
     logger: createLogger(log, { messageId, subscription, attempt: unit.attempt }),
     once: async (tx) => (await markProcessed(tx, schema, subscription, [messageId])).size > 0,
-    heartbeat: createHeartbeat(context.signal, ackDeadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
+    heartbeat: createHeartbeat(context, ackDeadlineMs, () => errors.watch(context.recordProgress(unit.progress ?? null))),
   };
 }
 

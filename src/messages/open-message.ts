@@ -11,12 +11,12 @@ export function openMessage(worker: AnyWorker, topics: Topics, messageId: string
   if (stored === undefined) {
     throw new TidemarkError('message_gone', `Message ${messageId} of '${subscription}' is gone: somebody has removed it by hand.`);
   }
-  const topic = topics[stored.topic];
+  const { message, payload } = stored;
+  const topic = topics[message.topic];
   if (topic === undefined) {
     throw new InvalidInputError(
-      `Message ${messageId} of '${subscription}' is of topic '${stored.topic}', which this worker does not define.`,
+      `Message ${messageId} of '${subscription}' is of topic '${message.topic}', which this worker does not define.`,
     );
   }
-  const { payload, ...rest } = stored;
-  return { ...rest, data: readData(worker, topic, payload) };
+  return { ...message, data: readData(worker, topic, payload) };
 }

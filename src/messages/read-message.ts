@@ -1,8 +1,9 @@
 import type { Database } from '../postgres/queryable.ts';
 import type { Message } from './message.ts';
 
-/** As it was published: `payload` is the value of its JSON, or its bytes. */
-export interface StoredMessage extends Omit<Message, 'data'> {
+export interface StoredMessage {
+  message: Omit<Message, 'data'>;
+  /** As it was published: the value of its JSON, or its bytes. */
   payload: unknown;
 }
 
@@ -30,10 +31,9 @@ export async function readMessages(db: Database, messageIds: readonly string[]):
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
 function messageFromRow(row: any): StoredMessage {
-  return {
+  const message = {
     messageId: String(row.id),
     topic: row.topic,
-    payload: row.bytes === null ? row.data : new Uint8Array(row.bytes),
     publishedAt: row.published_at,
     attributes: row.attributes ?? {},
     ...(row.ordering_key === null ? {} : { orderingKey: row.ordering_key }),
@@ -42,4 +42,5 @@ function messageFromRow(row: any): StoredMessage {
     ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
     ...(row.trace === null ? {} : { traceparent: row.trace }),
   };
+  return { message, payload: row.bytes === null ? row.data : new Uint8Array(row.bytes) };
 }

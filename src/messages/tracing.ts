@@ -11,18 +11,25 @@ import {
   context,
   isSpanContextValid,
   type Link,
+  ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import type { Message } from './message.ts';
 
 const SYSTEM = { 'messaging.system': 'tidemark' };
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
 
 /** Asked for each time: a provider may be registered after this is loaded. */
 const tracer = () => trace.getTracer('tidemark');
+
+function hasProvider(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('tidemark') !== undefined;
+}
 
 export interface PublishTrace {
   topic: string;
@@ -52,20 +59,25 @@ export function tracePublish<T extends { messageId: string; isDuplicate: boolean
   });
 }
 
-export interface DeliveryTrace {
-  topic: string;
-  subscription: string;
-  messageId: string;
-  attempt: number;
-  /** Of whoever published it. */
-  traceparent?: string | undefined;
-  /** Ends the span of a handler that does not heed it. */
-  signal: AbortSignal;
+/** With the trace of whoever published it. */
+type TracedMessage = Pick<Message, 'topic' | 'messageId' | 'traceparent'>;
+
+/** Its signal ends the span of a handler that does not heed it. */
+interface TracedAttempt {
+  readonly signal: AbortSignal;
 }
 
 /** The handler's span: active while it runs, and with its error where it throws. */
-export function traceDelivery<T>(delivery: DeliveryTrace, handle: () => Promise<T>): Promise<T> {
-  const { topic, subscription, messageId, attempt, traceparent, signal } = delivery;
+export function traceDelivery<T>(
+  { message, subscription, attempt }: { message: TracedMessage; subscription: string; attempt: number },
+  running: TracedAttempt,
+  handle: () => Promise<T>,
+): Promise<T> {
+  const { topic, messageId, traceparent } = message;
+  if (traceparent === undefined && !hasProvider()) {
+    // Nothing to record, and nothing to hand on.
+    return handle();
+  }
   const attributes: Attributes = {
     ...SYSTEM,
     'messaging.operation.name': 'process',
@@ -75,12 +87,13 @@ export function traceDelivery<T>(delivery: DeliveryTrace, handle: () => Promise<
     'messaging.message.id': messageId,
     'tidemark.attempt': attempt,
   };
-  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, signal }, contextOf(traceparent), handle);
+  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes }, contextOf(traceparent), handle, running);
 }
 
 /** One span for all of a batch, linked to the publisher of each message: a span has one parent. */
 export function traceBatch<T>(
-  { messages, ...batch }: Pick<DeliveryTrace, 'subscription' | 'signal'> & { messages: readonly { topic: string; traceparent?: string }[] },
+  { messages, subscription }: { messages: readonly TracedMessage[]; subscription: string },
+  running: TracedAttempt,
   handle: () => Promise<T>,
 ): Promise<T> {
   const topic = messages[0]?.topic ?? '';
@@ -93,23 +106,25 @@ export function traceBatch<T>(
     'messaging.operation.name': 'process',
     'messaging.operation.type': 'process',
     'messaging.destination.name': topic,
-    'messaging.destination.subscription.name': batch.subscription,
+    'messaging.destination.subscription.name': subscription,
     'messaging.batch.message_count': messages.length,
   };
-  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, links, signal: batch.signal }, ROOT_CONTEXT, handle);
+  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, links }, ROOT_CONTEXT, handle, running);
 }
 
 async function inSpan<T>(
   name: string,
-  { signal, ...options }: { kind: SpanKind; attributes: Attributes; links?: Link[]; signal?: AbortSignal },
+  options: { kind: SpanKind; attributes: Attributes; links?: Link[] },
   parent: Context,
   body: (span: Span) => Promise<T>,
+  running?: TracedAttempt,
 ): Promise<T> {
   const span = tracer().startSpan(name, options, parent);
   if (!isSpanContextValid(span.spanContext())) {
     // No provider, and nothing to hand on.
     return body(span);
   }
+  const signal = running?.signal;
   const onAbort = () => {
     recordError(span, signal?.reason);
     span.end();
@@ -146,7 +161,10 @@ function traceparentOf(span: Span): string | undefined {
 }
 
 function contextOf(traceparent: string | undefined): Context {
-  const [, traceId = '', spanId = '', flags = '00'] = TRACEPARENT.exec(traceparent ?? '') ?? [];
+  if (traceparent === undefined) {
+    return ROOT_CONTEXT;
+  }
+  const [, traceId = '', spanId = '', flags = '00'] = TRACEPARENT.exec(traceparent) ?? [];
   const spanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
   return isSpanContextValid(spanContext) ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : ROOT_CONTEXT;
 }

@@ -9,11 +9,12 @@
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
+import { startAttempt } from './attempt.ts';
 import { classifyError, isContention, unitError } from './classify-error.ts';
 import { failBatch, finishBatch, recordProgress, releaseBatch, releaseWork } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { BurstCounts } from './run-burst.ts';
-import { endFailedAttempt, startAttempt } from './run-unit.ts';
+import { endFailedAttempt } from './run-unit.ts';
 import type { Unit, UnitBatch, UnitHandler } from './unit.ts';
 import { unitTransaction } from './unit-database.ts';
 
@@ -49,7 +50,7 @@ export async function runBatch(
         attempt.extend();
       },
     });
-    failed = await Promise.race([running, attempt.aborted]);
+    failed = await attempt.unlessAborted(running);
     const finished = units.filter((unit) => !failed.has(unit));
     if (finished.length === 0) {
       await transaction.rollback();

@@ -9,6 +9,7 @@
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
+import { startAttempt } from './attempt.ts';
 import { classifyError, type ErrorKind, isContention, unitError } from './classify-error.ts';
 import { endFencedAttempt, failWork, finishWork, recordProgress, releaseBatch, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
@@ -63,7 +64,9 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
   const stopWatching = handler.cancellable ? options.watch?.(unit, () => attempt.abort(new FencedError(unit.id))) : undefined;
   try {
     const running = handler.run(unit, {
-      signal: attempt.signal,
+      get signal() {
+        return attempt.signal;
+      },
       ...(yieldAt === undefined ? {} : { yieldAt }),
       db: transaction.db,
       async recordProgress(progress) {
@@ -74,7 +77,7 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
       extend: attempt.extend,
     });
     // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
-    const outcome = await Promise.race([running, attempt.aborted]);
+    const outcome = await attempt.unlessAborted(running);
     attempt.end();
     if (outcome === 'long') {
       await transaction.rollback();
@@ -144,44 +147,3 @@ export async function endFailedAttempt(
 }
 
 const kindOf = ({ outage, fatal }: ErrorVerdict): ErrorKind => (outage ? 'infrastructure' : fatal ? 'fatal' : 'handler');
-
-export interface RunningAttempt {
-  readonly signal: AbortSignal;
-  /** Rejects when the signal is aborted. */
-  readonly aborted: Promise<never>;
-  /** It got further: the deadline counts from now. */
-  extend(): void;
-  abort(reason: Error): void;
-  end(): void;
-}
-
-/** A signal of the attempt's own: aborted with its worker's, and when it has been silent for its deadline. */
-export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAttempt {
-  const controller = new AbortController();
-  const aborted = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
-  });
-  aborted.catch(() => {});
-  const onParentAbort = () => controller.abort(parent.reason);
-  if (parent.aborted) {
-    onParentAbort();
-  }
-  parent.addEventListener('abort', onParentAbort, { once: true });
-  const onDeadline = () =>
-    controller.abort(
-      new Error(
-        `The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, let it say that it goes on, or give it longer.`,
-      ),
-    );
-  const timer = setTimeout(onDeadline, deadlineMs);
-  return {
-    signal: controller.signal,
-    aborted,
-    extend: () => void timer.refresh(),
-    abort: (reason) => controller.abort(reason),
-    end() {
-      clearTimeout(timer);
-      parent.removeEventListener('abort', onParentAbort);
-    },
-  };
-}

@@ -1,8 +1,10 @@
 /** Units that keep coming share an execution: a burst opens for them, waits for more, and keeps to what a claim would keep to. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beginBeyondBurst, beginBurst, beginWork } from '../../src/work/begin.ts';
 import type { Claim } from '../../src/work/claim.ts';
-import { releaseWork } from '../../src/work/end.ts';
+import { finishBatch, releaseWork } from '../../src/work/end.ts';
 import { sweep } from '../../src/work/sweep.ts';
 import type { Unit } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -219,6 +221,41 @@ describe('a burst', () => {
     await add(1);
     expect(await isOpen()).toBe(false);
     expect(await work.count('ready')).toBe(1);
+  });
+
+  test('that another attempt goes on with looks for room anew: its places may have been given away meanwhile', async () => {
+    await flow();
+    await work.group('g', { cap: 8 });
+    await add(1);
+    const burstId = await claimBurst();
+    const [first, second] = [randomUUID(), randomUUID()];
+    const [own] = await beginBurst(work.db, burstId, first, 8, true);
+    await finishBatch(work.db, [own as Unit]);
+    await add(1);
+    expect(await beginBeyondBurst(work.db, burstId, first, 8, 8)).toHaveLength(1);
+    // Its worker dies, and the group's flow is over.
+    await work.db.query(`update tidemark.open_burst set seen_at = seen_at - interval '1 second'`);
+    await work.db.query(`update tidemark.work set finished_at = finished_at - interval '1 second' where state = 'done'`);
+    await add(9);
+    expect(alone(await work.claim())).toHaveLength(7);
+    await beginBurst(work.db, burstId, second, 8, true);
+    expect(await beginBeyondBurst(work.db, burstId, second, 8, 8)).toEqual([]);
+    expect(await isOpen()).toBe(false);
+  });
+
+  test('keeps its places from a unit whose claim was given up and that begins late', async () => {
+    await work.group('g', { cap: 8 });
+    await add(1);
+    const claim = await work.claim();
+    const [unit] = claim.executions.flatMap((execution) => execution.unit ?? []);
+    await work.db.query(`update tidemark.work set state = 'ready', claim_token = null, lease_until = null`);
+    await work.db.query(
+      `insert into tidemark.open_burst (burst_id, group_name, workflow, execution, fence) values ('b', 'g', 'mail', 'other', gen_random_uuid())`,
+    );
+    const begin = () => beginWork(work.db, unit?.id as string, unit?.epoch as number);
+    expect(await begin()).toBeUndefined();
+    await work.db.query('delete from tidemark.open_burst');
+    expect(await begin()).toMatchObject({ state: 'started' });
   });
 
   test('whose worker died while it waited stands in the way of nothing', async () => {
