@@ -760,8 +760,9 @@ $$;
 
 -- Begins up to p_limit ready units beyond those that were claimed for a burst, for the attempt that holds p_fence: of the same group and workflow, as a
 -- claim would take them for a burst. No units: another attempt has taken over, its group begins nothing in bursts any more, none is ready, or the group
--- has no room for p_width at once beside all that runs elsewhere.
-create function begin_beyond_burst(p_burst_id text, p_fence uuid, p_limit integer, p_width integer)
+-- has no room for p_width at once beside all that runs elsewhere. One that has had its time goes on only while that keeps nobody waiting: no other group
+-- that has no burst and something ready, nothing that is its group's next and has to run alone, and no process that takes its group for itself.
+create function begin_beyond_burst(p_burst_id text, p_fence uuid, p_limit integer, p_width integer, p_had_its_time boolean)
 returns setof work language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -771,6 +772,7 @@ declare
   v_priority smallint;
   v_since timestamptz;
   v_first text;
+  v_alone boolean;
   v_tids tid[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
@@ -780,7 +782,7 @@ begin
     update open_burst set seen_at = v_now where burst_id = p_burst_id and fence = p_fence;
   end if;
   -- What is looked at later begins here, past the index entries of all that was begun before.
-  select w.priority, w.not_before, w.id into v_priority, v_since, v_first from work w
+  select w.priority, w.not_before, w.id, w.alone into v_priority, v_since, v_first, v_alone from work w
   where w.state = 'ready' and w.group_name = v.group_name order by w.priority, w.not_before, w.id limit 1;
   if not found then
     return;
@@ -792,6 +794,14 @@ begin
   end if;
   select g.cap into v_cap from work_group g where g.name = v.group_name and not g.paused and g.rate_units is null and g.batch_max is null;
   if not found then
+    perform close_burst(p_burst_id, p_fence);
+    return;
+  end if;
+  if p_had_its_time and (v_alone or v.group_name = any (groups_of_parts()) or exists (
+      select 1 from work_group g
+      where g.name <> v.group_name and not g.paused
+        and (select w.not_before <= v_now from work w where w.state = 'ready' and w.group_name = g.name order by w.priority, w.not_before limit 1)
+        and not exists (select 1 from open_burst o where o.group_name = g.name and o.seen_at > v_now - interval '1 second'))) then
     perform close_burst(p_burst_id, p_fence);
     return;
   end if;

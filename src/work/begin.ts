@@ -44,15 +44,29 @@ export async function beginBurst(db: Database, burstId: string, fence: string, l
   return rows.map(unitFromRow);
 }
 
+export interface BeyondOptions {
+  /** At most so many. */
+  limit: number;
+  /** Of the burst: its group has room for so many at once. */
+  width: number;
+  /** It goes on only while that keeps nobody waiting. */
+  hadItsTime: boolean;
+}
+
 /**
- * Begins up to `limit` ready units of the same group beyond those of a burst, while no later attempt has taken it over and the group has room for `width`
- * at once. No units: one of these is not so, or none is ready.
+ * Begins ready units of the same group beyond those of a burst, while no later attempt has taken it over and the group has room for it. No units: one of these
+ * is not so, or none is ready.
  */
-export async function beginBeyondBurst(db: Database, burstId: string, fence: string, limit: number, width: number): Promise<Unit[]> {
+export async function beginBeyondBurst(
+  db: Database,
+  burstId: string,
+  fence: string,
+  { limit, width, hadItsTime }: BeyondOptions,
+): Promise<Unit[]> {
   const { rows } = await db.prepared(
     `select ${columnsIn(db)}
-     from ${db.schema}.begin_beyond_burst($1::text, $2::uuid, $3::integer, $4::integer) w`,
-    [burstId, fence, limit, width],
+     from ${db.schema}.begin_beyond_burst($1::text, $2::uuid, $3::integer, $4::integer, $5::boolean) w`,
+    [burstId, fence, limit, width, hadItsTime],
   );
   return rows.map(unitFromRow);
 }

@@ -13,16 +13,25 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** From one statement to the next, unless as many ends have gathered before. Each costs a round trip and a write to the disk, however many it ends. */
-const GATHER_MS = 25;
-
 /**
- * @param enough so many are not kept waiting for more
- * @returns ends a unit of no entry, without a result. It throws FencedError where another attempt has taken over
+ * From one statement to the next, for each end of the last one: the denser they come the more of them are one, and one by itself waits for little. Each
+ * statement costs a round trip and a write to the disk, however many it ends.
  */
-export function finishTogether(db: Database, enough: number): (unit: Unit) => Promise<void> {
+const GATHER_MS_PER_END = 10;
+const GATHER_AT_MOST_MS = 50;
+
+export interface EndsTogether {
+  /** Ends a unit of no entry, without a result. @throws FencedError where another attempt has taken over */
+  record(unit: Unit): Promise<void>;
+  /** No more are gathered: somebody waits for the last ones. */
+  hurry(): void;
+}
+
+/** @param enough so many are not kept waiting for more */
+export function finishTogether(db: Database, enough: number): EndsTogether {
   let gathered: Waiting[] = [];
   let flushing = false;
+  let hurried = false;
   let onEnough = () => {};
 
   const gather = (until: number) =>
@@ -53,24 +62,30 @@ export function finishTogether(db: Database, enough: number): (unit: Unit) => Pr
     while (gathered.length > 0) {
       const batch = gathered;
       gathered = [];
-      const next = performance.now() + GATHER_MS;
+      const next = performance.now() + Math.min(batch.length * GATHER_MS_PER_END, GATHER_AT_MOST_MS);
       await end(batch);
-      if (gathered.length < enough && performance.now() < next) {
+      if (!hurried && gathered.length < enough && performance.now() < next) {
         await gather(next);
       }
     }
     flushing = false;
   };
 
-  return (unit) =>
-    new Promise((resolve, reject) => {
-      gathered.push({ unit, resolve, reject });
-      if (!flushing) {
-        flushing = true;
-        // After those that end in the same turn of the event loop.
-        setImmediate(flush);
-      } else if (gathered.length >= enough) {
-        onEnough();
-      }
-    });
+  return {
+    record: (unit) =>
+      new Promise((resolve, reject) => {
+        gathered.push({ unit, resolve, reject });
+        if (!flushing) {
+          flushing = true;
+          // After those that end in the same turn of the event loop.
+          setImmediate(flush);
+        } else if (gathered.length >= enough) {
+          onEnough();
+        }
+      }),
+    hurry() {
+      hurried = true;
+      onEnough();
+    },
+  };
 }

@@ -34,7 +34,7 @@ export interface BurstOptions {
   width: number;
   /** How long one unit may run in a burst before it has to run alone, in ms; one with a strict deadline may until that. */
   unitBudgetMs: number;
-  /** How long it goes on with ready units of its group beyond its own, in ms, from its beginning; absent: not at all. */
+  /** How long it goes on with ready units of its group beyond its own, in ms, from its beginning: six times as long while that keeps nobody waiting. Absent: not at all. */
   goesOnForMs?: number;
   onProgress?: (counts: BurstCounts) => void;
   observe?: ObserveEnd | undefined;
@@ -46,15 +46,20 @@ export interface BurstCounts {
   released: number;
 }
 
-/** Handled and not yet recorded as ended: what a death of the worker repeats, beside what it was running. */
-const ENDS_PER_LANE = 3;
-/** Begun at once at most, for each lane. A statement that changes units costs more by itself than for one unit: all indexes are made ready for it. */
-const SLICE_PER_LANE = 4;
+/** Handled and not yet recorded as ended, of one lane at most: what a death of the worker repeats, beside what it was running. */
+const ENDS_PER_LANE = 15;
+/** So many ends of all lanes are recorded at once, for each lane, without waiting for more. */
+const ENDS_AT_ONCE_PER_LANE = 8;
+/** Begun at once at most, for each lane. A statement that changes units costs more by itself than for ten of them: all indexes are made ready for it. */
+const SLICE_PER_LANE = 16;
 /** What has begun waits for its lane no longer than about this: what is paused, has a higher priority or expires is looked at before. */
 const SLICE_MS = 100;
+/** How many times as long it goes on while nobody waits for its end: other workers have their turn then. */
+const LONGEST = 6;
 /** How long it waits for more of its group, and how often it looks. Its group's places are kept for it meanwhile. */
 const LINGER_MS = 300;
 const LOOK_EVERY_MS = 15;
+const AT_AN_END = { ms: 0, longestMs: 0 };
 
 export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
   const db = inSchema(options.pool, options.schema);
@@ -69,7 +74,7 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
 
 async function runUnits(db: Database, burstId: string, fence: string, options: BurstOptions): Promise<BurstCounts> {
   const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
-  const recordEnd = finishTogether(db, width * 2);
+  const ends = finishTogether(db, width * ENDS_AT_ONCE_PER_LANE);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
   const sizeOfSlice = sliceSizes(width, () => counts.finished + counts.released);
@@ -80,7 +85,8 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
   let drained = false;
   let takesOver = true;
   let ownBegun = false;
-  let goesOnUntil = Date.now() + goesOnForMs;
+  const beganAt = Date.now();
+  let goesOnFor = { ms: goesOnForMs, longestMs: goesOnForMs * LONGEST };
   let failure: { error: unknown } | undefined;
 
   const prepare = async (units: readonly Unit[]) => {
@@ -103,13 +109,14 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       takesOver = false;
       ownBegun = units.length < slice;
     }
-    if (ownBegun && units.length === 0 && Date.now() < goesOnUntil) {
-      units = await beginBeyondBurst(db, burstId, fence, slice, width);
+    const ranMs = Date.now() - beganAt;
+    if (ownBegun && units.length === 0 && ranMs < goesOnFor.longestMs) {
+      units = await beginBeyondBurst(db, burstId, fence, { limit: slice, width, hadItsTime: ranMs >= goesOnFor.ms });
     }
     if (units.length > 0) {
       lastBegunAt = Date.now();
     }
-    drained = ownBegun && Date.now() >= Math.min(lastBegunAt + LINGER_MS, goesOnUntil);
+    drained = ownBegun && units.length === 0 && (Date.now() >= lastBegunAt + LINGER_MS || Date.now() - beganAt >= goesOnFor.ms);
     return units;
   };
 
@@ -154,7 +161,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
   const runOne = async (unit: Unit, onHandled: () => void): Promise<void> => {
     const handler = handlerOf(unit.id);
     if (!handler || (handler.long && !handler.strictDeadline)) {
-      goesOnUntil = 0;
+      goesOnFor = AT_AN_END;
       await releaseWork(db, unit);
       counts.released += 1;
       return;
@@ -167,7 +174,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.min(handler.deadlineMs, unitBudgetMs * 5),
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
-      finish: recordEnd,
+      finish: ends.record,
       onHandled,
       observe: options.observe,
       watch: options.watch,
@@ -197,7 +204,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       }
       const { batch } = handler;
       // What is ready waits to be claimed together.
-      goesOnUntil = 0;
+      goesOnFor = AT_AN_END;
       if (queue.length < batch.max && !drained) {
         const more = await beginBurst(db, burstId, fence, batch.max - queue.length, false);
         drained = queue.length + more.length < batch.max;
@@ -226,21 +233,22 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
 
   /** While the end of a unit is being recorded its lane runs the next ones. */
   const lane = async (): Promise<void> => {
-    const ends: Promise<void>[] = [];
+    const ending: Promise<void>[] = [];
     try {
       for (let unit = await next(); unit; unit = await next()) {
         const begun = unit;
         await new Promise<void>((onHandled) => {
-          ends.push(runToEnd(begun, onHandled).finally(onHandled));
+          ending.push(runToEnd(begun, onHandled).finally(onHandled));
         });
-        if (ends.length > ENDS_PER_LANE) {
-          await ends.shift();
+        if (ending.length > ENDS_PER_LANE) {
+          await ending.shift();
         }
       }
     } catch (error) {
       failure ??= { error };
     }
-    await Promise.all(ends);
+    ends.hurry();
+    await Promise.all(ending);
   };
 
   await refill();
@@ -258,14 +266,14 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
 
 /**
  * @param handled how many have been, so far
- * @returns how many to begin: what the lanes get done in SLICE_MS, as they last did for so long; at first one
+ * @returns how many to begin: what the lanes get done in SLICE_MS, as they last did for so long, or with two units each; at first one
  */
 function sliceSizes(width: number, handled: () => number): () => number {
   let since = { at: performance.now(), handled: handled() };
   let size = 1;
   return () => {
     const now = { at: performance.now(), handled: handled() };
-    if (now.at - since.at >= SLICE_MS) {
+    if (now.at - since.at >= SLICE_MS || now.handled - since.handled >= width * 2) {
       size = ((now.handled - since.handled) * SLICE_MS) / (now.at - since.at);
       since = now;
     }

@@ -229,17 +229,18 @@ describe('a burst', () => {
     await add(1);
     const burstId = await claimBurst();
     const [first, second] = [randomUUID(), randomUUID()];
+    const beyond = { limit: 8, width: 8, hadItsTime: false };
     const [own] = await beginBurst(work.db, burstId, first, 8, true);
     await finishBatch(work.db, [own as Unit]);
     await add(1);
-    expect(await beginBeyondBurst(work.db, burstId, first, 8, 8)).toHaveLength(1);
+    expect(await beginBeyondBurst(work.db, burstId, first, beyond)).toHaveLength(1);
     // Its worker dies, and the group's flow is over.
     await work.db.query(`update tidemark.open_burst set seen_at = seen_at - interval '1 second'`);
     await work.db.query(`update tidemark.work set finished_at = finished_at - interval '1 second' where state = 'done'`);
     await add(9);
     expect(alone(await work.claim())).toHaveLength(7);
     await beginBurst(work.db, burstId, second, 8, true);
-    expect(await beginBeyondBurst(work.db, burstId, second, 8, 8)).toEqual([]);
+    expect(await beginBeyondBurst(work.db, burstId, second, beyond)).toEqual([]);
     expect(await isOpen()).toBe(false);
   });
 

@@ -1,6 +1,7 @@
 /** A burst goes on with the ready units of its group beyond those that were claimed for it, and keeps to what a claim would keep to. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { releaseWork } from '../../src/work/end.ts';
 import type { Unit } from '../../src/work/unit.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { gate, type MailBurstOptions, runMailBurst } from '../support/run-mail-burst.ts';
@@ -73,6 +74,57 @@ test('ends what it was claimed for and nothing more, where its time is over', as
   expect(await work.count('ready')).toBe(50);
 });
 
+describe('that has had its time', () => {
+  /** A tenth of a second is its time; there is work for twice as long. */
+  const runBeyondItsTime = async (units = 160, whileItRuns: () => Promise<unknown> = async () => {}) => {
+    await work.addMany(units);
+    const burstId = await claimBurst();
+    await whileItRuns();
+    return run(burstId, () => delay(10), { goesOnForMs: 100 });
+  };
+
+  test('goes on while nobody waits for its end', async () => {
+    expect(await runBeyondItsTime()).toEqual({ finished: 160, released: 0 });
+  });
+
+  test('goes on six times as long at most', async () => {
+    const { finished } = await runBeyondItsTime(1_500);
+    expect(finished).toBeLessThan(1_500);
+  });
+
+  test.each([
+    ['another group has something ready', () => work.add({ id: 'mail/other', group: 'other' })],
+    ['a process has its group to itself', () => work.db.query(`select tidemark.hold_part('part', array['g'])`)],
+  ])('ends where %s', async (_, wait) => {
+    const { finished } = await runBeyondItsTime(400, wait);
+    await database.ownerPool.query('delete from tidemark.work_part');
+    expect(finished).toBeGreaterThanOrEqual(100);
+    expect(finished).toBeLessThan(400);
+  });
+
+  test('ends where what is next in its group has to run alone', async () => {
+    await work.add({ id: 'mail/alone' });
+    await releaseWork(work.db, await work.begin('mail/alone'));
+    await database.pool.query(`update tidemark.work set not_before = '-infinity' where id = 'mail/alone'`);
+    const { finished } = await runBeyondItsTime(400);
+    expect(finished).toBeGreaterThanOrEqual(100);
+    expect(finished).toBeLessThan(400);
+  });
+
+  test.each([
+    ['is not due', () => work.add({ id: 'mail/other', group: 'other', notBefore: new Date(Date.now() + 3_600_000) })],
+    [
+      'is paused',
+      async () => {
+        await work.add({ id: 'mail/other', group: 'other' });
+        await database.ownerPool.query(`update tidemark.work_group set paused = true where name = 'other'`);
+      },
+    ],
+  ])('does not wait for what %s', async (_, add) => {
+    expect(await runBeyondItsTime(160, add)).toEqual({ finished: 160, released: 0 });
+  });
+});
+
 test.each([
   ['is paused', `update tidemark.work_group set paused = true where name = 'g'`],
   ['has got a rate', `update tidemark.work_group set rate_units = 1, rate_per = '1 minute' where name = 'g'`],
@@ -91,8 +143,8 @@ test.each([
       changedAt = handled;
     }
   });
-  // What had begun by then, or was about to: at most two slices of 32, and the lanes.
-  expect(handled - changedAt).toBeLessThan(2 * 32 + 8);
+  // What had begun by then, or was about to: at most two slices of 128, and the lanes.
+  expect(handled - changedAt).toBeLessThan(2 * 128 + 8);
   await database.ownerPool.query(`update tidemark.work_group set rate_units = null, rate_per = null where name = 'g'`);
 });
 
@@ -124,7 +176,7 @@ test('keeps its places while it is open: a claim gives none of them away, howeve
   expect((await work.claim()).units).toBe(1);
 });
 
-test('begins as many at once as it does in a tenth of a second: few slow ones, up to four for each lane of quick ones', async () => {
+test('begins as many at once as it does in a tenth of a second: few slow ones, up to sixteen for each lane of quick ones', async () => {
   const slices = async (units: number, handle: () => unknown) => {
     const sizes: number[] = [];
     await work.clear();
@@ -133,7 +185,7 @@ test('begins as many at once as it does in a tenth of a second: few slow ones, u
     return sizes;
   };
   const quick = await slices(3_000, () => {});
-  expect(Math.max(...quick)).toBe(32);
+  expect(Math.max(...quick)).toBe(128);
   const slow = await slices(116, () => delay(120));
   expect(Math.max(...slow.slice(1))).toBeLessThanOrEqual(9);
 }, 20_000);
