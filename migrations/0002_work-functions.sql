@@ -744,13 +744,16 @@ begin
     end loop;
   end if;
   return query
-  update work w set
-    attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = clock_timestamp()
-  where w.id in (
-    select n.id from work n where n.burst_id = p_burst_id and n.state = 'started' and n.fence is null and n.claim_token = p_fence
-    order by n.priority, n.not_before, n.id limit p_limit)
-    and w.state = 'started' and w.fence is null and w.claim_token = p_fence
-  returning w.*;
+  with begun as (
+    update work w set
+      attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = clock_timestamp()
+    where w.id in (
+      select n.id from work n where n.burst_id = p_burst_id and n.state = 'started' and n.fence is null and n.claim_token = p_fence
+      order by n.priority, n.not_before, n.id limit p_limit)
+      and w.state = 'started' and w.fence is null and w.claim_token = p_fence
+    returning w.*
+  )
+  select * from begun b order by b.priority, b.not_before, b.id;
   -- Last: whoever counts something waits for it.
   if v_expired > 0 then
     update sweep_counter set value = value + v_expired where name = 'expired';
@@ -830,11 +833,14 @@ begin
     exit when not found;
   end loop;
   return query
-  update work w set
-    state = 'started', burst_id = p_burst_id, execution = v.execution, claim_token = p_fence, lease_until = null, checks = 0,
-    check_after = v_now + interval '1 minute', attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = v_now
-  where w.ctid = any (v_tids)
-  returning w.*;
+  with begun as (
+    update work w set
+      state = 'started', burst_id = p_burst_id, execution = v.execution, claim_token = p_fence, lease_until = null, checks = 0,
+      check_after = v_now + interval '1 minute', attempt = w.attempt + 1, unended = w.unended + 1, fence = p_fence, begun_at = v_now
+    where w.ctid = any (v_tids)
+    returning w.*
+  )
+  select * from begun b order by b.priority, b.not_before, b.id;
 end
 $$;
 
