@@ -764,7 +764,7 @@ $$;
 -- Begins up to p_limit ready units beyond those that were claimed for a burst, for the attempt that holds p_fence: of the same group and workflow, as a
 -- claim would take them for a burst. No units: another attempt has taken over, its group begins nothing in bursts any more, none is ready, or the group
 -- has no room for p_width at once beside all that runs elsewhere. One that has had its time goes on only while that keeps nobody waiting: no other group
--- that has no burst and something ready, nothing that is its group's next and has to run alone, and no process that takes its group for itself.
+-- that has no burst and something ready, nothing that is its group's next and not for this burst, and no process that takes its group for itself.
 create function begin_beyond_burst(p_burst_id text, p_fence uuid, p_limit integer, p_width integer, p_had_its_time boolean)
 returns setof work language plpgsql set search_path from current set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
@@ -776,16 +776,18 @@ declare
   v_since timestamptz;
   v_first text;
   v_alone boolean;
+  v_workflow text;
   v_tids tid[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
   select * into v from open_burst b where b.burst_id = p_burst_id and b.fence = p_fence;
   v_unseen := v.seen_at < v_now - interval '250 milliseconds';
   if v_unseen then
-    update open_burst set seen_at = v_now where burst_id = p_burst_id and fence = p_fence;
+    -- Its places may have been given away: it looks for room again, also where this call finds nothing to begin.
+    update open_burst set seen_at = v_now, room_under = null where burst_id = p_burst_id and fence = p_fence;
   end if;
   -- What is looked at later begins here, past the index entries of all that was begun before.
-  select w.priority, w.not_before, w.id, w.alone into v_priority, v_since, v_first, v_alone from work w
+  select w.priority, w.not_before, w.id, w.alone, w.workflow into v_priority, v_since, v_first, v_alone, v_workflow from work w
   where w.state = 'ready' and w.group_name = v.group_name order by w.priority, w.not_before, w.id limit 1;
   if not found then
     return;
@@ -800,7 +802,7 @@ begin
     perform close_burst(p_burst_id, p_fence);
     return;
   end if;
-  if p_had_its_time and (v_alone or v.group_name = any (groups_of_parts()) or exists (
+  if p_had_its_time and (v_since <= v_now and (v_alone or v_workflow <> v.workflow) or v.group_name = any (groups_of_parts()) or exists (
       select 1 from work_group g
       where g.name <> v.group_name and not g.paused
         and (select w.not_before <= v_now from work w where w.state = 'ready' and w.group_name = g.name order by w.priority, w.not_before limit 1)
@@ -832,6 +834,10 @@ begin
     order by w.priority, w.not_before, w.id limit 1;
     exit when not found;
   end loop;
+  -- What was seen too long ago to be sure of its places begins nothing, and looks again.
+  if v_cap is not null and not v_unseen and v.seen_at < clock_timestamp() - interval '500 milliseconds' then
+    return;
+  end if;
   return query
   with begun as (
     update work w set

@@ -4,6 +4,7 @@
  */
 import { FencedError } from '../errors.ts';
 import type { Database } from '../postgres/queryable.ts';
+import { isContention } from './classify-error.ts';
 import { finishBatch } from './end.ts';
 import type { Unit } from './unit.ts';
 
@@ -18,7 +19,7 @@ interface Waiting {
  * statement costs a round trip and a write to the disk, however many it ends.
  */
 const GATHER_MS_PER_END = 10;
-const GATHER_AT_MOST_MS = 50;
+export const GATHER_AT_MOST_MS = 50;
 
 export interface EndsTogether {
   /** Ends a unit of no entry, without a result. @throws FencedError where another attempt has taken over */
@@ -54,6 +55,11 @@ export function finishTogether(db: Database, enough: number): EndsTogether {
         else reject(new FencedError(unit.id));
       }
     } catch (error) {
+      if (batch.length > 1 && isContention(error)) {
+        // It is of one of them: the others have not to do with it.
+        await Promise.all(batch.map((one) => end([one])));
+        return;
+      }
       for (const { reject } of batch) reject(error);
     }
   };

@@ -14,8 +14,8 @@ import type { Pool } from '../postgres/pool.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import { beginBeyondBurst, beginBurst, closeBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
-import { failWork, releaseWork } from './end.ts';
-import { finishTogether } from './finish-together.ts';
+import { failBatch, releaseWork } from './end.ts';
+import { finishTogether, GATHER_AT_MOST_MS } from './finish-together.ts';
 import type { ObserveEnd } from './observe.ts';
 import { runBatch } from './run-batch.ts';
 import { runUnit } from './run-unit.ts';
@@ -258,7 +258,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     await refilling?.catch(() => {});
     // Begun but never run: without an end they would have to leave the burst.
     const { error } = failure;
-    await Promise.allSettled(queue.map((unit) => failWork(db, unit, unitError(error), { dead: false })));
+    await failBatch(db, queue, unitError(error)).catch(() => {});
     throw error;
   }
   return counts;
@@ -274,7 +274,8 @@ function sliceSizes(width: number, handled: () => number): () => number {
   return () => {
     const now = { at: performance.now(), handled: handled() };
     if (now.at - since.at >= SLICE_MS || now.handled - since.handled >= width * 2) {
-      size = ((now.handled - since.handled) * SLICE_MS) / (now.at - since.at);
+      // Ends are counted when they are recorded, many at once: not as if they had come in no time.
+      size = ((now.handled - since.handled) * SLICE_MS) / Math.max(now.at - since.at, GATHER_AT_MOST_MS);
       since = now;
     }
     return Math.min(Math.max(Math.round(size), 1), width * SLICE_PER_LANE);

@@ -244,6 +244,26 @@ describe('a burst', () => {
     expect(await isOpen()).toBe(false);
   });
 
+  test('that was not seen for a while looks for room anew, also where it found nothing when it was back', async () => {
+    await flow();
+    await work.group('g', { cap: 8 });
+    await add(1);
+    const burstId = await claimBurst();
+    const fence = randomUUID();
+    const beyond = { limit: 8, width: 8, hadItsTime: false };
+    await beginBurst(work.db, burstId, fence, 8, true);
+    await add(1);
+    expect(await beginBeyondBurst(work.db, burstId, fence, beyond)).toHaveLength(1);
+    await work.db.query(`update tidemark.open_burst set seen_at = seen_at - interval '1 second'`);
+    await work.db.query(`update tidemark.work set finished_at = finished_at - interval '1 second' where state = 'done'`);
+    await add(6);
+    expect(alone(await work.claim())).toHaveLength(6);
+    expect(await beginBeyondBurst(work.db, burstId, fence, beyond)).toEqual([]);
+    await add(8);
+    expect(await beginBeyondBurst(work.db, burstId, fence, beyond)).toEqual([]);
+    expect(await isOpen()).toBe(false);
+  });
+
   test('keeps its places from a unit whose claim was given up and that begins late', async () => {
     await work.group('g', { cap: 8 });
     await add(1);

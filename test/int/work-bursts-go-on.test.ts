@@ -94,6 +94,7 @@ describe('that has had its time', () => {
 
   test.each([
     ['another group has something ready', () => work.add({ id: 'mail/other', group: 'other' })],
+    ['what is next in its group is of another workflow', () => work.add({ id: 'note/next', notBefore: new Date(0) })],
     ['a process has its group to itself', () => work.db.query(`select tidemark.hold_part('part', array['g'])`)],
   ])('ends where %s', async (_, wait) => {
     const { finished } = await runBeyondItsTime(400, wait);
@@ -113,6 +114,7 @@ describe('that has had its time', () => {
 
   test.each([
     ['is not due', () => work.add({ id: 'mail/other', group: 'other', notBefore: new Date(Date.now() + 3_600_000) })],
+    ['is next in its group and not due', () => work.add({ id: 'note/later', priority: -1, notBefore: new Date(Date.now() + 3_600_000) })],
     [
       'is paused',
       async () => {

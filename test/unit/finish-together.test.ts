@@ -8,10 +8,12 @@ import type { Unit } from '../../src/work/unit.ts';
 /** The ids of each statement. */
 let statements: string[][];
 let fenced: string[];
+let deadlocked: string | undefined;
 const db = {
   schema: 'tidemark',
   prepared: async (_: string, [ids]: [string[]]) => {
     statements.push(ids);
+    if (ids.includes(deadlocked ?? '')) throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
     return { rows: ids.filter((id) => !fenced.includes(id)).map((id) => ({ id })) };
   },
 } as unknown as Database;
@@ -21,6 +23,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 beforeEach(() => {
   statements = [];
   fenced = [];
+  deadlocked = undefined;
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 });
 afterEach(() => vi.useRealTimers());
@@ -51,6 +54,15 @@ test('what follows a single one gathers for 10 ms, what follows many for 50', as
   await vi.advanceTimersByTimeAsync(1);
   await last;
   expect(statements[2]).toEqual(['h']);
+});
+
+test('a deadlock of one statement is that of one unit: each is ended by itself', async () => {
+  deadlocked = 'b';
+  const ends = finishTogether(db, 8);
+  const answers = await Promise.allSettled(['a', 'b', 'c'].map((id) => ends.record(unit(id))));
+  expect(statements).toEqual([['a', 'b', 'c'], ['a'], ['b'], ['c']]);
+  expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(answers[1]).toMatchObject({ reason: { code: '40P01' } });
 });
 
 test('enough of them wait for no more', async () => {
