@@ -1,4 +1,4 @@
-/** The memory of a worker after 100,000 deliveries, beside that after the first 10,000: what grows with the number of messages would show. */
+/** The memory of a worker after a million deliveries, beside that after the first 100,000: what grows with the number of messages would show. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,7 +6,7 @@ import type { Environment } from './support/environment.ts';
 import { durationFigure, type Figure } from './support/figure.ts';
 import { startMessageApp } from './support/message-app.ts';
 
-const STEP = 10_000;
+const STEP = 100_000;
 const STEPS = 10;
 
 export default async function measure(environment: Environment): Promise<Figure[]> {
