@@ -9,6 +9,7 @@ import {
   type Attributes,
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   type Link,
   ProxyTracerProvider,
@@ -22,6 +23,8 @@ import type { Message } from './message.ts';
 
 const SYSTEM = { 'messaging.system': 'tidemark' };
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
+
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
 
 /** Asked for each time: a provider may be registered after this is loaded. */
 const tracer = () => trace.getTracer('tidemark');
@@ -45,13 +48,13 @@ export function tracePublish<T extends { messageId: string; isDuplicate: boolean
 ): Promise<T> {
   const active = context.active();
   const parent = trace.getSpanContext(active) ? active : contextOf(traceparent);
-  const attributes: Attributes = {
+  const attributes = (): Attributes => ({
     ...SYSTEM,
     'messaging.operation.name': 'publish',
     'messaging.operation.type': 'send',
     'messaging.destination.name': topic,
     ...(orderingKey === undefined ? {} : { 'tidemark.ordering_key': orderingKey }),
-  };
+  });
   return inSpan(`publish ${topic}`, { kind: SpanKind.PRODUCER, attributes }, parent, async (span) => {
     const value = await publish(traceparentOf(span));
     span.setAttributes({ 'messaging.message.id': value.messageId, 'tidemark.is_duplicate': value.isDuplicate });
@@ -74,11 +77,7 @@ export function traceDelivery<T>(
   handle: () => Promise<T>,
 ): Promise<T> {
   const { topic, messageId, traceparent } = message;
-  if (traceparent === undefined && !hasProvider()) {
-    // Nothing to record, and nothing to hand on.
-    return handle();
-  }
-  const attributes: Attributes = {
+  const attributes = (): Attributes => ({
     ...SYSTEM,
     'messaging.operation.name': 'process',
     'messaging.operation.type': 'process',
@@ -86,7 +85,7 @@ export function traceDelivery<T>(
     'messaging.destination.subscription.name': subscription,
     'messaging.message.id': messageId,
     'tidemark.attempt': attempt,
-  };
+  });
   return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes }, contextOf(traceparent), handle, running);
 }
 
@@ -101,25 +100,29 @@ export function traceBatch<T>(
     const spanContext = trace.getSpanContext(contextOf(traceparent));
     return spanContext ? [{ context: spanContext }] : [];
   });
-  const attributes: Attributes = {
+  const attributes = (): Attributes => ({
     ...SYSTEM,
     'messaging.operation.name': 'process',
     'messaging.operation.type': 'process',
     'messaging.destination.name': topic,
     'messaging.destination.subscription.name': subscription,
     'messaging.batch.message_count': messages.length,
-  };
+  });
   return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, links }, ROOT_CONTEXT, handle, running);
 }
 
 async function inSpan<T>(
   name: string,
-  options: { kind: SpanKind; attributes: Attributes; links?: Link[] },
+  { attributes, ...options }: { kind: SpanKind; attributes: () => Attributes; links?: Link[] },
   parent: Context,
   body: (span: Span) => Promise<T>,
   running?: TracedAttempt,
 ): Promise<T> {
-  const span = tracer().startSpan(name, options, parent);
+  if (parent === ROOT_CONTEXT && !hasProvider()) {
+    // As below, without the attributes: they cost more than all else here.
+    return body(NO_SPAN);
+  }
+  const span = tracer().startSpan(name, { ...options, attributes: attributes() }, parent);
   if (!isSpanContextValid(span.spanContext())) {
     // No provider, and nothing to hand on.
     return body(span);

@@ -59,7 +59,6 @@ const LONGEST = 6;
 /** How long it waits for more of its group, and how often it looks. Its group's places are kept for it meanwhile. */
 const LINGER_MS = 300;
 const LOOK_EVERY_MS = 15;
-const AT_AN_END = { ms: 0, longestMs: 0 };
 
 export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
   const db = inSchema(options.pool, options.schema);
@@ -86,7 +85,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
   let takesOver = true;
   let ownBegun = false;
   const beganAt = Date.now();
-  let goesOnFor = { ms: goesOnForMs, longestMs: goesOnForMs * LONGEST };
+  let goesOnMs = goesOnForMs;
   let failure: { error: unknown } | undefined;
 
   const prepare = async (units: readonly Unit[]) => {
@@ -110,13 +109,13 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       ownBegun = units.length < slice;
     }
     const ranMs = Date.now() - beganAt;
-    if (ownBegun && units.length === 0 && ranMs < goesOnFor.longestMs) {
-      units = await beginBeyondBurst(db, burstId, fence, { limit: slice, width, hadItsTime: ranMs >= goesOnFor.ms });
+    if (ownBegun && units.length === 0 && ranMs < goesOnMs * LONGEST) {
+      units = await beginBeyondBurst(db, burstId, fence, { limit: slice, width, hadItsTime: ranMs >= goesOnMs });
     }
     if (units.length > 0) {
       lastBegunAt = Date.now();
     }
-    drained = ownBegun && units.length === 0 && (Date.now() >= lastBegunAt + LINGER_MS || Date.now() - beganAt >= goesOnFor.ms);
+    drained = ownBegun && units.length === 0 && (Date.now() >= lastBegunAt + LINGER_MS || Date.now() - beganAt >= goesOnMs);
     return units;
   };
 
@@ -161,7 +160,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
   const runOne = async (unit: Unit, onHandled: () => void): Promise<void> => {
     const handler = handlerOf(unit.id);
     if (!handler || (handler.long && !handler.strictDeadline)) {
-      goesOnFor = AT_AN_END;
+      goesOnMs = 0;
       await releaseWork(db, unit);
       counts.released += 1;
       return;
@@ -204,7 +203,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       }
       const { batch } = handler;
       // What is ready waits to be claimed together.
-      goesOnFor = AT_AN_END;
+      goesOnMs = 0;
       if (queue.length < batch.max && !drained) {
         const more = await beginBurst(db, burstId, fence, batch.max - queue.length, false);
         drained = queue.length + more.length < batch.max;
@@ -258,7 +257,9 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     await refilling?.catch(() => {});
     // Begun but never run: without an end they would have to leave the burst.
     const { error } = failure;
-    await failBatch(db, queue, unitError(error)).catch(() => {});
+    if (queue.length > 0) {
+      await failBatch(db, queue, unitError(error)).catch(() => {});
+    }
     throw error;
   }
   return counts;
