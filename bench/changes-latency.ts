@@ -21,6 +21,7 @@ export default function measure(environment: Environment): Promise<Figure[]> {
     const worker = await startWorker({
       registry: tidemark.registry,
       pool: database.pool,
+      statements: database.statements,
       schema: 'tidemark',
       blobs: missingBlobStore,
       temporal: await environment.temporal(),

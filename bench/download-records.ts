@@ -26,6 +26,7 @@ export default async function measure(environment: Environment): Promise<Figure[
   const running = await startWorker({
     registry: tidemark.registry,
     pool: database.pool,
+    statements: database.statements,
     schema: 'tidemark',
     blobs,
     temporal: await environment.temporal(),

@@ -61,6 +61,7 @@ async function prepareOurs(environment: Environment): Promise<Side> {
   const worker = await startWorker({
     registry: createRegistry({ logTypes: [sheet] }),
     pool: database.pool,
+    statements: database.statements,
     schema: 'tidemark',
     blobs,
     temporal: await environment.temporal(),

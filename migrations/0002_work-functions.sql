@@ -1162,7 +1162,7 @@ declare
 begin
   for v in
     select id, group_name, ordering_key from work
-    where expires_at is not null and expires_at < clock_timestamp() and state in ('waiting', 'ready')
+    where expires_at is not null and expires_at < statement_timestamp() and state in ('waiting', 'ready')
     order by group_name, ordering_key, position limit p_limit
   loop
     if v.ordering_key is not null then
@@ -1216,7 +1216,7 @@ declare
   v_count bigint;
 begin
   with old as (
-    select o.id from (
+    select o.tid from (
       select g.name, g.keep_finished, case when g.keep_dead is null then 'infinity' else clock_timestamp() - interval '1 minute' end as ended_before
       from work_group g
     ) g
@@ -1226,14 +1226,15 @@ begin
         limit g.keep_finished) y
     ) young
     cross join lateral (
-      select w.id from work w
+      select w.ctid as tid from work w
       where w.group_name = g.name and w.state in ('done', 'cancelled', 'expired') and w.finished_at < g.ended_before
       order by w.finished_at desc offset g.keep_finished - young.units limit p_limit
     ) o limit p_limit
   ), locked as (
-    select w.id from work w join old o on o.id = w.id where w.state in ('done', 'cancelled', 'expired') for update of w skip locked
+    select w.ctid as tid from work w
+    where w.ctid = any (array(select o.tid from old o)) and w.state in ('done', 'cancelled', 'expired') for update skip locked
   ), pruned as (
-    delete from work w using locked l where w.id = l.id returning w.group_name, w.state, w.created_at, w.finished_at
+    delete from work w where w.ctid = any (array(select l.tid from locked l)) returning w.group_name, w.state, w.created_at, w.finished_at
   ), tallied as (
     -- In one order, so that no two wait for each other.
     insert into work_tally as t (minute, group_name, state, bucket, units)

@@ -164,18 +164,19 @@ $$;
 create trigger delivery_died after update of state on work
   for each row when (new.state = 'dead' and old.state <> 'dead' and new.workflow = 'delivery') execute function publish_dead_letter();
 
--- Messages that were published before the window and have no delivery that may still run or be redriven. At most p_limit.
+-- Messages that were published before the window and have no delivery that may still run or be redriven. At most p_limit. By the time of the statement: an
+-- index cannot be searched by a clock that goes on, and all that is kept would be read each time.
 create function prune_messages(p_window interval, p_limit integer) returns bigint language plpgsql set search_path from current as $$
 declare
   v_count bigint;
 begin
   delete from message_dedupe where (topic, dedupe_key) in (
-    select d.topic, d.dedupe_key from message_dedupe d where d.published_at < clock_timestamp() - p_window limit p_limit for update skip locked);
+    select d.topic, d.dedupe_key from message_dedupe d where d.published_at < statement_timestamp() - p_window limit p_limit for update skip locked);
   delete from processed where (subscription, message_id) in (
-    select p.subscription, p.message_id from processed p where p.processed_at < clock_timestamp() - p_window limit p_limit for update skip locked);
+    select p.subscription, p.message_id from processed p where p.processed_at < statement_timestamp() - p_window limit p_limit for update skip locked);
   with old as (
     select m.id from message m
-    where m.published_at < clock_timestamp() - p_window
+    where m.published_at < statement_timestamp() - p_window
       and not exists (
         select 1 from subscription s join work w on w.id = 'delivery/' || s.name || '/' || m.id
         where w.state in ('waiting', 'ready', 'claimed', 'started', 'dead'))

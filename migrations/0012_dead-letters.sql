@@ -42,7 +42,7 @@ $$;
 create function prune_decisions(p_limit integer) returns bigint language sql set search_path from current as $$
   with pruned as (
     delete from work_decision where id in (
-      select d.id from work_decision d where d.decided_at < clock_timestamp() - interval '90 days' limit p_limit for update skip locked)
+      select d.id from work_decision d where d.decided_at < statement_timestamp() - interval '90 days' limit p_limit for update skip locked)
     returning 1
   )
   select count(*) from pruned

@@ -86,24 +86,31 @@ begin
 end
 $$;
 
--- Ends them with effect, as finish_work does one; none of them is of an entry. Those that were ended: another attempt has begun the others.
+-- Ends them with effect, as finish_work does one; none of them is of an entry. Those that were not: another attempt has begun them.
 create function finish_batch(p_ids text[], p_fence uuid) returns setof text
 language plpgsql set search_path from current set enable_seqscan = off as $$
 declare
   v record;
+  v_ended text[];
 begin
+  with ended as (
+    update work set state = 'done', error = null, unended = 0, finished_at = clock_timestamp(), check_after = null, burst_id = null
+    where id = any (p_ids) and fence = p_fence and state = 'started' and ordering_key is null
+    returning id
+  )
+  select coalesce(array_agg(e.id), '{}') into v_ended from ended e;
+  if cardinality(v_ended) = cardinality(p_ids) then
+    return;
+  end if;
   for v in
     select w.id, w.epoch, w.attempt from work w
     where w.id = any (p_ids) and w.fence = p_fence and w.ordering_key is not null order by w.ordering_key
   loop
     if finish_work(v.id, v.epoch, v.attempt, p_fence) = 'finished' then
-      return next v.id;
+      v_ended := v_ended || v.id;
     end if;
   end loop;
-  return query
-  update work set state = 'done', error = null, unended = 0, finished_at = clock_timestamp(), check_after = null, burst_id = null
-  where id = any (p_ids) and fence = p_fence and state = 'started' and ordering_key is null
-  returning id;
+  return query select unnest(p_ids) except select unnest(v_ended);
 end
 $$;
 

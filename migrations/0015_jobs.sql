@@ -527,7 +527,7 @@ begin
   select count(*) into v_count from pruned;
   perform prune_schedule_firings(p_limit);
   with due as materialized (
-    select d.name, d.key, d.job_id from job_dedupe d where d.prune_after < clock_timestamp()
+    select d.name, d.key, d.job_id from job_dedupe d where d.prune_after < statement_timestamp()
     order by d.prune_after limit p_limit for update skip locked
   ), live as materialized (
     select d.name, d.key from due d join work w on w.id = 'job/' || d.name || '/' || d.job_id and w.state in ('waiting', 'ready', 'claimed', 'started')

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { STATEMENT_CONNECTIONS } from '../../src/cli/worker-pools.ts';
 import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts';
 import { type EmbeddedTemporal, startTemporal } from '../../src/embedded/temporal.ts';
 import { findTemporalCli } from '../../src/embedded/temporal-binaries.ts';
@@ -18,6 +19,8 @@ export interface BenchDatabase {
   /** Connects as the application does. */
   readonly url: string;
   readonly pool: Pool;
+  /** Beside it, as a worker has it. */
+  readonly statements: Pool;
   readonly db: Database;
   /** The superuser's: to fill tables and to look. */
   readonly owner: Pool;
@@ -86,7 +89,7 @@ export function createEnvironment(say: (line: string) => void): Environment {
       }
       const appUrl = urlOf(url, { database: name, user: APP_ROLE });
       const pool = open(appUrl, connections);
-      return { url: appUrl, pool, db: inSchema(pool), owner: open(ownerUrl, 12) };
+      return { url: appUrl, pool, statements: open(appUrl, STATEMENT_CONNECTIONS), db: inSchema(pool), owner: open(ownerUrl, 12) };
     },
     temporal: async () => ({ address: (await runningTemporal()).address, namespace: 'default' }),
     async folder() {

@@ -33,6 +33,7 @@ export async function measureThroughput(environment: Environment, { claim, basel
   const worker = startWorker({
     registry: createRegistry({ logTypes: [sheet] }),
     pool: ours.pool,
+    statements: ours.statements,
     schema: 'tidemark',
     blobs: ourBlobs,
     temporal: await environment.temporal(),

@@ -32,6 +32,7 @@ export async function startMessageApp(
   const running = await startWorker({
     registry: tidemark.registry,
     pool: database.pool,
+    statements: database.statements,
     schema: 'tidemark',
     blobs: missingBlobStore,
     temporal: await environment.temporal(),

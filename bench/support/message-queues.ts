@@ -40,6 +40,7 @@ export async function startTidemark(environment: Environment): Promise<MessageQu
   const running = await startWorker({
     registry: tidemark.registry,
     pool: database.pool,
+    statements: database.statements,
     schema: 'tidemark',
     blobs: missingBlobStore,
     temporal: await environment.temporal(),

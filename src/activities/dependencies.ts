@@ -6,7 +6,7 @@ import type { WatchFence } from '../work/watch-fences.ts';
 /** What activities work with; bound once when the worker is built. */
 export interface ActivityDependencies {
   pool: Pool;
-  /** For single statements beside the transactions of attempts. Default: `pool`. */
+  /** For statements beside the transactions of attempts. Default: `pool`. */
   statements?: Pool | undefined;
   /** Name of the schema, unquoted. */
   schema: string;

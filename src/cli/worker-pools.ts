@@ -1,8 +1,8 @@
 import { createPool, type Pool } from '../postgres/pool.ts';
 import { WORKER_POOL_CONNECTIONS } from '../temporal/worker-options.ts';
 
-/** Beside those of the activities: for the starter loop and its sweep. */
-const MORE_CONNECTIONS = 4;
+/** Half of them for the starter loop and its sweep. */
+export const STATEMENT_CONNECTIONS = 8;
 
 /** A request holds one for a statement or a transaction, never while it waits for its caller. */
 const SERVER_CONNECTIONS = 20;
@@ -14,14 +14,17 @@ export interface WorkerPools {
    * wait here for their turn, so a connection may take its time. None is opened where the blobs are elsewhere.
    */
   blobPool: Pool;
-  /** For progress, signs of life and lines of jobs: as many handlers as there are connections in `pool` may hold theirs while they say it. */
+  /**
+   * For claims, beginnings and ends, and for progress, signs of life and lines of jobs: as many handlers as there are connections in `pool` may hold theirs
+   * meanwhile.
+   */
   statements: Pool;
   end(): Promise<void>;
 }
 
 /** @param door who connects, as Postgres names it */
 export function createWorkerPools(connectionString: string, door: 'worker' | 'server', onError: (error: Error) => void): WorkerPools {
-  const max = door === 'server' ? SERVER_CONNECTIONS : WORKER_POOL_CONNECTIONS + MORE_CONNECTIONS;
+  const max = door === 'server' ? SERVER_CONNECTIONS : WORKER_POOL_CONNECTIONS;
   const pool = createPool({ connectionString, max, applicationName: `tidemark ${door}`, onError });
   const blobPool = createPool({
     connectionString,
@@ -30,7 +33,7 @@ export function createWorkerPools(connectionString: string, door: 'worker' | 'se
     connectionTimeoutMs: 30_000,
     onError,
   });
-  const statements = createPool({ connectionString, max: 4, applicationName: `tidemark ${door}`, onError });
+  const statements = createPool({ connectionString, max: STATEMENT_CONNECTIONS, applicationName: `tidemark ${door}`, onError });
   return {
     pool,
     blobPool,

@@ -29,7 +29,7 @@ export function deliveryHandler(
   // biome-ignore lint/suspicious/noExplicitAny: of whatever topic
   worker: WorkerDefinition<any>,
   topics: Topics,
-  { pool, schema, log }: HandlerDependencies,
+  { pool, statements = pool, schema, log }: HandlerDependencies,
   errors: HandlerErrors = createHandlerErrors({ owner: `subscription '${worker.subscription}'`, retry: worker.retry }, log),
 ): UnitHandler {
   const { subscription, ackDeadlineMs = DEFAULT_ACK_DEADLINE_MS, deadLetter = {} } = worker;
@@ -47,7 +47,7 @@ export function deliveryHandler(
     strictDeadline: true,
     maxAttempts,
     async prepare(units) {
-      const stored = await readMessages(inSchema(pool, schema), units.map(messageIdOf));
+      const stored = await readMessages(inSchema(statements, schema), units.map(messageIdOf));
       for (const unit of units) {
         const message = stored.get(messageIdOf(unit));
         if (message) {
@@ -62,7 +62,7 @@ export function deliveryHandler(
       const message = openMessage(worker, topics, messageId, stored);
       const beganAt = performance.now();
       try {
-        await traceDelivery({ message, subscription, attempt: unit.attempt }, context, async () =>
+        await traceDelivery({ message, subscription, attempt: unit.attempt }, context, () =>
           worker.handler(message, createMessageContext({ unit, context, schema, topics, message, log, errors, ackDeadlineMs })),
         );
       } catch (error) {

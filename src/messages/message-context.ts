@@ -5,7 +5,7 @@ import type { HandlerErrors } from '../work/handler-errors.ts';
 import type { Unit, UnitContext } from '../work/unit.ts';
 import type { Message, MessageContext, MessageLogger } from './message.ts';
 import { markProcessed } from './processed.ts';
-import { publishingDatabase } from './publishing-database.ts';
+import { type PublishingDatabase, publishingDatabase } from './publishing-database.ts';
 import type { Topics } from './topic.ts';
 
 export interface MessageContextOptions {
@@ -32,10 +32,16 @@ export function createMessageContext({
   const { messageId, correlationId, actor, traceparent } = message;
   const subscription = unit.group;
   const provenance = { correlationId, actor, causationId: unit.id, traceparent };
-  const { db, publish } = publishingDatabase({ db: context.db, schema, topics, errors, provenance });
+  let database: PublishingDatabase | undefined;
+  const publishing = () => (database ??= publishingDatabase({ db: context.db, schema, topics, errors, provenance }));
+  // Made when it is first asked for: most handlers write elsewhere.
   return {
-    db,
-    publish,
+    get db() {
+      return publishing().db;
+    },
+    get publish() {
+      return publishing().publish;
+    },
     get signal() {
       return context.signal;
     },

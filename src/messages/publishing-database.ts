@@ -16,10 +16,12 @@ export interface PublishingDatabaseOptions {
   provenance?: PublishInContext;
 }
 
-export function publishingDatabase({ db: own, schema, topics, errors, provenance }: PublishingDatabaseOptions): {
+export interface PublishingDatabase {
   db: Queryable;
   publish: Publisher['publish'];
-} {
+}
+
+export function publishingDatabase({ db: own, schema, topics, errors, provenance }: PublishingDatabaseOptions): PublishingDatabase {
   const db: Queryable = { query: (text, values) => errors.watch(own.query(text, values)) };
   const publish: Publisher['publish'] = (topic, payload, options = {}) =>
     publishMessage(inSchema(db, schema), topics, topic, payload, {

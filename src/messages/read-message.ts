@@ -31,16 +31,16 @@ export async function readMessages(db: Database, messageIds: readonly string[]):
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
 function messageFromRow(row: any): StoredMessage {
-  const message = {
+  const message: StoredMessage['message'] = {
     messageId: String(row.id),
     topic: row.topic,
     publishedAt: row.published_at,
     attributes: row.attributes ?? {},
-    ...(row.ordering_key === null ? {} : { orderingKey: row.ordering_key }),
-    ...(row.actor === null ? {} : { actor: row.actor }),
-    ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
-    ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
-    ...(row.trace === null ? {} : { traceparent: row.trace }),
   };
+  if (row.ordering_key !== null) message.orderingKey = row.ordering_key;
+  if (row.actor !== null) message.actor = row.actor;
+  if (row.correlation_id !== null) message.correlationId = row.correlation_id;
+  if (row.causation_id !== null) message.causationId = row.causation_id;
+  if (row.trace !== null) message.traceparent = row.trace;
   return { message, payload: row.bytes === null ? row.data : new Uint8Array(row.bytes) };
 }

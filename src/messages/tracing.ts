@@ -6,16 +6,15 @@
  * messaging.
  */
 import {
-  type Attributes,
   type Context,
   context,
   INVALID_SPAN_CONTEXT,
   isSpanContextValid,
-  type Link,
   ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
@@ -48,14 +47,18 @@ export function tracePublish<T extends { messageId: string; isDuplicate: boolean
 ): Promise<T> {
   const active = context.active();
   const parent = trace.getSpanContext(active) ? active : contextOf(traceparent);
-  const attributes = (): Attributes => ({
-    ...SYSTEM,
-    'messaging.operation.name': 'publish',
-    'messaging.operation.type': 'send',
-    'messaging.destination.name': topic,
-    ...(orderingKey === undefined ? {} : { 'tidemark.ordering_key': orderingKey }),
+  const described = () => ({
+    name: `publish ${topic}`,
+    kind: SpanKind.PRODUCER,
+    attributes: {
+      ...SYSTEM,
+      'messaging.operation.name': 'publish',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': topic,
+      ...(orderingKey === undefined ? {} : { 'tidemark.ordering_key': orderingKey }),
+    },
   });
-  return inSpan(`publish ${topic}`, { kind: SpanKind.PRODUCER, attributes }, parent, async (span) => {
+  return inSpan(described, parent, async (span) => {
     const value = await publish(traceparentOf(span));
     span.setAttributes({ 'messaging.message.id': value.messageId, 'tidemark.is_duplicate': value.isDuplicate });
     return value;
@@ -71,22 +74,25 @@ interface TracedAttempt {
 }
 
 /** The handler's span: active while it runs, and with its error where it throws. */
-export function traceDelivery<T>(
+export function traceDelivery(
   { message, subscription, attempt }: { message: TracedMessage; subscription: string; attempt: number },
   running: TracedAttempt,
-  handle: () => Promise<T>,
-): Promise<T> {
-  const { topic, messageId, traceparent } = message;
-  const attributes = (): Attributes => ({
-    ...SYSTEM,
-    'messaging.operation.name': 'process',
-    'messaging.operation.type': 'process',
-    'messaging.destination.name': topic,
-    'messaging.destination.subscription.name': subscription,
-    'messaging.message.id': messageId,
-    'tidemark.attempt': attempt,
+  handle: () => unknown,
+): unknown {
+  const described = () => ({
+    name: `process ${message.topic}`,
+    kind: SpanKind.CONSUMER,
+    attributes: {
+      ...SYSTEM,
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': message.topic,
+      'messaging.destination.subscription.name': subscription,
+      'messaging.message.id': message.messageId,
+      'tidemark.attempt': attempt,
+    },
   });
-  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes }, contextOf(traceparent), handle, running);
+  return inSpan(described, contextOf(message.traceparent), handle, running);
 }
 
 /** One span for all of a batch, linked to the publisher of each message: a span has one parent. */
@@ -100,32 +106,46 @@ export function traceBatch<T>(
     const spanContext = trace.getSpanContext(contextOf(traceparent));
     return spanContext ? [{ context: spanContext }] : [];
   });
-  const attributes = (): Attributes => ({
-    ...SYSTEM,
-    'messaging.operation.name': 'process',
-    'messaging.operation.type': 'process',
-    'messaging.destination.name': topic,
-    'messaging.destination.subscription.name': subscription,
-    'messaging.batch.message_count': messages.length,
+  const described = () => ({
+    name: `process ${topic}`,
+    kind: SpanKind.CONSUMER,
+    attributes: {
+      ...SYSTEM,
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': topic,
+      'messaging.destination.subscription.name': subscription,
+      'messaging.batch.message_count': messages.length,
+    },
+    links,
   });
-  return inSpan(`process ${topic}`, { kind: SpanKind.CONSUMER, attributes, links }, ROOT_CONTEXT, handle, running);
+  return inSpan(described, ROOT_CONTEXT, handle, running);
 }
 
-async function inSpan<T>(
-  name: string,
-  { attributes, ...options }: { kind: SpanKind; attributes: () => Attributes; links?: Link[] },
+interface DescribedSpan extends SpanOptions {
+  name: string;
+}
+
+/** @param describe asked only where there is a span: that costs more than all else here */
+function inSpan<ResultT>(
+  describe: () => DescribedSpan,
   parent: Context,
-  body: (span: Span) => Promise<T>,
+  body: (span: Span) => ResultT,
   running?: TracedAttempt,
-): Promise<T> {
-  if (parent === ROOT_CONTEXT && !hasProvider()) {
-    // As below, without the attributes: they cost more than all else here.
-    return body(NO_SPAN);
-  }
-  const span = tracer().startSpan(name, { ...options, attributes: attributes() }, parent);
+): ResultT | Promise<Awaited<ResultT>> {
+  return parent === ROOT_CONTEXT && !hasProvider() ? body(NO_SPAN) : inNewSpan(describe(), parent, body, running);
+}
+
+async function inNewSpan<ResultT>(
+  { name, ...options }: DescribedSpan,
+  parent: Context,
+  body: (span: Span) => ResultT,
+  running: TracedAttempt | undefined,
+): Promise<Awaited<ResultT>> {
+  const span = tracer().startSpan(name, options, parent);
   if (!isSpanContextValid(span.spanContext())) {
     // No provider, and nothing to hand on.
-    return body(span);
+    return await body(span);
   }
   const signal = running?.signal;
   const onAbort = () => {

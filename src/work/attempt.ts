@@ -11,6 +11,25 @@ export interface RunningAttempt {
   end(): void;
 }
 
+type Abort = (reason: unknown) => void;
+
+const runningUnder = new WeakMap<AbortSignal, Set<Abort>>();
+
+/** Those that a signal aborts have one listener together: to add and remove one each costs more than all else here. */
+function attemptsUnder(parent: AbortSignal): Set<Abort> {
+  let attempts = runningUnder.get(parent);
+  if (!attempts) {
+    const aborts = new Set<Abort>();
+    const abortAll = () => {
+      for (const abort of aborts) abort(parent.reason);
+    };
+    parent.addEventListener('abort', abortAll, { once: true });
+    runningUnder.set(parent, aborts);
+    attempts = aborts;
+  }
+  return attempts;
+}
+
 /** @param parent aborts it too */
 export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAttempt {
   let controller: AbortController | undefined;
@@ -21,11 +40,11 @@ export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAt
     rejectRunning(abortion.reason);
     controller?.abort(abortion.reason);
   };
-  const onParentAbort = () => abort(parent.reason);
   if (parent.aborted) {
-    onParentAbort();
+    abort(parent.reason);
   }
-  parent.addEventListener('abort', onParentAbort, { once: true });
+  const siblings = attemptsUnder(parent);
+  siblings.add(abort);
   const onDeadline = () =>
     abort(
       new Error(
@@ -51,7 +70,7 @@ export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAt
     abort,
     end() {
       clearTimeout(timer);
-      parent.removeEventListener('abort', onParentAbort);
+      siblings.delete(abort);
     },
   };
 }

@@ -64,7 +64,7 @@ export async function releaseWork(
   refuseFenced(unit, rows[0].answer);
 }
 
-/** Units of no entry that were begun under one fence, with their effect and without a result. @returns ids of those that are finished: the others were fenced off */
+/** Units of no entry that were begun under one fence, with their effect and without a result. @returns ids of those that were fenced off */
 export async function finishBatch(db: Database, units: readonly Unit[]): Promise<Set<string>> {
   const { rows } = await db.prepared(`select id from ${db.schema}.finish_batch($1::text[], $2::uuid) id`, [
     units.map((unit) => unit.id),

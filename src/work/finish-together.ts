@@ -46,13 +46,13 @@ export function finishTogether(db: Database, enough: number): EndsTogether {
 
   const end = async (batch: readonly Waiting[]) => {
     try {
-      const done = await finishBatch(
+      const fenced = await finishBatch(
         db,
         batch.map(({ unit }) => unit),
       );
       for (const { unit, resolve, reject } of batch) {
-        if (done.has(unit.id)) resolve();
-        else reject(new FencedError(unit.id));
+        if (fenced.has(unit.id)) reject(new FencedError(unit.id));
+        else resolve();
       }
     } catch (error) {
       if (batch.length > 1 && isContention(error)) {

@@ -7,7 +7,7 @@ import type { JobDefaults } from '../settings/job-settings.ts';
 /** What a worker gives to the handlers of its units. */
 export interface HandlerDependencies {
   pool: Pool;
-  /** For single statements beside the transactions of attempts, which hold connections of `pool`. Default: `pool`. */
+  /** For statements beside the transactions of attempts, which hold connections of `pool`. Default: `pool`. */
   statements?: Pool | undefined;
   /** Name of the schema, unquoted. */
   schema: string;

@@ -56,10 +56,9 @@ export async function runBatch(
       await transaction.rollback();
     } else {
       await transaction.commitWith(async (own) => {
-        const done = await finishBatch(own, finished);
-        const fenced = finished.find((unit) => !done.has(unit.id));
-        if (fenced) {
-          throw new FencedError(fenced.id);
+        const [fenced] = await finishBatch(own, finished);
+        if (fenced !== undefined) {
+          throw new FencedError(fenced);
         }
       });
     }

@@ -14,11 +14,11 @@ import type { Pool } from '../postgres/pool.ts';
 import { type Database, inSchema } from '../postgres/queryable.ts';
 import { beginBeyondBurst, beginBurst, closeBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
-import { failBatch, releaseWork } from './end.ts';
+import { failBatch, releaseWork, type UnitError } from './end.ts';
 import { finishTogether, GATHER_AT_MOST_MS } from './finish-together.ts';
 import type { ObserveEnd } from './observe.ts';
 import { runBatch } from './run-batch.ts';
-import { runUnit } from './run-unit.ts';
+import { type AttemptOutcome, runUnit } from './run-unit.ts';
 import type { HandlerOf, Unit, UnitHandler } from './unit.ts';
 import type { WatchFence } from './watch-fences.ts';
 
@@ -61,7 +61,7 @@ const LINGER_MS = 300;
 const LOOK_EVERY_MS = 15;
 
 export async function runBurst(burstId: string, options: BurstOptions): Promise<BurstCounts> {
-  const db = inSchema(options.pool, options.schema);
+  const db = inSchema(options.statements ?? options.pool, options.schema);
   const fence = randomUUID();
   try {
     return await runUnits(db, burstId, fence, options);
@@ -136,16 +136,25 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     return refilling;
   };
 
+  /** @returns undefined where a lane has to wait, or to end */
+  const take = (): Unit | undefined => {
+    if (failure || signal.aborted) {
+      return undefined;
+    }
+    const unit = queue.shift();
+    if (unit && ownBegun && !drained && queue.length <= (slice - width) / 2) {
+      // Ahead, so that no lane waits.
+      refill().catch((error) => {
+        failure ??= { error };
+      });
+    }
+    return unit;
+  };
+
   const next = async (): Promise<Unit | undefined> => {
     while (!failure) {
       signal.throwIfAborted();
-      const unit = queue.shift();
-      if (unit && ownBegun && !drained && queue.length <= (slice - width) / 2) {
-        // Ahead, so that no lane waits.
-        refill().catch((error) => {
-          failure ??= { error };
-        });
-      }
+      const unit = take();
       if (unit || (drained && !refilling)) {
         return unit;
       }
@@ -157,7 +166,8 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     return undefined;
   };
 
-  const runOne = async (unit: Unit, onHandled: () => void): Promise<void> => {
+  /** @param ending gets its end, where that is recorded while its lane goes on */
+  const runOne = async (unit: Unit, ending: Promise<void>[]): Promise<void> => {
     const handler = handlerOf(unit.id);
     if (!handler || (handler.long && !handler.strictDeadline)) {
       goesOnMs = 0;
@@ -174,23 +184,42 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
       finish: ends.record,
-      onHandled,
       observe: options.observe,
       watch: options.watch,
     });
+    if (outcome.type === 'handled') {
+      ending.push(outcome.ended.then((ended) => settle(unit, ended)).catch(keep));
+    } else {
+      await settle(unit, outcome);
+    }
+  };
+
+  const settle = (unit: Unit, outcome: AttemptOutcome): Promise<void> | undefined => {
     if (outcome.type === 'finished') {
       counts.finished += 1;
     } else if (outcome.type === 'released') {
       counts.released += 1;
     } else if (outcome.type === 'long') {
-      await releaseWork(db, unit);
-      counts.released += 1;
+      return release(unit);
     } else if (outcome.type === 'failed') {
       if (outcome.kind === 'infrastructure') {
         throw outcome.cause;
       }
-      await releaseWork(db, unit, { error: outcome.error });
-      counts.released += 1;
+      return release(unit, outcome.error);
+    }
+    onProgress?.(counts);
+    return undefined;
+  };
+
+  const release = async (unit: Unit, error?: UnitError) => {
+    await releaseWork(db, unit, error ? { error } : {});
+    counts.released += 1;
+    onProgress?.(counts);
+  };
+
+  const keep = (error: unknown) => {
+    if (!(error instanceof FencedError)) {
+      failure ??= { error };
     }
   };
 
@@ -219,26 +248,15 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     }
   };
 
-  const runToEnd = async (unit: Unit, onHandled: () => void): Promise<void> => {
-    try {
-      await runOne(unit, onHandled);
-    } catch (error) {
-      if (!(error instanceof FencedError)) {
-        failure ??= { error };
-      }
-    }
-    onProgress?.(counts);
-  };
-
-  /** While the end of a unit is being recorded its lane runs the next ones. */
   const lane = async (): Promise<void> => {
     const ending: Promise<void>[] = [];
     try {
-      for (let unit = await next(); unit; unit = await next()) {
-        const begun = unit;
-        await new Promise<void>((onHandled) => {
-          ending.push(runToEnd(begun, onHandled).finally(onHandled));
-        });
+      for (let unit = take() ?? (await next()); unit; unit = take() ?? (await next())) {
+        try {
+          await runOne(unit, ending);
+        } catch (error) {
+          keep(error);
+        }
         if (ending.length > ENDS_PER_LANE) {
           await ending.shift();
         }

@@ -34,34 +34,45 @@ export interface AttemptOptions {
   yieldAt?: number;
   /** In a burst an error of which the handler says nothing is not recorded here: the unit is released to run alone. */
   inBurst?: boolean;
-  /** Ends a unit of no entry that has written nothing through its `db` and has no result; absent: by itself. */
-  finish?: (unit: Unit) => Promise<void>;
-  /** The handler has returned, and `finish` is about to record its end. */
-  onHandled?: () => void;
   onProgress?: (progress: unknown) => void;
   /** Tells an attempt of what may be cancelled that it is. */
   watch?: WatchFence | undefined;
   observe?: ObserveEnd | undefined;
 }
 
-const OBSERVED = { finished: 'done', dead: 'dead', failed: 'failed', released: 'failed' } as const;
-
-export async function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
-  const beganAt = performance.now();
-  const outcome = await attemptUnit(unit, handler, options);
-  // One that goes on elsewhere, or was taken over, has not ended.
-  if (outcome.type !== 'long' && outcome.type !== 'fenced') {
-    options.observe?.({ group: unit.group, workId: unit.id, outcome: OBSERVED[outcome.type], durationMs: performance.now() - beganAt });
-  }
-  return outcome;
+/** Of an attempt in a burst, which records many ends at once. */
+export interface GatheredEnds {
+  /** Ends a unit of no entry that has written nothing through its `db` and has no result. */
+  finish: (unit: Unit) => Promise<void>;
 }
 
-async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome> {
-  const { pool, statements = pool, schema, yieldAt, onProgress } = options;
+/** The handler has returned, and `finish` records its end. */
+export interface Handled {
+  type: 'handled';
+  ended: Promise<AttemptOutcome>;
+}
+
+const OBSERVED = { finished: 'done', dead: 'dead', failed: 'failed', released: 'failed' } as const;
+
+export function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome>;
+export function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions & GatheredEnds): Promise<AttemptOutcome | Handled>;
+export async function runUnit(
+  unit: Unit,
+  handler: UnitHandler,
+  options: AttemptOptions & Partial<GatheredEnds>,
+): Promise<AttemptOutcome | Handled> {
+  const { pool, statements = pool, schema, yieldAt, onProgress, finish } = options;
+  const beganAt = performance.now();
   const attempt = startAttempt(options.signal, options.deadlineMs);
-  const database = inSchema(pool, schema);
   const transaction = unitTransaction(pool, schema);
   const stopWatching = handler.cancellable ? options.watch?.(unit, () => attempt.abort(new FencedError(unit.id))) : undefined;
+  const over = (outcome: AttemptOutcome): AttemptOutcome => {
+    // One that goes on elsewhere, or was taken over, has not ended.
+    if (outcome.type !== 'long' && outcome.type !== 'fenced') {
+      options.observe?.({ group: unit.group, workId: unit.id, outcome: OBSERVED[outcome.type], durationMs: performance.now() - beganAt });
+    }
+    return outcome;
+  };
   try {
     const running = handler.run(unit, {
       get signal() {
@@ -83,27 +94,30 @@ async function attemptUnit(unit: Unit, handler: UnitHandler, options: AttemptOpt
       await transaction.rollback();
       return { type: 'long' };
     }
-    const { finish } = options;
-    const isPlain = unit.entry === undefined && Object.keys(outcome).length === 0 && !transaction.isOpen();
-    await transaction.commitWith((db) => {
-      if (finish && isPlain) {
-        options.onHandled?.();
-        return finish(unit);
-      }
-      return finishWork(db, unit, outcome);
-    });
-    return { type: 'finished' };
+    if (finish && !unit.entry && Object.keys(outcome).length === 0 && transaction.closeUnused()) {
+      const ended = finish(unit).then(
+        () => over({ type: 'finished' }),
+        async (cause) => over(await endThrown(unit, handler, cause, options)),
+      );
+      return { type: 'handled', ended };
+    }
+    await transaction.commitWith((db) => finishWork(db, unit, outcome));
+    return over({ type: 'finished' });
   } catch (cause) {
     await transaction.rollback();
-    if (cause instanceof FencedError) {
-      await endFencedAttempt(database, unit);
-      return { type: 'fenced' };
-    }
-    return await endFailedAttempt(unit, handler, cause, options);
+    return over(await endThrown(unit, handler, cause, options));
   } finally {
     stopWatching?.();
     attempt.end();
   }
+}
+
+async function endThrown(unit: Unit, handler: UnitHandler, cause: unknown, options: AttemptOptions): Promise<AttemptOutcome> {
+  if (cause instanceof FencedError) {
+    await endFencedAttempt(inSchema(options.pool, options.schema), unit);
+    return { type: 'fenced' };
+  }
+  return await endFailedAttempt(unit, handler, cause, options);
 }
 
 /** Records how an attempt ended that threw `cause`: dead, claimable again later, or still its execution's. */

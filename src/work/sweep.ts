@@ -94,13 +94,17 @@ async function count(db: Database, name: string, call: string, values: unknown[]
   );
 }
 
-/** Names that have had claimable units for ten minutes without a worker that knows them: a counter, not a death. */
+/** Names that have had claimable units, among the next ones of their group, for ten minutes without a worker that knows them: a counter, not a death. */
 async function countUnclaimedWorkflows(db: Database): Promise<void> {
   await db.query(
     `update ${db.schema}.sweep_counter c set value = u.value
      from (
-       select count(distinct w.workflow) as value from ${db.schema}.work w
-       where w.state = 'ready' and w.not_before < clock_timestamp() - interval '10 minutes'
+       select count(distinct w.workflow) as value from ${db.schema}.work_group g
+       cross join lateral (
+         select f.workflow, f.not_before from ${db.schema}.work f where f.state = 'ready' and f.group_name = g.name
+         order by f.priority, f.not_before, f.id limit ${LIMIT}
+       ) w
+       where w.not_before < clock_timestamp() - interval '10 minutes'
          and not exists (select 1 from ${db.schema}.workflow_name n where n.name = w.workflow)
      ) u
      where c.name = 'unclaimed_workflow' and c.value <> u.value`,

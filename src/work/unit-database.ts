@@ -6,8 +6,8 @@ import { type Database, inSchema, type Queryable } from '../postgres/queryable.t
 export interface UnitTransaction {
   /** For the handler. */
   db: Queryable;
-  /** Whether a statement has been sent. */
-  isOpen(): boolean;
+  /** @returns whether it ends without having sent a statement */
+  closeUnused(): boolean;
   /** Runs `finish` in the same transaction and commits it; without one, `finish` runs by itself. */
   commitWith(finish: (db: Database) => Promise<void>): Promise<void>;
   rollback(): Promise<void>;
@@ -65,7 +65,10 @@ export function unitTransaction(pool: Pool, schema: string): UnitTransaction {
         }
       },
     },
-    isOpen: () => opened !== undefined,
+    closeUnused() {
+      over ||= opened === undefined;
+      return opened === undefined;
+    },
     async commitWith(finish) {
       over = true;
       if (!opened) {

@@ -118,14 +118,15 @@ export type HandlerOf = (workId: string) => UnitHandler | undefined;
 export function findHandlers(handlers: readonly UnitHandler[]): HandlerOf {
   const byPrefix = new Map(handlers.map((handler) => [handler.group ? `${handler.workflow}/${handler.group}` : handler.workflow, handler]));
   return (workId) => {
-    const [workflow = '', group] = workId.split('/', 2);
-    return byPrefix.get(`${workflow}/${group}`) ?? byPrefix.get(workflow);
+    const workflowEnd = workId.indexOf('/');
+    const groupEnd = workId.indexOf('/', workflowEnd + 1);
+    return byPrefix.get(groupEnd < 0 ? workId : workId.slice(0, groupEnd)) ?? byPrefix.get(workId.slice(0, workflowEnd));
   };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as pg returns it
 export function unitFromRow(row: any): Unit {
-  return {
+  const unit: Unit = {
     id: row.id,
     epoch: Number(row.epoch),
     attempt: row.attempt,
@@ -134,12 +135,13 @@ export function unitFromRow(row: any): Unit {
     workflow: row.workflow,
     group: row.group_name,
     state: row.state,
-    ...(row.log_id === null ? {} : { entry: { logId: row.log_id, sequenceId: BigInt(row.sequence_id) } }),
     input: row.input,
     progress: row.progress,
-    ...(row.has_garbage ? { hasGarbage: true } : {}),
-    ...(row.actor === null ? {} : { actor: row.actor }),
-    ...(row.correlation_id === null ? {} : { correlationId: row.correlation_id }),
-    ...(row.causation_id === null ? {} : { causationId: row.causation_id }),
   };
+  if (row.log_id !== null) unit.entry = { logId: row.log_id, sequenceId: BigInt(row.sequence_id) };
+  if (row.has_garbage) unit.hasGarbage = true;
+  if (row.actor !== null) unit.actor = row.actor;
+  if (row.correlation_id !== null) unit.correlationId = row.correlation_id;
+  if (row.causation_id !== null) unit.causationId = row.causation_id;
+  return unit;
 }

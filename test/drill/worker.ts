@@ -1,9 +1,8 @@
 /** A worker process of the drill: both log types and the subscriptions, with or without a starter loop. What ends it ends the process; the drill starts it again. */
-import { createPool } from '../../src/postgres/pool.ts';
+import { createWorkerPools } from '../../src/cli/worker-pools.ts';
 import { createRegistry } from '../../src/registry.ts';
 import { sheet } from '../../src/spreadsheet/sheet.ts';
 import { startWorker } from '../../src/temporal/start-worker.ts';
-import { WORKER_POOL_CONNECTIONS } from '../../src/temporal/worker-options.ts';
 import { bankAccount } from '../support/bank-account.ts';
 import { openBlobPlace } from './blob-places.ts';
 import { drillChanges } from './change-app.ts';
@@ -14,16 +13,12 @@ import { UP_LINE } from './process-target.ts';
 
 const { databaseUrl, temporalAddress, blobs, startsExecutions, log } = beginProcess();
 const temporal = { address: temporalAddress, namespace: 'default' };
-const pool = createPool({
-  connectionString: databaseUrl,
-  max: WORKER_POOL_CONNECTIONS + 4,
-  applicationName: 'drill worker',
-  onError: (error) => log('warn', `postgres: ${error.message}`),
-});
+const { pool, statements } = createWorkerPools(databaseUrl, 'worker', (error) => log('warn', `postgres: ${error.message}`));
 await untilServersAnswer(pool, temporal);
 const worker = await startWorker({
   registry: createRegistry({ logTypes: [sheet, bankAccount], topics: drillTopics, workers: drillWorkers(pool), changes: drillChanges() }),
   pool,
+  statements,
   schema: SCHEMA,
   blobs: openBlobPlace(blobs),
   temporal,

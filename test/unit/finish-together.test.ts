@@ -14,7 +14,7 @@ const db = {
   prepared: async (_: string, [ids]: [string[]]) => {
     statements.push(ids);
     if (ids.includes(deadlocked ?? '')) throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
-    return { rows: ids.filter((id) => !fenced.includes(id)).map((id) => ({ id })) };
+    return { rows: ids.filter((id) => fenced.includes(id)).map((id) => ({ id })) };
   },
 } as unknown as Database;
 const unit = (id: string) => ({ id }) as Unit;
