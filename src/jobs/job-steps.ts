@@ -7,7 +7,7 @@ import type { Pool } from '../postgres/pool.ts';
 import { type Database, inSchema, type Queryable } from '../postgres/queryable.ts';
 import { jsonProblem } from '../snapshots/json-value.ts';
 import type { Unit } from '../work/unit.ts';
-import { unitTransaction } from '../work/unit-database.ts';
+import { UnitTransaction } from '../work/unit-database.ts';
 
 export interface StepContext {
   /** Statements here commit together with the step. What the handler's own `db` has locked they wait for, until the attempt's deadline. */
@@ -56,7 +56,7 @@ export function createJobSteps({ pool, schema, unit, signal, onFinished, watch }
 
   /** @returns what the step is known by from now on */
   async function run<T>(name: string, body: (context: StepContext) => Promise<T> | T): Promise<unknown> {
-    const transaction = unitTransaction(pool, schema);
+    const transaction = new UnitTransaction(pool, schema);
     const givenUp = new Promise<never>((_, reject) => {
       running.set(name, (reason) => {
         reject(reason);

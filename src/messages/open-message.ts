@@ -18,5 +18,5 @@ export function openMessage(worker: AnyWorker, topics: Topics, messageId: string
       `Message ${messageId} of '${subscription}' is of topic '${message.topic}', which this worker does not define.`,
     );
   }
-  return { ...message, data: readData(worker, topic, payload) };
+  return Object.assign(message, { data: readData(worker, topic, payload) });
 }

@@ -5,7 +5,7 @@
 import { InvalidInputError, UnavailableError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import type { Unit, UnitContext, UnitHandler, UnitOutcome } from '../work/unit.ts';
-import { unitTransaction } from '../work/unit-database.ts';
+import { UnitTransaction } from '../work/unit-database.ts';
 
 export interface DeliveryFault {
   /** Whose deliveries it strikes. */
@@ -40,7 +40,7 @@ export function withFaults(
       throw new UnavailableError(`The worker of ${unit.id} has died after its effect, as the test wants it.`);
     },
     async duplicate(unit, context, handler) {
-      const other = unitTransaction(pool, schema);
+      const other = new UnitTransaction(pool, schema);
       // Not waited for: it may wait for a lock that this one's end releases.
       void handler
         .run(unit, { ...context, db: other.db, recordProgress: async () => {} })

@@ -1,76 +1,78 @@
-/** The time that a running attempt has, and its signal: aborted with its worker's, and when it has been silent for its deadline. */
+/**
+ * The time that a running attempt has, and its signal: aborted with its worker's, and when it has been silent for its deadline.
+ *
+ * Each unit has one, and most need nothing of it: what costs more than a few stores is made when it is asked for, or shared.
+ */
 
-export interface RunningAttempt {
-  /** Made when it is first asked for: most handlers never look at it, and one costs more than all else here. */
-  readonly signal: AbortSignal;
-  /** @returns as `running` does, but for an abort before that: then it rejects with the reason, and `running` is left to itself. */
-  unlessAborted<T>(running: Promise<T>): Promise<T>;
-  /** It got further: the deadline counts from now. */
-  extend(): void;
-  abort(reason: Error): void;
-  end(): void;
-}
+const runningUnder = new WeakMap<AbortSignal, Set<RunningAttempt>>();
 
-type Abort = (reason: unknown) => void;
-
-const runningUnder = new WeakMap<AbortSignal, Set<Abort>>();
-
-/** Those that a signal aborts have one listener together: to add and remove one each costs more than all else here. */
-function attemptsUnder(parent: AbortSignal): Set<Abort> {
-  let attempts = runningUnder.get(parent);
-  if (!attempts) {
-    const aborts = new Set<Abort>();
-    const abortAll = () => {
-      for (const abort of aborts) abort(parent.reason);
-    };
-    parent.addEventListener('abort', abortAll, { once: true });
-    runningUnder.set(parent, aborts);
-    attempts = aborts;
+/** Those that a signal aborts, which have one listener together. */
+function attemptsUnder(parent: AbortSignal): Set<RunningAttempt> {
+  const known = runningUnder.get(parent);
+  if (known) {
+    return known;
   }
+  const attempts = new Set<RunningAttempt>();
+  const abortAll = () => {
+    for (const attempt of attempts) attempt.abort(parent.reason);
+  };
+  parent.addEventListener('abort', abortAll, { once: true });
+  runningUnder.set(parent, attempts);
   return attempts;
 }
 
-/** @param parent aborts it too */
-export function startAttempt(parent: AbortSignal, deadlineMs: number): RunningAttempt {
-  let controller: AbortController | undefined;
-  let abortion: { reason: unknown } | undefined;
-  let rejectRunning: (reason: unknown) => void = () => {};
-  const abort = (reason: unknown) => {
-    abortion ??= { reason };
-    rejectRunning(abortion.reason);
-    controller?.abort(abortion.reason);
-  };
-  if (parent.aborted) {
-    abort(parent.reason);
+const silence = (deadlineMs: number) =>
+  new Error(
+    `The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, let it say that it goes on, or give it longer.`,
+  );
+
+export class RunningAttempt {
+  readonly #siblings: Set<RunningAttempt>;
+  readonly #timer: NodeJS.Timeout;
+  #controller: AbortController | undefined;
+  #abortion: { reason: unknown } | undefined;
+  #rejectRunning: ((reason: unknown) => void) | undefined;
+
+  /** @param parent aborts it too */
+  constructor(parent: AbortSignal, deadlineMs: number) {
+    if (parent.aborted) {
+      this.abort(parent.reason);
+    }
+    this.#siblings = attemptsUnder(parent);
+    this.#siblings.add(this);
+    this.#timer = setTimeout(() => this.abort(silence(deadlineMs)), deadlineMs);
   }
-  const siblings = attemptsUnder(parent);
-  siblings.add(abort);
-  const onDeadline = () =>
-    abort(
-      new Error(
-        `The attempt neither ended nor made progress within ${deadlineMs} ms. Make it shorter, let it say that it goes on, or give it longer.`,
-      ),
-    );
-  const timer = setTimeout(onDeadline, deadlineMs);
-  return {
-    get signal() {
-      if (!controller) {
-        controller = new AbortController();
-        if (abortion) controller.abort(abortion.reason);
-      }
-      return controller.signal;
-    },
-    unlessAborted: (running) =>
-      new Promise((resolve, reject) => {
-        rejectRunning = reject;
-        if (abortion) reject(abortion.reason);
-        running.then(resolve, reject);
-      }),
-    extend: () => void timer.refresh(),
-    abort,
-    end() {
-      clearTimeout(timer);
-      siblings.delete(abort);
-    },
-  };
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#abortion) this.#controller.abort(this.#abortion.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** @returns as `running` does, but for an abort before that: then it rejects with the reason, and `running` is left to itself. */
+  unlessAborted<T>(running: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#rejectRunning = reject;
+      if (this.#abortion) reject(this.#abortion.reason);
+      running.then(resolve, reject);
+    });
+  }
+
+  /** It got further: the deadline counts from now. */
+  extend(): void {
+    this.#timer.refresh();
+  }
+
+  abort(reason: unknown): void {
+    this.#abortion ??= { reason };
+    this.#rejectRunning?.(this.#abortion.reason);
+    this.#controller?.abort(this.#abortion.reason);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#siblings.delete(this);
+  }
 }

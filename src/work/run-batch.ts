@@ -9,14 +9,14 @@
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { startAttempt } from './attempt.ts';
+import { RunningAttempt } from './attempt.ts';
 import { classifyError, isContention, unitError } from './classify-error.ts';
 import { failBatch, finishBatch, recordProgress, releaseBatch, releaseWork } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { BurstCounts } from './run-burst.ts';
 import { endFailedAttempt } from './run-unit.ts';
 import type { Unit, UnitBatch, UnitHandler } from './unit.ts';
-import { unitTransaction } from './unit-database.ts';
+import { UnitTransaction } from './unit-database.ts';
 
 export interface BatchOptions {
   pool: Pool;
@@ -36,8 +36,8 @@ export async function runBatch(
   const [first] = units;
   const db = inSchema(pool, schema);
   const beganAt = performance.now();
-  const attempt = startAttempt(signal, handler.deadlineMs);
-  const transaction = unitTransaction(pool, schema);
+  const attempt = new RunningAttempt(signal, handler.deadlineMs);
+  const transaction = new UnitTransaction(pool, schema);
   const observe = (unit: Unit, outcome: 'done' | 'failed' | 'dead') =>
     options.observe?.({ group: unit.group, outcome, durationMs: performance.now() - beganAt });
   let failed: ReadonlyMap<Unit, unknown>;

@@ -93,7 +93,9 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     for (const unit of units) {
       const handler = handlerOf(unit.id);
       if (handler?.prepare && !handler.batch) {
-        byHandler.set(handler, [...(byHandler.get(handler) ?? []), unit]);
+        const ofIt = byHandler.get(handler) ?? [];
+        ofIt.push(unit);
+        byHandler.set(handler, ofIt);
       }
     }
     await Promise.all([...byHandler].map(([handler, ofIt]) => handler.prepare?.(ofIt)));

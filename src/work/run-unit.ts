@@ -9,12 +9,12 @@
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
 import { inSchema } from '../postgres/queryable.ts';
-import { startAttempt } from './attempt.ts';
+import { RunningAttempt } from './attempt.ts';
 import { classifyError, type ErrorKind, isContention, unitError } from './classify-error.ts';
 import { endFencedAttempt, failWork, finishWork, recordProgress, releaseBatch, releaseWork, type UnitError } from './end.ts';
 import type { ObserveEnd } from './observe.ts';
 import type { ErrorVerdict, Unit, UnitHandler } from './unit.ts';
-import { unitTransaction } from './unit-database.ts';
+import { UnitTransaction } from './unit-database.ts';
 import type { WatchFence } from './watch-fences.ts';
 
 export type AttemptOutcome =
@@ -63,8 +63,8 @@ export async function runUnit(
 ): Promise<AttemptOutcome | Handled> {
   const { pool, statements = pool, schema, yieldAt, onProgress, finish } = options;
   const beganAt = performance.now();
-  const attempt = startAttempt(options.signal, options.deadlineMs);
-  const transaction = unitTransaction(pool, schema);
+  const attempt = new RunningAttempt(options.signal, options.deadlineMs);
+  const transaction = new UnitTransaction(pool, schema);
   const stopWatching = handler.cancellable ? options.watch?.(unit, () => attempt.abort(new FencedError(unit.id))) : undefined;
   const over = (outcome: AttemptOutcome): AttemptOutcome => {
     // One that goes on elsewhere, or was taken over, has not ended.
@@ -85,7 +85,7 @@ export async function runUnit(
         await recordProgress(inSchema(statements, schema), unit, progress);
         attempt.extend();
       },
-      extend: attempt.extend,
+      extend: () => attempt.extend(),
     });
     // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
     const outcome = await attempt.unlessAborted(running);
