@@ -5,6 +5,7 @@ import { missingBlobStore } from '../../src/blob-store/missing-blob-store.ts';
 import { applySubscriptions, createTidemark, defineTopics, defineWorker } from '../../src/index.ts';
 import { DELIVERY_WORKFLOW } from '../../src/messages/delivery-handler.ts';
 import { listSubscriptions } from '../../src/messages/list-subscriptions.ts';
+import { createPool } from '../../src/postgres/pool.ts';
 import { connectClient } from '../../src/temporal/connection.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
 import { startStarter } from '../../src/temporal/start-starter.ts';
@@ -132,4 +133,24 @@ describe('beside a worker without either option', () => {
     await client.connection.close();
     expect(await readParts(database.db)).toMatchObject([{ subscriptions: ['mail'], isLive: false }]);
   });
+});
+
+test('a backlog is begun, read and ended while handlers hold every connection of the pool', async () => {
+  const connectionString = database.appUrl;
+  const [pool, statements] = [createPool({ connectionString, max: 3 }), createPool({ connectionString, max: 3 })];
+  const worker = await start('busy', { pool, statements });
+  running.length = 0;
+  const held = await Promise.all([pool.connect(), pool.connect(), pool.connect()]);
+  try {
+    await database.pool.query(`select tidemark.publish_message('note', json_build_object('n', n)) from generate_series(1, 40) n`);
+    await untilHandled(120);
+    await until('all have ended', async () => {
+      const { rows } = await database.ownerPool.query(`select count(*) as left from tidemark.work where state <> 'done'`);
+      return rows[0].left === '0';
+    });
+  } finally {
+    for (const client of held) client.release();
+    await worker.stop();
+    await Promise.all([pool.end(), statements.end()]);
+  }
 });
