@@ -257,6 +257,21 @@ describe('an attempt that is run again while the one before still runs', () => {
   });
 });
 
+test('whose unit another attempt has begun meanwhile records no end for it, and says that its worker lives', async () => {
+  const burstId = await burstOf(3);
+  const takenOver = handled(async ({ id }) => {
+    if (id === 'mail/001') {
+      await work.db.query(
+        `update tidemark.work set burst_id = null, fence = gen_random_uuid(), attempt = attempt + 1, unended = unended + 1 where id = $1`,
+        [id],
+      );
+    }
+    return {};
+  });
+  expect(await run(burstId, takenOver)).toEqual({ finished: 2, released: 0 });
+  expect(await work.row('mail/001')).toMatchObject({ state: 'started', attempt: 2, unended: 1 });
+});
+
 test('of which nothing is left has nothing to do', async () => {
   const burstId = await burstOf(5);
   await run(burstId, handled(takeEffect));

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { inSchema } from '../../src/postgres/queryable.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
 import { refuseClaim } from '../../src/work/claim.ts';
-import { failWork, finishWork } from '../../src/work/end.ts';
+import { failWork, finishBatch, finishWork } from '../../src/work/end.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { type WorkRows, workRows } from '../support/work-rows.ts';
@@ -45,6 +45,21 @@ describe('units of one key', () => {
     await finishWork(work.db, await work.begin('mail/b'), {});
     await finishWork(work.db, await work.begin('mail/c'), {});
     expect(await work.states()).toEqual({ 'mail/a': 'done', 'mail/b': 'done', 'mail/c': 'done' });
+  });
+
+  test('that end together with others move the head of their key, but for one that another attempt has', async () => {
+    const begun = ['a1', 'b1', 'c1', 'plain', 'taken'];
+    for (const id of ['a1', 'a2', 'b1', 'b2', 'c1', 'c2']) await work.add({ id: `mail/${id}`, key: id.slice(0, 1) });
+    for (const id of ['plain', 'taken']) await work.add({ id: `mail/${id}` });
+    const units = [];
+    for (const id of begun) units.push(await work.begin(`mail/${id}`));
+    const [{ fence } = { fence: '' }] = units;
+    await work.db.query(`update tidemark.work set fence = $1 where id in ('mail/b1', 'mail/plain')`, [fence]);
+    expect(await finishBatch(work.db, units)).toEqual(new Set(['mail/c1', 'mail/taken']));
+    expect(await work.states()).toEqual({
+      ...{ 'mail/a1': 'done', 'mail/a2': 'ready', 'mail/b1': 'done', 'mail/b2': 'ready', 'mail/plain': 'done' },
+      ...{ 'mail/c1': 'started', 'mail/c2': 'waiting', 'mail/taken': 'started' },
+    });
   });
 
   test('of another group or key do not wait for them', async () => {
