@@ -86,31 +86,30 @@ begin
 end
 $$;
 
--- Ends them with effect, as finish_work does one; none of them is of an entry. Those that were not: another attempt has begun them.
-create function finish_batch(p_ids text[], p_fence uuid) returns setof text
+-- Ends them with effect, as finish_work does one; none of them is of an entry. Those with a key are p_keyed and come first: locks are taken key before unit.
+-- Returns those that were not ended: another attempt has begun them.
+create function finish_batch(p_keyed text[], p_plain text[], p_fence uuid) returns setof text
 language plpgsql set search_path from current set enable_seqscan = off as $$
 declare
   v record;
-  v_ended text[];
+  v_ended text[] := '{}';
 begin
+  if cardinality(p_keyed) > 0 then
+    for v in select w.id, w.epoch, w.attempt from work w where w.id = any (p_keyed) and w.fence = p_fence order by w.ordering_key loop
+      if finish_work(v.id, v.epoch, v.attempt, p_fence) = 'finished' then
+        v_ended := v_ended || v.id;
+      end if;
+    end loop;
+  end if;
   with ended as (
     update work set state = 'done', error = null, unended = 0, finished_at = clock_timestamp(), check_after = null, burst_id = null
-    where id = any (p_ids) and fence = p_fence and state = 'started' and ordering_key is null
+    where id = any (p_plain) and fence = p_fence and state = 'started' and ordering_key is null
     returning id
   )
-  select coalesce(array_agg(e.id), '{}') into v_ended from ended e;
-  if cardinality(v_ended) = cardinality(p_ids) then
-    return;
+  select v_ended || coalesce(array_agg(e.id), '{}') into v_ended from ended e;
+  if cardinality(v_ended) < cardinality(p_keyed) + cardinality(p_plain) then
+    return query select unnest(p_keyed || p_plain) except select unnest(v_ended);
   end if;
-  for v in
-    select w.id, w.epoch, w.attempt from work w
-    where w.id = any (p_ids) and w.fence = p_fence and w.ordering_key is not null order by w.ordering_key
-  loop
-    if finish_work(v.id, v.epoch, v.attempt, p_fence) = 'finished' then
-      v_ended := v_ended || v.id;
-    end if;
-  end loop;
-  return query select unnest(p_ids) except select unnest(v_ended);
 end
 $$;
 

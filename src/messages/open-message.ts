@@ -18,5 +18,6 @@ export function openMessage(worker: AnyWorker, topics: Topics, messageId: string
       `Message ${messageId} of '${subscription}' is of topic '${message.topic}', which this worker does not define.`,
     );
   }
+  // What was read is for this attempt alone.
   return Object.assign(message, { data: readData(worker, topic, payload) });
 }

@@ -4,11 +4,17 @@
  * Each unit has one, and most need nothing of it: what costs more than a few stores is made when it is asked for, or shared.
  */
 
-const runningUnder = new WeakMap<AbortSignal, Set<RunningAttempt>>();
+interface Siblings {
+  readonly attempts: Set<RunningAttempt>;
+  /** Called when the last one has ended. */
+  leave(): void;
+}
 
-/** Those that a signal aborts, which have one listener together. */
-function attemptsUnder(parent: AbortSignal): Set<RunningAttempt> {
-  const known = runningUnder.get(parent);
+const running = new WeakMap<AbortSignal, Siblings>();
+
+/** Those that a signal aborts: they have one listener together, for as long as there are any. */
+function siblingsUnder(parent: AbortSignal): Siblings {
+  const known = running.get(parent);
   if (known) {
     return known;
   }
@@ -16,9 +22,16 @@ function attemptsUnder(parent: AbortSignal): Set<RunningAttempt> {
   const abortAll = () => {
     for (const attempt of attempts) attempt.abort(parent.reason);
   };
+  const siblings: Siblings = {
+    attempts,
+    leave() {
+      parent.removeEventListener('abort', abortAll);
+      running.delete(parent);
+    },
+  };
   parent.addEventListener('abort', abortAll, { once: true });
-  runningUnder.set(parent, attempts);
-  return attempts;
+  running.set(parent, siblings);
+  return siblings;
 }
 
 const silence = (deadlineMs: number) =>
@@ -27,7 +40,7 @@ const silence = (deadlineMs: number) =>
   );
 
 export class RunningAttempt {
-  readonly #siblings: Set<RunningAttempt>;
+  readonly #siblings: Siblings;
   readonly #timer: NodeJS.Timeout;
   #controller: AbortController | undefined;
   #abortion: { reason: unknown } | undefined;
@@ -38,8 +51,8 @@ export class RunningAttempt {
     if (parent.aborted) {
       this.abort(parent.reason);
     }
-    this.#siblings = attemptsUnder(parent);
-    this.#siblings.add(this);
+    this.#siblings = siblingsUnder(parent);
+    this.#siblings.attempts.add(this);
     this.#timer = setTimeout(() => this.abort(silence(deadlineMs)), deadlineMs);
   }
 
@@ -73,6 +86,7 @@ export class RunningAttempt {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#siblings.delete(this);
+    const { attempts, leave } = this.#siblings;
+    if (attempts.delete(this) && attempts.size === 0) leave();
   }
 }

@@ -11,7 +11,7 @@ const SUSPECT_AFTER = 2;
 /** What a unit is read from, and no more: of a begun unit the client parses each column, dates among them. */
 const columnsIn = ({ schema }: Database) =>
   `w.id, w.epoch, w.attempt, w.failures, w.fence, w.workflow, w.group_name, w.state, w.log_id, w.sequence_id, w.input, w.progress, w.actor,
-     w.correlation_id, w.causation_id, w.log_id is not null and ${schema}.has_garbage(w.log_id) as has_garbage`;
+     w.correlation_id, w.causation_id, w.ordering_key is not null as has_key, w.log_id is not null and ${schema}.has_garbage(w.log_id) as has_garbage`;
 
 /**
  * Begins an attempt of a unit that runs alone.

@@ -66,8 +66,10 @@ export async function releaseWork(
 
 /** Units of no entry that were begun under one fence, with their effect and without a result. @returns ids of those that were fenced off */
 export async function finishBatch(db: Database, units: readonly Unit[]): Promise<Set<string>> {
-  const { rows } = await db.prepared(`select id from ${db.schema}.finish_batch($1::text[], $2::uuid) id`, [
-    units.map((unit) => unit.id),
+  const idsOf = (keyed: boolean) => units.filter(({ hasKey = false }) => hasKey === keyed).map(({ id }) => id);
+  const { rows } = await db.prepared(`select id from ${db.schema}.finish_batch($1::text[], $2::text[], $3::uuid) id`, [
+    idsOf(true),
+    idsOf(false),
     units[0]?.fence,
   ]);
   return new Set(rows.map((row) => row.id));

@@ -15,16 +15,17 @@ import { type Database, inSchema } from '../postgres/queryable.ts';
 import { beginBeyondBurst, beginBurst, closeBurst } from './begin.ts';
 import { unitError } from './classify-error.ts';
 import { failBatch, releaseWork, type UnitError } from './end.ts';
-import { finishTogether, GATHER_AT_MOST_MS } from './finish-together.ts';
+import { finishTogether } from './finish-together.ts';
 import type { ObserveEnd } from './observe.ts';
 import { runBatch } from './run-batch.ts';
 import { type AttemptOutcome, runUnit } from './run-unit.ts';
+import { sliceSizes } from './slice-sizes.ts';
 import type { HandlerOf, Unit, UnitHandler } from './unit.ts';
 import type { WatchFence } from './watch-fences.ts';
 
 export interface BurstOptions {
   pool: Pool;
-  /** As AttemptOptions has it. */
+  /** For beginnings, ends and progress, beside what handlers do in `pool`. Default: `pool`. */
   statements?: Pool | undefined;
   schema: string;
   /** @returns undefined where this worker does not know the workflow */
@@ -50,10 +51,6 @@ export interface BurstCounts {
 const ENDS_PER_LANE = 15;
 /** So many ends of all lanes are recorded at once, for each lane, without waiting for more. */
 const ENDS_AT_ONCE_PER_LANE = 8;
-/** Begun at once at most, for each lane. A statement that changes units costs more by itself than for ten of them: all indexes are made ready for it. */
-const SLICE_PER_LANE = 16;
-/** What has begun waits for its lane no longer than about this: what is paused, has a higher priority or expires is looked at before. */
-const SLICE_MS = 100;
 /** How many times as long it goes on while nobody waits for its end: other workers have their turn then. */
 const LONGEST = 6;
 /** How long it waits for more of its group, and how often it looks. Its group's places are kept for it meanwhile. */
@@ -74,6 +71,8 @@ export async function runBurst(burstId: string, options: BurstOptions): Promise<
 async function runUnits(db: Database, burstId: string, fence: string, options: BurstOptions): Promise<BurstCounts> {
   const { pool, schema, handlerOf, signal, width, unitBudgetMs, goesOnForMs = 0, onProgress } = options;
   const ends = finishTogether(db, width * ENDS_AT_ONCE_PER_LANE);
+  // An end that waits for a key, which a transaction of anybody may hold, takes no connection from claims and from signs of life, and holds up no other end.
+  const endsOfKeys = finishTogether(inSchema(pool, schema), width * ENDS_AT_ONCE_PER_LANE);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
   const sizeOfSlice = sliceSizes(width, () => counts.finished + counts.released);
@@ -173,9 +172,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     const handler = handlerOf(unit.id);
     if (!handler || (handler.long && !handler.strictDeadline)) {
       goesOnMs = 0;
-      await releaseWork(db, unit);
-      counts.released += 1;
-      return;
+      return release(unit);
     }
     const outcome = await runUnit(unit, handler, {
       pool,
@@ -185,7 +182,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       deadlineMs: handler.strictDeadline ? handler.deadlineMs : Math.min(handler.deadlineMs, unitBudgetMs * 5),
       yieldAt: Date.now() + unitBudgetMs,
       inBurst: true,
-      finish: ends.record,
+      finish: unit.hasKey ? endsOfKeys.record : ends.record,
       observe: options.observe,
       watch: options.watch,
     });
@@ -267,6 +264,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       failure ??= { error };
     }
     ends.hurry();
+    endsOfKeys.hurry();
     await Promise.all(ending);
   };
 
@@ -283,22 +281,4 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
     throw error;
   }
   return counts;
-}
-
-/**
- * @param handled how many have been, so far
- * @returns how many to begin: what the lanes get done in SLICE_MS, as they last did for so long, or with two units each; at first one
- */
-function sliceSizes(width: number, handled: () => number): () => number {
-  let since = { at: performance.now(), handled: handled() };
-  let size = 1;
-  return () => {
-    const now = { at: performance.now(), handled: handled() };
-    if (now.at - since.at >= SLICE_MS || now.handled - since.handled >= width * 2) {
-      // Ends are counted when they are recorded, many at once: not as if they had come in no time.
-      size = ((now.handled - since.handled) * SLICE_MS) / Math.max(now.at - since.at, GATHER_AT_MOST_MS);
-      since = now;
-    }
-    return Math.min(Math.max(Math.round(size), 1), width * SLICE_PER_LANE);
-  };
 }

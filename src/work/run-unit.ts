@@ -4,7 +4,7 @@
  * Outcomes: 'finished'; 'long' (go on elsewhere, from the recorded progress); 'dead' (it gave up, its error is kept);
  * 'failed' (the attempt is over and another one may succeed: `error` says why; `kind` says whose fault it was);
  * 'released' (the same, and the unit is claimable again later: this execution is over).
- * A fenced attempt has changed nothing and ends as 'fenced'.
+ * A fenced attempt has changed nothing and ends as 'fenced'. 'handled', in a burst alone: the handler has returned, and one of these follows.
  */
 import { FencedError } from '../errors.ts';
 import type { Pool } from '../postgres/pool.ts';
@@ -54,8 +54,8 @@ export interface Handled {
 
 const OBSERVED = { finished: 'done', dead: 'dead', failed: 'failed', released: 'failed' } as const;
 
-export function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome>;
 export function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions & GatheredEnds): Promise<AttemptOutcome | Handled>;
+export function runUnit(unit: Unit, handler: UnitHandler, options: AttemptOptions): Promise<AttemptOutcome>;
 export async function runUnit(
   unit: Unit,
   handler: UnitHandler,
@@ -73,6 +73,7 @@ export async function runUnit(
     }
     return outcome;
   };
+  let outcome: AttemptOutcome;
   try {
     const running = handler.run(unit, {
       get signal() {
@@ -88,28 +89,29 @@ export async function runUnit(
       extend: () => attempt.extend(),
     });
     // A handler that ignores its signal must not hold its place, nor record what its deadline or a shutdown has ended.
-    const outcome = await attempt.unlessAborted(running);
+    const result = await attempt.unlessAborted(running);
     attempt.end();
-    if (outcome === 'long') {
+    if (result === 'long') {
       await transaction.rollback();
       return { type: 'long' };
     }
-    if (finish && !unit.entry && Object.keys(outcome).length === 0 && transaction.closeUnused()) {
+    if (finish && !unit.entry && Object.keys(result).length === 0 && transaction.closeUnused()) {
       const ended = finish(unit).then(
         () => over({ type: 'finished' }),
         async (cause) => over(await endThrown(unit, handler, cause, options)),
       );
       return { type: 'handled', ended };
     }
-    await transaction.commitWith((db) => finishWork(db, unit, outcome));
-    return over({ type: 'finished' });
+    await transaction.commitWith((db) => finishWork(db, unit, result));
+    outcome = { type: 'finished' };
   } catch (cause) {
     await transaction.rollback();
-    return over(await endThrown(unit, handler, cause, options));
+    outcome = await endThrown(unit, handler, cause, options);
   } finally {
     stopWatching?.();
     attempt.end();
   }
+  return over(outcome);
 }
 
 async function endThrown(unit: Unit, handler: UnitHandler, cause: unknown, options: AttemptOptions): Promise<AttemptOutcome> {

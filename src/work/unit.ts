@@ -24,6 +24,8 @@ export interface Unit {
   input: unknown;
   /** What an earlier attempt recorded to go on from. */
   progress: unknown;
+  /** It has an ordering key: its end is also that of its turn. */
+  hasKey?: boolean;
   /** When it began, blobs of its log were marked as garbage: see garbage/blobs-to-write.ts. */
   hasGarbage?: boolean;
   actor?: string;
@@ -120,7 +122,8 @@ export function findHandlers(handlers: readonly UnitHandler[]): HandlerOf {
   return (workId) => {
     const workflowEnd = workId.indexOf('/');
     const groupEnd = workId.indexOf('/', workflowEnd + 1);
-    return byPrefix.get(groupEnd < 0 ? workId : workId.slice(0, groupEnd)) ?? byPrefix.get(workId.slice(0, workflowEnd));
+    const upTo = (end: number) => byPrefix.get(end < 0 ? workId : workId.slice(0, end));
+    return upTo(groupEnd) ?? upTo(workflowEnd);
   };
 }
 
@@ -139,6 +142,7 @@ export function unitFromRow(row: any): Unit {
     progress: row.progress,
   };
   if (row.log_id !== null) unit.entry = { logId: row.log_id, sequenceId: BigInt(row.sequence_id) };
+  if (row.has_key) unit.hasKey = true;
   if (row.has_garbage) unit.hasGarbage = true;
   if (row.actor !== null) unit.actor = row.actor;
   if (row.correlation_id !== null) unit.correlationId = row.correlation_id;

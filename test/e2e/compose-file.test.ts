@@ -1,6 +1,7 @@
 /** docker-compose.yml and the Dockerfile, read: what can be known without a Docker engine. compose.test.ts runs what is in them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { STATEMENT_CONNECTIONS } from '../../src/cli/worker-pools.ts';
 import { DEFAULT_HTTP_PORT, loadConfig } from '../../src/config.ts';
 import { CLOSE_DEADLINE_MS } from '../../src/http/closing.ts';
 import { WORKER_POOL_CONNECTIONS, workerOptions } from '../../src/temporal/worker-options.ts';
@@ -82,11 +83,13 @@ test('the server has longer to stop than its deadline, and listens where its por
   expect(ports).toEqual([`127.0.0.1:${DEFAULT_HTTP_PORT}:${DEFAULT_HTTP_PORT}`]);
 });
 
-test('Postgres has connections for every worker, the starter and half as many again', () => {
+test('Postgres has connections for every worker, the starter, the server and half as many again', () => {
   const allowed = Number(/max_connections=(\d+)/.exec(serviceOf(compose, 'postgres').command?.join(' ') ?? '')?.[1]);
   const { replicas } = serviceOf(compose, 'worker').deploy ?? { replicas: 1 };
   expect(replicas).toBeGreaterThanOrEqual(2);
-  expect(allowed).toBeGreaterThanOrEqual((WORKER_POOL_CONNECTIONS + 5) * (replicas + 1) * 1.4);
+  const ofWorkers = (WORKER_POOL_CONNECTIONS + STATEMENT_CONNECTIONS + 1) * replicas;
+  const [ofStarter, ofServer] = [13, 21];
+  expect(allowed).toBeGreaterThanOrEqual((ofWorkers + ofStarter + ofServer) * 1.5);
 });
 
 test('row changes can be read: the log says enough, a slot cannot fill the disk, and the reader has a role of its own', () => {

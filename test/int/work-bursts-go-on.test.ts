@@ -56,6 +56,24 @@ test('does all of its backlog, each unit once, in one execution, no more at once
   expect(await work.count('ready')).toBe(62);
 });
 
+test('ends what has no key though a transaction holds the key of another', async () => {
+  await work.addMany(5);
+  await work.add({ id: 'mail/keyed', key: 'k' });
+  const burstId = await claimBurst();
+  const publisher = await database.pool.connect();
+  await publisher.query('begin');
+  await publisher.query(`select tidemark.lock_work_key('g', 'k')`);
+  const counts = run(burstId, () => {});
+  try {
+    await until('five have ended', async () => (await work.count('done')) === 5);
+    expect((await work.row('mail/keyed')).state).toBe('started');
+  } finally {
+    await publisher.query('rollback');
+    publisher.release();
+  }
+  expect(await counts).toEqual({ finished: 6, released: 0 });
+});
+
 test('takes what is urgent before what has waited longer', async () => {
   await work.addMany(120);
   const burstId = await claimBurst();

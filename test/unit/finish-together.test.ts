@@ -11,7 +11,7 @@ let fenced: string[];
 let deadlocked: string | undefined;
 const db = {
   schema: 'tidemark',
-  prepared: async (_: string, [ids]: [string[]]) => {
+  prepared: async (_: string, [, ids]: [string[], string[]]) => {
     statements.push(ids);
     if (ids.includes(deadlocked ?? '')) throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
     return { rows: ids.filter((id) => fenced.includes(id)).map((id) => ({ id })) };
