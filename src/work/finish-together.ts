@@ -19,7 +19,7 @@ interface Waiting {
  * statement costs a round trip and a write to the disk, however many it ends.
  */
 const GATHER_MS_PER_END = 10;
-export const GATHER_AT_MOST_MS = 50;
+const GATHER_AT_MOST_MS = 50;
 
 export interface EndsTogether {
   /** Ends a unit of no entry, without a result. @throws FencedError where another attempt has taken over */

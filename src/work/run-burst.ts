@@ -75,7 +75,8 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
   const endsOfKeys = finishTogether(inSchema(pool, schema), width * ENDS_AT_ONCE_PER_LANE);
   const counts: BurstCounts = { finished: 0, released: 0 };
   const queue: Unit[] = [];
-  const sizeOfSlice = sliceSizes(width, () => counts.finished + counts.released);
+  let handled = 0;
+  const sizeOfSlice = sliceSizes(width, () => handled);
   let refilling: Promise<void> | undefined;
   let idleLanes = 0;
   let slice = width;
@@ -143,7 +144,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       return undefined;
     }
     const unit = queue.shift();
-    if (unit && ownBegun && !drained && queue.length <= (slice - width) / 2) {
+    if (unit && !drained && (ownBegun || slice > width) && queue.length <= (slice - width) / 2) {
       // Ahead, so that no lane waits.
       refill().catch((error) => {
         failure ??= { error };
@@ -186,6 +187,7 @@ async function runUnits(db: Database, burstId: string, fence: string, options: B
       observe: options.observe,
       watch: options.watch,
     });
+    handled += 1;
     if (outcome.type === 'handled') {
       ending.push(outcome.ended.then((ended) => settle(unit, ended)).catch(keep));
     } else {

@@ -1,5 +1,4 @@
 /** How many units a burst begins at once. */
-import { GATHER_AT_MOST_MS } from './finish-together.ts';
 
 /** Begun at once at most, for each lane. A statement that changes units costs more by itself than for ten of them: all indexes are made ready for it. */
 const SLICE_PER_LANE = 16;
@@ -16,8 +15,7 @@ export function sliceSizes(width: number, handled: () => number): () => number {
   return () => {
     const now = { at: performance.now(), handled: handled() };
     if (now.at - since.at >= SLICE_MS || now.handled - since.handled >= width * 2) {
-      // Ends are counted when they are recorded, many at once: not as if they had come in no time.
-      size = ((now.handled - since.handled) * SLICE_MS) / Math.max(now.at - since.at, GATHER_AT_MOST_MS);
+      size = ((now.handled - since.handled) * SLICE_MS) / (now.at - since.at);
       since = now;
     }
     return Math.min(Math.max(Math.round(size), 1), width * SLICE_PER_LANE);

@@ -196,6 +196,24 @@ test('keeps its places while it is open: a claim gives none of them away, howeve
   expect((await work.claim()).units).toBe(1);
 });
 
+test('begins its own ahead too once it has seen how quick they are: no lane waits for the next ones', async () => {
+  await work.addMany(100);
+  let running = 0;
+  const runningThen: number[] = [];
+  await run(
+    await claimBurst(),
+    async () => {
+      running += 1;
+      await delay(10);
+      running -= 1;
+    },
+    { prepare: async () => void runningThen.push(running) },
+  );
+  // At first what one lane has waited for, then beside what all of them do.
+  expect(runningThen[0]).toBe(0);
+  expect(runningThen).toContain(8);
+});
+
 test('begins as many at once as it does in a tenth of a second: few slow ones, up to sixteen for each lane of quick ones', async () => {
   const slices = async (units: number, handle: () => unknown) => {
     const sizes: number[] = [];
