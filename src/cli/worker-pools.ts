@@ -1,7 +1,7 @@
 import { createPool, type Pool } from '../postgres/pool.ts';
 import { WORKER_POOL_CONNECTIONS } from '../temporal/worker-options.ts';
 
-/** Half of them for the starter loop and its sweep. */
+/** Few, so that few plan the statements of claims and bursts: see docs/decisions/0032. */
 export const STATEMENT_CONNECTIONS = 8;
 
 /** A request holds one for a statement or a transaction, never while it waits for its caller. */

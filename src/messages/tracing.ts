@@ -6,6 +6,7 @@
  * messaging.
  */
 import {
+  type Attributes,
   type Context,
   context,
   INVALID_SPAN_CONTEXT,
@@ -20,7 +21,6 @@ import {
 } from '@opentelemetry/api';
 import type { Message } from './message.ts';
 
-const SYSTEM = { 'messaging.system': 'tidemark' };
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
 
 const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
@@ -47,17 +47,7 @@ export function tracePublish<T extends { messageId: string; isDuplicate: boolean
 ): Promise<T> {
   const active = context.active();
   const parent = trace.getSpanContext(active) ? active : contextOf(traceparent);
-  const described = () => ({
-    name: `publish ${topic}`,
-    kind: SpanKind.PRODUCER,
-    attributes: {
-      ...SYSTEM,
-      'messaging.operation.name': 'publish',
-      'messaging.operation.type': 'send',
-      'messaging.destination.name': topic,
-      ...(orderingKey === undefined ? {} : { 'tidemark.ordering_key': orderingKey }),
-    },
-  });
+  const described = () => spanOf('publish', topic, orderingKey === undefined ? {} : { 'tidemark.ordering_key': orderingKey });
   return inSpan(described, parent, async (span) => {
     const value = await publish(traceparentOf(span));
     span.setAttributes({ 'messaging.message.id': value.messageId, 'tidemark.is_duplicate': value.isDuplicate });
@@ -79,19 +69,12 @@ export function traceDelivery(
   running: TracedAttempt,
   handle: () => unknown,
 ): unknown {
-  const described = () => ({
-    name: `process ${message.topic}`,
-    kind: SpanKind.CONSUMER,
-    attributes: {
-      ...SYSTEM,
-      'messaging.operation.name': 'process',
-      'messaging.operation.type': 'process',
-      'messaging.destination.name': message.topic,
+  const described = () =>
+    spanOf('process', message.topic, {
       'messaging.destination.subscription.name': subscription,
       'messaging.message.id': message.messageId,
       'tidemark.attempt': attempt,
-    },
-  });
+    });
   return inSpan(described, contextOf(message.traceparent), handle, running);
 }
 
@@ -101,29 +84,42 @@ export function traceBatch<T>(
   running: TracedAttempt,
   handle: () => Promise<T>,
 ): Promise<T> {
-  const topic = messages[0]?.topic ?? '';
-  const links = messages.flatMap(({ traceparent }) => {
-    const spanContext = trace.getSpanContext(contextOf(traceparent));
-    return spanContext ? [{ context: spanContext }] : [];
-  });
   const described = () => ({
-    name: `process ${topic}`,
-    kind: SpanKind.CONSUMER,
-    attributes: {
-      ...SYSTEM,
-      'messaging.operation.name': 'process',
-      'messaging.operation.type': 'process',
-      'messaging.destination.name': topic,
+    ...spanOf('process', messages[0]?.topic ?? '', {
       'messaging.destination.subscription.name': subscription,
       'messaging.batch.message_count': messages.length,
-    },
-    links,
+    }),
+    links: messages.flatMap(({ traceparent }) => {
+      const spanContext = trace.getSpanContext(contextOf(traceparent));
+      return spanContext ? [{ context: spanContext }] : [];
+    }),
   });
   return inSpan(described, ROOT_CONTEXT, handle, running);
 }
 
 interface DescribedSpan extends SpanOptions {
   name: string;
+}
+
+const OPERATIONS = {
+  publish: { kind: SpanKind.PRODUCER, type: 'send' },
+  process: { kind: SpanKind.CONSUMER, type: 'process' },
+} as const;
+
+/** @param own beside what all of them have */
+function spanOf(operation: keyof typeof OPERATIONS, topic: string, own: Attributes): DescribedSpan {
+  const { kind, type } = OPERATIONS[operation];
+  return {
+    name: `${operation} ${topic}`,
+    kind,
+    attributes: {
+      'messaging.system': 'tidemark',
+      'messaging.operation.name': operation,
+      'messaging.operation.type': type,
+      'messaging.destination.name': topic,
+      ...own,
+    },
+  };
 }
 
 /** @param describe asked only where there is a span: that costs more than all else here */

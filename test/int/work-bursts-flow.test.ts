@@ -37,6 +37,12 @@ async function flow(units = 20, group = 'g'): Promise<void> {
   );
 }
 
+/** For a second: nobody has seen the burst, and the group's flow is over. */
+async function standStill(): Promise<void> {
+  await work.db.query(`update tidemark.open_burst set seen_at = seen_at - interval '1 second'`);
+  await work.db.query(`update tidemark.work set finished_at = finished_at - interval '1 second' where state = 'done'`);
+}
+
 let added = 0;
 /** Due now, as what has just been published. */
 async function add(count: number): Promise<void> {
@@ -234,9 +240,8 @@ describe('a burst', () => {
     await finishBatch(work.db, [own as Unit]);
     await add(1);
     expect(await beginBeyondBurst(work.db, burstId, first, beyond)).toHaveLength(1);
-    // Its worker dies, and the group's flow is over.
-    await work.db.query(`update tidemark.open_burst set seen_at = seen_at - interval '1 second'`);
-    await work.db.query(`update tidemark.work set finished_at = finished_at - interval '1 second' where state = 'done'`);
+    // Its worker dies.
+    await standStill();
     await add(9);
     expect(alone(await work.claim())).toHaveLength(7);
     await beginBurst(work.db, burstId, second, 8, true);
@@ -254,8 +259,7 @@ describe('a burst', () => {
     await beginBurst(work.db, burstId, fence, 8, true);
     await add(1);
     expect(await beginBeyondBurst(work.db, burstId, fence, beyond)).toHaveLength(1);
-    await work.db.query(`update tidemark.open_burst set seen_at = seen_at - interval '1 second'`);
-    await work.db.query(`update tidemark.work set finished_at = finished_at - interval '1 second' where state = 'done'`);
+    await standStill();
     await add(6);
     expect(alone(await work.claim())).toHaveLength(6);
     expect(await beginBeyondBurst(work.db, burstId, fence, beyond)).toEqual([]);
